@@ -1,0 +1,119 @@
+"""What the cluster holds for one InferenceDeployment, read once and put into named buckets. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from plimsoll_operator.gpu_profiles import GpuProfile
+
+Manifest = Mapping[str, Any]
+"""A Kubernetes object as JSON."""
+
+
+class ObjectKey(NamedTuple):
+    """Identity of a child within its owner's namespace."""
+
+    api_version: str
+    kind: str
+    name: str
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> ObjectKey:
+        return cls(manifest["apiVersion"], manifest["kind"], manifest["metadata"]["name"])
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The InferenceDeployment itself, as read from the apiserver."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    spec: Manifest
+    status: Manifest = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod of one revision, cut down to what decisions need."""
+
+    name: str
+    revision: str
+    ready: bool
+    scheduled: bool
+    terminating: bool
+    unschedulable: str = ""
+    """The scheduler's message while the pod has no node."""
+    waiting_reason: str = ""
+    """Why the server's container is not running: CrashLoopBackOff, ErrImagePull, …"""
+    waiting_message: str = ""
+    restarts: int = 0
+    last_exit_reason: str = ""
+    """How the container ended last: OOMKilled, Error, …"""
+    last_exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The Deployment of one revision and its pods."""
+
+    name: str
+    revision: str
+    replicas: int
+    """Replicas asked for (`spec.replicas`), by the autoscaler or by the operator."""
+    pods: tuple[Pod, ...] = ()
+    replica_failure: str = ""
+    """Message of the Deployment's ReplicaFailure condition: quota, admission."""
+
+    @property
+    def ready(self) -> int:
+        return sum(pod.ready and not pod.terminating for pod in self.pods)
+
+    @property
+    def unschedulable(self) -> tuple[Pod, ...]:
+        return tuple(pod for pod in self.pods if pod.unschedulable and not pod.terminating)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One entry of the history: the user's input and the pod template rendered for it, frozen together."""
+
+    hash: str
+    name: str
+    number: int
+    stable: bool
+    created_at: str
+    input: Manifest
+    template: Manifest
+
+
+@dataclass(frozen=True)
+class Observed:
+    """Everything one reconcile looks at. `children` holds only objects that this owner controls.
+
+    `foreign` are objects that stand under a name that we need but belong to somebody else.
+    `profiles_error` says why the GPU profile table could not be read; `profiles` is then empty.
+    `claim_found` is None when the model needs no claim.
+    """
+
+    owner: Owner
+    profiles: Mapping[str, GpuProfile]
+    profiles_error: str = ""
+    revisions: tuple[Revision, ...] = ()
+    workloads: Mapping[str, Workload] = field(default_factory=dict)
+    children: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
+    foreign: tuple[ObjectKey, ...] = ()
+    claim_found: bool | None = None
+
+    @property
+    def stable(self) -> Revision | None:
+        """The revision that carries the stable label; the newest one should two carry it."""
+        marked = [revision for revision in self.revisions if revision.stable]
+        return max(marked, key=lambda revision: revision.number, default=None)
+
+    def workload(self, revision: str) -> Workload | None:
+        return self.workloads.get(revision)
