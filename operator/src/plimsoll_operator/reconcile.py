@@ -2,21 +2,98 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
-from plimsoll_operator.observed import Observed
+from plimsoll_operator.announcements import announce
+from plimsoll_operator.conditions import Condition, render_conditions
+from plimsoll_operator.drift import has_drifted, stamped
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
+from plimsoll_operator.spec import InvalidSpecError, parse_spec
+from plimsoll_operator.steps.children import list_children
+from plimsoll_operator.steps.draft import Draft, Policy, Step
+from plimsoll_operator.steps.gpu_profile import find_gpu_profile
+from plimsoll_operator.steps.history import prune_history
+from plimsoll_operator.steps.judgement import judge, remaining_deadline
+from plimsoll_operator.steps.load_line import plan_the_load_line
+from plimsoll_operator.steps.model import find_the_model
+from plimsoll_operator.steps.revision import choose_revision
+from plimsoll_operator.steps.rollout import move_the_rollout
+from plimsoll_operator.steps.status import render_status
+
+__all__ = ["Policy", "reconcile"]
+
+STEPS: tuple[Step, ...] = (
+    find_gpu_profile,
+    plan_the_load_line,
+    find_the_model,
+    choose_revision,
+    move_the_rollout,
+    prune_history,
+    list_children,
+)
 
 
-@dataclass(frozen=True)
-class Policy:
-    """What the installation decides for every object: the default server image and the fleet-wide freeze."""
-
-    server_image: str
-    frozen: bool = False
+# A promotion or a retired Deployment is followed by a move that no pod's event announces.
+NEXT_MOVE = timedelta(seconds=1)
 
 
 def reconcile(observed: Observed, policy: Policy, now: datetime) -> Plan:
     """Decide everything that one InferenceDeployment needs right now."""
-    raise NotImplementedError
+    try:
+        spec = parse_spec(observed.owner.spec)
+    except InvalidSpecError as error:
+        return _refused(observed, error, now)
+    draft = Draft(observed, policy, now, spec)
+    for step in STEPS:
+        draft = step(draft)
+    return _conclude(draft)
+
+
+def _conclude(draft: Draft) -> Plan:
+    """Turn the finished draft into writes: only what differs from the cluster."""
+    conditions = judge(draft)
+    status = render_status(draft, conditions)
+    stored = draft.observed.owner.status
+    return Plan(
+        apply=tuple(_drifted(draft.observed, draft.children)),
+        scale=draft.scale,
+        delete=draft.delete,
+        status=status if status != stored else None,
+        events=announce(conditions, stored, status.get("rollout", {})),
+        requeue_after=_wake(draft),
+    )
+
+
+def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manifest]:
+    for child in map(stamped, children):
+        key = ObjectKey.of(child)
+        if key not in observed.foreign and has_drifted(child, observed.children.get(key)):
+            yield child
+
+
+def _wake(draft: Draft) -> timedelta | None:
+    """When time alone changes the answer: a deadline passes, or the autoscaler may shrink again."""
+    moments = [remaining_deadline(draft)]
+    if draft.move is not None and (draft.move.promote or draft.move.retire):
+        moments.append(NEXT_MOVE)
+    if draft.rollout_finished is not None:
+        moments.append(draft.rollout_finished + draft.spec.scaling.scale_down_stabilization - draft.now)
+    return min((moment for moment in moments if moment is not None and moment > timedelta(0)), default=None)
+
+
+def _refused(observed: Observed, error: InvalidSpecError, now: datetime) -> Plan:
+    """A spec that cannot be read changes nothing that runs; it only says so."""
+    stored = observed.owner.status
+    message = f"{error}. The CRD should have refused this: upgrade it together with the operator"
+    conditions = [
+        Condition("Ready", "False", "InvalidSpec", message),
+        Condition("Reconciling", "False", "InvalidSpec", message),
+        Condition("Stalled", "True", "InvalidSpec", message),
+    ]
+    told = {condition.type for condition in conditions}
+    kept = [condition for condition in stored.get("conditions", ()) if condition["type"] not in told]
+    rendered = render_conditions(conditions, stored.get("conditions", ()), observed.owner.generation, now)
+    status = {**stored, "observedGeneration": observed.owner.generation, "conditions": [*kept, *rendered]}
+    return Plan(status=status if status != stored else None, events=announce(conditions, stored, {}))

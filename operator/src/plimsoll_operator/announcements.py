@@ -1,0 +1,39 @@
+"""Which changes are worth an Event? Few: what an SRE would want to be told, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plimsoll_operator.conditions import Condition
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.plan import Event
+
+# Condition and status that are told, and how. `Ready` becoming true is the good news; the others are not.
+_TOLD: Mapping[tuple[str, str], Any] = {
+    ("Ready", "True"): "Normal",
+    ("Stalled", "True"): "Warning",
+    ("WithinLoadLine", "False"): "Warning",
+    ("Available", "False"): "Warning",
+}
+
+
+def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping[str, Any]) -> tuple[Event, ...]:
+    """Events for what differs between the stored status and the new one."""
+    before = {condition["type"]: condition for condition in stored.get("conditions", ())}
+    events = [
+        Event(_TOLD[condition.type, condition.status], condition.reason, condition.message)
+        for condition in conditions
+        if (condition.type, condition.status) in _TOLD and _is_news(condition, before.get(condition.type))
+    ]
+    canary = rollout.get("canary", "")
+    if canary and canary != stored.get("rollout", {}).get("canary", ""):
+        events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {canary}"))
+    return tuple(events)
+
+
+def _is_news(condition: Condition, before: Mapping[str, Any] | None) -> bool:
+    if before is None:
+        # A new object is not available yet; that is no news.
+        return condition.type != "Available"
+    return bool(before["status"] != condition.status or before["reason"] != condition.reason)

@@ -1,0 +1,23 @@
+"""The ControllerRevision that keeps one revision: the user's input and the pod template rendered for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll_operator.desired.metadata import child_metadata
+from plimsoll_operator.names import LABEL_STABLE, revision_labels
+from plimsoll_operator.observed import Owner, Revision
+
+
+def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
+    """History entry of `revision`. Which one is stable is a label here: an object restored without status keeps it."""
+    labels = revision_labels(owner.name, revision.hash)
+    if revision.stable:
+        labels[LABEL_STABLE] = "true"
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": child_metadata(owner, revision.name, labels),
+        "revision": revision.number,
+        "data": {"input": revision.input, "template": revision.template},
+    }

@@ -1,0 +1,177 @@
+"""The pod of the inference server. Rendered once for a revision and then frozen in its history."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from plimsoll_operator.desired.server_config import server_config
+from plimsoll_operator.gpu_profiles import GpuProfile
+from plimsoll_operator.load_line import LoadLine
+from plimsoll_operator.model_source import MODEL_MOUNT_PATH, ClaimModel, HubModel, ImageModel, ModelSource
+from plimsoll_operator.names import (
+    HTTP_PORT,
+    LABEL_NAME,
+    LABEL_REVISION,
+    METRICS_PORT,
+    SERVER_CONTAINER,
+    canonical_json,
+    child_labels,
+)
+from plimsoll_operator.spec import Spec
+
+CACHE_PATH = "/var/cache/plimsoll"
+UNPRIVILEGED_USER = 65532
+
+# Endpoints leave the Service's proxies a moment after a pod starts to end; until then it must still accept.
+PRE_STOP_SECONDS = 5
+GRACE_SECONDS = 60
+
+STARTUP_PERIOD_SECONDS = 5
+STARTUP_BASE_SECONDS = 300
+# The slowest start worth waiting for: weights from a hub at 20 MB/s.
+WEIGHTS_BYTES_PER_SECOND = 20_000_000
+
+
+def pod_template(name: str, spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str) -> dict[str, Any]:
+    """Pod template of the InferenceDeployment `name`, without the revision's label: that is added by `workload`."""
+    return {
+        "metadata": {
+            "labels": child_labels(name),
+            "annotations": {
+                "prometheus.io/scrape": "true",
+                "prometheus.io/port": str(METRICS_PORT),
+                "prometheus.io/path": "/metrics",
+            },
+        },
+        "spec": {
+            "serviceAccountName": name,
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": UNPRIVILEGED_USER,
+                "runAsGroup": UNPRIVILEGED_USER,
+                "fsGroup": UNPRIVILEGED_USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [_container(spec, profile, load_line, image)],
+            "volumes": _volumes(spec.model.source),
+            **_placement(name, spec, profile),
+        },
+    }
+
+
+def _container(spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str) -> dict[str, Any]:
+    resources = _resources(spec, profile)
+    return {
+        "name": SERVER_CONTAINER,
+        "image": spec.server.image or image,
+        "env": _environment(spec, load_line, limited="memory" in resources.get("limits", {})),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "resources": resources,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "startupProbe": _probe("/livez", STARTUP_PERIOD_SECONDS, _startup_attempts(load_line)),
+        "livenessProbe": _probe("/livez", 10, 6),
+        "readinessProbe": _probe("/readyz", 2, 2),
+        "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  an emptyDir: the root file system is read-only
+            {"name": "cache", "mountPath": CACHE_PATH},
+            *_model_mounts(spec.model.source),
+        ],
+    }
+
+
+def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": "http"},
+        "periodSeconds": period,
+        "timeoutSeconds": 5,
+        "failureThreshold": failures,
+    }
+
+
+def _startup_attempts(load_line: LoadLine | None) -> int:
+    """Probes until a start counts as failed: a fixed time and that of fetching the weights."""
+    weights = load_line.weights_bytes if load_line else 0
+    return math.ceil((STARTUP_BASE_SECONDS + weights / WEIGHTS_BYTES_PER_SECOND) / STARTUP_PERIOD_SECONDS)
+
+
+def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> list[dict[str, Any]]:
+    env: list[dict[str, Any]] = [
+        {"name": "PLIMSOLL_CONFIG", "value": canonical_json(server_config(spec, load_line))},
+        _downward("POD_NAME", "metadata.name"),
+        _downward("POD_NAMESPACE", "metadata.namespace"),
+        _downward("PLIMSOLL_DEPLOYMENT", f"metadata.labels['{LABEL_NAME}']"),
+        _downward("PLIMSOLL_REVISION", f"metadata.labels['{LABEL_REVISION}']"),
+        {"name": "HF_HOME", "value": CACHE_PATH},
+        {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108
+    ]
+    if limited:
+        source = {"resourceFieldRef": {"containerName": SERVER_CONTAINER, "resource": "limits.memory"}}
+        env.append({"name": "PLIMSOLL_MEMORY_LIMIT_BYTES", "valueFrom": source})
+    if spec.server.hub_token_secret:
+        source = {"secretKeyRef": {"name": spec.server.hub_token_secret, "key": "token"}}
+        env.append({"name": "HF_TOKEN", "valueFrom": source})
+    return env
+
+
+def _downward(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": path}}}
+
+
+def _resources(spec: Spec, profile: GpuProfile) -> dict[str, dict[str, str]]:
+    requests = {name: str(value) for name, value in spec.server.resources.requests.items()}
+    limits = {name: str(value) for name, value in spec.server.resources.limits.items()}
+    if profile.is_gpu:
+        limits[profile.resource_name] = str(spec.gpu.count)
+    else:
+        limits.setdefault("memory", str(profile.memory_bytes))
+    return {kind: values for kind, values in (("requests", requests), ("limits", limits)) if values}
+
+
+def _volumes(source: ModelSource) -> list[dict[str, Any]]:
+    volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}, {"name": "cache", "emptyDir": {}}]
+    match source:
+        case ClaimModel(claim=claim):
+            volumes.append({"name": "model", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
+        case ImageModel(reference=reference):
+            volumes.append({"name": "model", "image": {"reference": reference, "pullPolicy": "IfNotPresent"}})
+        case HubModel():
+            pass
+    return volumes
+
+
+def _model_mounts(source: ModelSource) -> list[dict[str, Any]]:
+    if isinstance(source, HubModel):
+        return []
+    return [{"name": "model", "mountPath": MODEL_MOUNT_PATH, "readOnly": True}]
+
+
+def _placement(name: str, spec: Spec, profile: GpuProfile) -> dict[str, Any]:
+    placement: dict[str, Any] = {
+        "nodeSelector": {**profile.node_selector, **spec.pod.node_selector},
+        "tolerations": [dict(item) for item in (*profile.tolerations, *spec.pod.tolerations)],
+        "priorityClassName": spec.pod.priority_class_name,
+        "imagePullSecrets": [{"name": secret.name} for secret in spec.pod.image_pull_secrets],
+    }
+    if spec.pod.topology_spread:
+        placement["topologySpreadConstraints"] = [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {LABEL_NAME: name}},
+            }
+        ]
+    # An empty value would be owned and compared for nothing.
+    return {field: value for field, value in placement.items() if value}

@@ -1,0 +1,69 @@
+"""The HorizontalPodAutoscaler and the PodDisruptionBudget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll_operator.desired.metadata import child_metadata
+from plimsoll_operator.names import LABEL_NAME, SATURATION_METRIC
+from plimsoll_operator.observed import Owner
+from plimsoll_operator.spec import Spec
+
+SCALE_UP_PERIOD_SECONDS = 15
+SCALE_UP_PODS = 4
+
+
+def autoscaler(owner: Owner, spec: Spec, deployment: str, *, rolling: bool, settling: bool) -> dict[str, Any]:
+    """Autoscaler of the Deployment that serves, on the mean saturation of its pods; 1.0 is the load line.
+
+    While a rollout is `rolling` its minimum is one, so that it does not ask for GPUs that the rollout has not freed.
+    While it is `settling` as well it may only raise: its history is kept by its name, not by its target, and would
+    shrink a revision that has just taken over.
+    """
+    scale_down: dict[str, Any] = {
+        "stabilizationWindowSeconds": int(spec.scaling.scale_down_stabilization.total_seconds()),
+        "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
+        "selectPolicy": "Disabled" if rolling or settling else "Max",
+    }
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": child_metadata(owner, owner.name),
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
+            "minReplicas": 1 if rolling else spec.scaling.min_replicas,
+            "maxReplicas": spec.max_replicas,
+            "metrics": [_saturation(spec.scaling.target_saturation_percent)],
+            "behavior": {
+                "scaleUp": {
+                    "stabilizationWindowSeconds": 0,
+                    "policies": [
+                        {"type": "Percent", "value": 100, "periodSeconds": SCALE_UP_PERIOD_SECONDS},
+                        {"type": "Pods", "value": SCALE_UP_PODS, "periodSeconds": SCALE_UP_PERIOD_SECONDS},
+                    ],
+                    "selectPolicy": "Max",
+                },
+                "scaleDown": scale_down,
+            },
+        },
+    }
+
+
+def _saturation(percent: int) -> dict[str, Any]:
+    return {
+        "type": "Pods",
+        "pods": {
+            "metric": {"name": SATURATION_METRIC},
+            "target": {"type": "AverageValue", "averageValue": f"{percent * 10}m"},
+        },
+    }
+
+
+def disruption_budget(owner: Owner) -> dict[str, Any]:
+    """One pod at a time may be drained; a minimum would make the node of a single replica undrainable."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": child_metadata(owner, owner.name),
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {LABEL_NAME: owner.name}}},
+    }

@@ -1,0 +1,34 @@
+"""The Deployment of one revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll_operator.desired.metadata import child_metadata
+from plimsoll_operator.names import revision_labels, revision_selector
+from plimsoll_operator.observed import Owner, Revision
+
+
+def deployment(owner: Owner, revision: Revision) -> dict[str, Any]:
+    """Deployment that runs `revision` as it was frozen.
+
+    `replicas` is left out on purpose: it belongs to the autoscaler, or to the operator through `scale`. Applying it
+    once and dropping it later would reset it to one.
+    """
+    labels = revision_labels(owner.name, revision.hash)
+    template = revision.template
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": child_metadata(owner, revision.name, labels),
+        "spec": {
+            "selector": {"matchLabels": revision_selector(owner.name, revision.hash)},
+            "revisionHistoryLimit": 0,
+            # A revision's template never changes; should somebody edit it, the repair must not need a second GPU.
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
+            "template": {
+                "metadata": {**template["metadata"], "labels": {**template["metadata"]["labels"], **labels}},
+                "spec": template["spec"],
+            },
+        },
+    }

@@ -1,0 +1,64 @@
+"""Does a live object still hold what we want of it? The answer decides whether it is applied: at rest nothing is.
+
+Two signs of drift: the hash of what was applied last differs (we changed our mind, or dropped a field), or a field
+that we own has another value now (somebody edited it). Fields that we do not set are never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from plimsoll_operator.names import ANNOTATION_APPLIED, content_hash
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.quantity import parse_quantity
+
+# Lists that the API merges by key: others may add entries beside ours. Every other list is ours as a whole.
+_MERGE_KEYS = {
+    "containers": "name",
+    "env": "name",
+    "volumes": "name",
+    "volumeMounts": "mountPath",
+    "ports": "name",
+    "imagePullSecrets": "name",
+    "ownerReferences": "uid",
+    "topologySpreadConstraints": "topologyKey",
+}
+_QUANTITY_FIELDS = {"limits", "requests", "averageValue"}
+
+
+def stamped(manifest: Manifest) -> Manifest:
+    """The manifest with the hash of its own content as an annotation."""
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), ANNOTATION_APPLIED: content_hash(manifest)}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def has_drifted(wanted: Manifest, live: Manifest | None) -> bool:
+    """Whether the stamped manifest `wanted` must be applied over `live`."""
+    return live is None or not _holds(wanted, live, field="")
+
+
+def _holds(wanted: Any, live: Any, field: str) -> bool:
+    """Whether `live` holds everything that `wanted` states; `field` is the name under which both stand."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and _holds_mapping(wanted, live, field)
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        return isinstance(live, Sequence) and _holds_list(wanted, live, field)
+    if field in _QUANTITY_FIELDS and isinstance(wanted, str) and isinstance(live, str | int):
+        return parse_quantity(wanted) == parse_quantity(live)
+    return bool(wanted == live)
+
+
+def _holds_mapping(wanted: Mapping[str, Any], live: Mapping[str, Any], field: str) -> bool:
+    # Names of resources are arbitrary, so quantities are told by the map that holds them.
+    inherited = field if field in _QUANTITY_FIELDS else None
+    return all(key in live and _holds(value, live[key], inherited or key) for key, value in wanted.items())
+
+
+def _holds_list(wanted: Sequence[Any], live: Sequence[Any], field: str) -> bool:
+    key = _MERGE_KEYS.get(field)
+    if key is None or not all(isinstance(item, Mapping) and key in item for item in wanted):
+        return len(wanted) == len(live) and all(_holds(a, b, "") for a, b in zip(wanted, live, strict=True))
+    by_key = {item[key]: item for item in live if isinstance(item, Mapping) and key in item}
+    return all(item[key] in by_key and _holds(item, by_key[item[key]], "") for item in wanted)

@@ -1,0 +1,57 @@
+"""What a strategy looks at and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from plimsoll_operator.observed import Workload
+
+Phase = Literal["Idle", "Progressing", "WaitingForGPU", "Paused"]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A rollout as it stands: the revision to reach, and the older ones that still have pods.
+
+    `wanted` is how many pods served when the rollout began; the stable revision comes first in `older`.
+    """
+
+    target: str
+    running: Workload | None
+    older: tuple[Workload, ...]
+    wanted: int
+    gpu: str
+
+    @property
+    def ready(self) -> int:
+        """Pods of any revision that answer the Service."""
+        return (self.running.ready if self.running else 0) + sum(workload.ready for workload in self.older)
+
+
+@dataclass(frozen=True)
+class Move:
+    """The next step of a rollout.
+
+    `replicas` names the revisions to scale and leaves the others alone. `start` creates the target's Deployment,
+    `promote` makes the target the stable revision, `retire` deletes Deployments that have no pod left.
+    """
+
+    phase: Phase
+    reason: str
+    message: str
+    replicas: Mapping[str, int] = field(default_factory=dict)
+    start: bool = False
+    promote: bool = False
+    retire: tuple[str, ...] = ()
+
+
+def retired(older: tuple[Workload, ...]) -> tuple[str, ...]:
+    """Older revisions whose last pod is gone."""
+    return tuple(workload.revision for workload in older if workload.replicas == 0 and not workload.pods)
+
+
+def changed(older: tuple[Workload, ...], kept: Mapping[str, int]) -> dict[str, int]:
+    """The entries of `kept` that differ from the replicas asked for now."""
+    return {w.revision: kept[w.revision] for w in older if kept[w.revision] != w.replicas}

@@ -1,0 +1,15 @@
+"""The strategies by the name that `spec.rollout.strategy` gives them. A new one is a file and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from plimsoll_operator.rollout import recreate, rolling_update
+from plimsoll_operator.rollout.situation import Move, Situation
+
+Strategy = Callable[[Situation], Move]
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "RollingUpdate": rolling_update.advance,
+    "Recreate": recreate.advance,
+}

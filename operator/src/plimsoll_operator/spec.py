@@ -1,0 +1,154 @@
+"""The user's `spec` as frozen types with the defaults applied. The stored object never gets them written in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from plimsoll_operator.duration import parse_duration
+from plimsoll_operator.model_source import ModelSource, parse_model_source
+from plimsoll_operator.observed import Manifest
+
+Duration = Annotated[
+    timedelta, BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value)
+]
+
+
+class InvalidSpecError(ValueError):
+    """A spec that the CRD's schema should have refused: an older CRD, or one edited by hand."""
+
+
+class _Section(BaseModel):
+    # Fields of a newer CRD are ignored rather than refused: an operator rolled back must not stop serving.
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore")
+
+
+class Dimensions(_Section):
+    """Shape of an encoder, as much of it as the load line needs. `local_window` 0 means global attention only."""
+
+    layers: int
+    hidden_size: int
+    heads: int
+    intermediate_size: int
+    vocab_size: int
+    local_window: int = 0
+    global_every: int = 1
+
+
+class Model(_Section):
+    uri: str
+    family: str = "modernbert"
+    task: Literal["text-classification", "token-classification", "feature-extraction"] = "text-classification"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    attention: Literal["auto", "flash", "sdpa", "eager"] = "auto"
+    shape: str = ""
+    dimensions: Dimensions | None = None
+
+    @cached_property
+    def source(self) -> ModelSource:
+        """Where the weights come from. Raises ValueError."""
+        return parse_model_source(self.uri)
+
+
+class Gpu(_Section):
+    profile: str
+    count: int = 1
+
+
+class Tier(_Section):
+    """Requests of at most `max_tokens` tokens, `concurrency` of them at once on each device."""
+
+    name: str
+    max_tokens: int
+    concurrency: int = 1
+
+
+class LongInput(_Section):
+    policy: Literal["Auto", "Native", "Chunk", "Reject", "Truncate"] = "Auto"
+    chunk_tokens: int = 8192
+    overlap_tokens: int = 1024
+    aggregation: Literal["Mean", "Max", "Union"] = "Mean"
+
+
+class Scaling(_Section):
+    min_replicas: int = 1
+    max_replicas: int = 8
+    target_saturation_percent: int = 70
+    scale_down_stabilization: Duration = timedelta(minutes=5)
+    provider: Literal["HPA", "None"] = "HPA"
+
+
+class Rollout(_Section):
+    strategy: Literal["RollingUpdate", "Recreate"] = "RollingUpdate"
+    paused: bool = False
+    progress_deadline: Duration = timedelta(minutes=10)
+    revision_history_limit: int = 5
+
+
+class Resources(_Section):
+    requests: dict[str, str | int] = {}
+    limits: dict[str, str | int] = {}
+
+
+class Server(_Section):
+    image: str = ""
+    memory_utilization_percent: int = 85
+    resources: Resources = Resources()
+    hub_token_secret: str = ""
+
+
+class SecretName(_Section):
+    name: str
+
+
+class Pod(_Section):
+    node_selector: dict[str, str] = {}
+    tolerations: tuple[dict[str, Any], ...] = ()
+    priority_class_name: str = ""
+    image_pull_secrets: tuple[SecretName, ...] = ()
+    topology_spread: bool = True
+
+
+class Spec(_Section):
+    """The whole `spec` of an InferenceDeployment."""
+
+    model: Model
+    gpu: Gpu
+    tiers: tuple[Tier, ...]
+    long_input: LongInput = LongInput()
+    scaling: Scaling = Scaling()
+    rollout: Rollout = Rollout()
+    server: Server = Server()
+    pod: Pod = Pod()
+
+    @property
+    def max_replicas(self) -> int:
+        """Never below the minimum: a spec that states only `minReplicas: 10` means at least ten."""
+        return max(self.scaling.min_replicas, self.scaling.max_replicas)
+
+
+def parse_spec(spec: Manifest) -> Spec:
+    """Read a `spec`. Raises InvalidSpecError naming the field."""
+    try:
+        parsed = Spec.model_validate(spec)
+        parsed.model.source  # noqa: B018  read here so that a bad URI is an error of the spec, not of a later step
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise InvalidSpecError(f"spec.{path}: {first['msg']}") from error
+    except ValueError as error:
+        raise InvalidSpecError(f"spec.model.uri: {error}") from error
+    return parsed
+
+
+def revision_input(spec: Spec) -> dict[str, Any]:
+    """What makes a revision: the user's own input to the pods, without what equals a default.
+
+    Leaving the defaults out keeps a revision's identity when a newer operator knows more fields, and when a user
+    writes a default down. Scaling and rollout settings change no pod, so they make no revision.
+    """
+    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"scaling", "rollout"})

@@ -1,0 +1,64 @@
+"""Which objects must stand beside the pods? Everything that this InferenceDeployment owns, as it should be now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from plimsoll_operator.desired.history import controller_revision
+from plimsoll_operator.desired.network import service, service_account
+from plimsoll_operator.desired.scaling import autoscaler, disruption_budget
+from plimsoll_operator.desired.workload import deployment
+from plimsoll_operator.observed import Manifest, ObjectKey, Revision
+from plimsoll_operator.steps.draft import Draft
+
+AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
+
+
+def list_children(draft: Draft) -> Draft:
+    """Order matters: an identity before the pods that use it, history before the pods it describes."""
+    if draft.target is None:
+        return draft
+    owner = draft.observed.owner
+    live = _live(draft, draft.target)
+    children: list[Manifest] = [service_account(owner), service(owner), disruption_budget(owner)]
+    # The newly stable one first: were the operator to end between the two, the newest of two stable ones counts.
+    children += [controller_revision(owner, revision) for revision in sorted(draft.revisions, key=_stable_first)]
+    children += [deployment(owner, revision) for revision in live]
+    retire = draft.move.retire if draft.move else ()
+    delete = draft.delete + tuple(_deployment_key(draft, revision) for revision in retire)
+    scaled = _scaled(draft, draft.target, live)
+    if draft.spec.scaling.provider == "HPA":
+        rolling = any(revision.hash != scaled.hash for revision in live)
+        children.append(autoscaler(owner, draft.spec, scaled.name, rolling=rolling, settling=settling(draft)))
+    elif (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
+        delete += (key,)
+    return replace(draft, children=tuple(children), delete=delete)
+
+
+def settling(draft: Draft) -> bool:
+    """Within one stabilisation window after a rollout the autoscaler remembers another Deployment's past."""
+    finished = draft.rollout_finished
+    return finished is not None and draft.now - finished < draft.spec.scaling.scale_down_stabilization
+
+
+def _stable_first(revision: Revision) -> tuple[bool, int]:
+    return (not revision.stable, revision.number)
+
+
+def _live(draft: Draft, target: Revision) -> list[Revision]:
+    """Revisions that have a Deployment, or get one now."""
+    move = draft.move
+    retire = move.retire if move else ()
+    starting = {target.hash} if move and move.start else set()
+    running = (set(draft.observed.workloads) | starting) - set(retire)
+    return [revision for revision in draft.revisions if revision.hash in running]
+
+
+def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision:
+    """The revision that the autoscaler works on: the target as soon as it has a Deployment."""
+    stable = draft.stable
+    return target if target in live or stable is None else stable
+
+
+def _deployment_key(draft: Draft, revision: str) -> ObjectKey:
+    return ObjectKey("apps/v1", "Deployment", draft.observed.workloads[revision].name)

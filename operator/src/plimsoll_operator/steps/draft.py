@@ -1,0 +1,73 @@
+"""What a reconcile has found out and decided so far; each step fills in its own part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from plimsoll_operator.gpu_profiles import GpuProfile
+from plimsoll_operator.load_line import LoadLine
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
+from plimsoll_operator.plan import Scale
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.spec import Spec
+
+
+class Reason(NamedTuple):
+    """A reason in one word for machines, and a message for the person who reads it."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the installation decides for every object: the default server image and the fleet-wide freeze."""
+
+    server_image: str
+    frozen: bool = False
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The decision in the making.
+
+    `blocked` says why no new revision can be made of the present spec, `held` why the pods must not move now.
+    `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
+    one that the pods are to reach.
+    """
+
+    observed: Observed
+    policy: Policy
+    now: datetime
+    spec: Spec
+    profile: GpuProfile | None = None
+    load_line: LoadLine | None = None
+    load_line_unknown: Reason | None = None
+    blocked: Reason | None = None
+    held: Reason | None = None
+    revisions: tuple[Revision, ...] = ()
+    asked_for: str = ""
+    target: Revision | None = None
+    rollout_started: datetime | None = None
+    rollout_finished: datetime | None = None
+    wanted: int = 0
+    move: Move | None = None
+    children: tuple[Manifest, ...] = ()
+    scale: tuple[Scale, ...] = ()
+    delete: tuple[ObjectKey, ...] = ()
+
+    @property
+    def stable(self) -> Revision | None:
+        marked = [revision for revision in self.revisions if revision.stable]
+        return max(marked, key=lambda revision: revision.number, default=None)
+
+    @property
+    def rolling(self) -> bool:
+        """A rollout is under way: the pods are not all of the stable revision, or there is none yet."""
+        return self.move is not None and self.move.phase != "Idle"
+
+
+Step = Callable[[Draft], Draft]

@@ -1,0 +1,138 @@
+"""How does it stand? The conditions of the object, each with a reason and what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from plimsoll_operator.conditions import Condition, truth
+from plimsoll_operator.diagnosis import diagnose
+from plimsoll_operator.load_line import LoadLine
+from plimsoll_operator.model_shapes import dimensions_of
+from plimsoll_operator.names import SATURATION_METRIC
+from plimsoll_operator.observed import Manifest, ObjectKey
+from plimsoll_operator.steps.children import AUTOSCALER
+from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.load_line import load_line_of
+
+
+def judge(draft: Draft) -> tuple[Condition, ...]:
+    """All conditions. `Reconciling` and `Stalled` are abnormal when true and never true together."""
+    stalled = _stalled(draft)
+    unready = stalled or _unready(draft)
+    reconciling = unready if not stalled and not draft.held else None
+    return (
+        _available(draft),
+        _condition("Ready", unready, "Serving", "this generation serves", holds=unready is None),
+        _condition("Reconciling", reconciling, "AtRest", "nothing is under way", holds=reconciling is not None),
+        _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
+        _within_load_line(draft),
+        _scaling_active(draft),
+    )
+
+
+def _condition(kind: str, cause: Reason | None, reason: str, message: str, *, holds: bool) -> Condition:
+    """A condition that carries `cause` where there is one, else the reason of the normal state."""
+    return Condition(kind, truth(holds), *(cause or Reason(reason, message)))
+
+
+def ready_pods(draft: Draft) -> int:
+    """Pods of any revision behind the Service that answer."""
+    return sum(workload.ready for workload in draft.observed.workloads.values())
+
+
+def remaining_deadline(draft: Draft) -> timedelta | None:
+    """Time left for the rollout under way, or None when there is none. Not positive: it is over."""
+    if not draft.rolling or draft.held or draft.rollout_started is None:
+        return None
+    return draft.spec.rollout.progress_deadline - (draft.now - draft.rollout_started)
+
+
+def _available(draft: Draft) -> Condition:
+    ready = ready_pods(draft)
+    if ready:
+        return Condition("Available", "True", "Serving", f"{ready} pods answer")
+    cause = draft.blocked or _diagnosis(draft) or Reason("NoPodReady", "no pod is ready yet")
+    return Condition("Available", "False", *cause)
+
+
+def _diagnosis(draft: Draft) -> Reason | None:
+    return diagnose(draft.observed.workload(draft.target.hash)) if draft.target else None
+
+
+def _stalled(draft: Draft) -> Reason | None:
+    if draft.blocked and not draft.asked_for:
+        return draft.blocked
+    if draft.observed.foreign:
+        names = ", ".join(f"{key.kind} {key.name}" for key in draft.observed.foreign)
+        message = (
+            f"{names} stand under names that this object needs and belong to something else: rename or delete them"
+        )
+        return Reason("NameTaken", message)
+    left = remaining_deadline(draft)
+    if left is not None and left <= timedelta(0):
+        cause = _diagnosis(draft)
+        detail = cause.message if cause else draft.move.message if draft.move else ""
+        deadline = int(draft.spec.rollout.progress_deadline.total_seconds())
+        return Reason("ProgressDeadlineExceeded", f"not done after {deadline} s; {detail}")
+    return None
+
+
+def _unready(draft: Draft) -> Reason | None:
+    if draft.held:
+        return draft.held
+    if draft.rolling and draft.move:
+        cause = _diagnosis(draft) if draft.move.phase == "Progressing" else None
+        return cause or Reason(draft.move.reason, draft.move.message)
+    ready, least = ready_pods(draft), draft.spec.scaling.min_replicas
+    if ready < least:
+        return _diagnosis(draft) or Reason("TooFewReady", f"{ready} of at least {least} pods are ready")
+    return None
+
+
+def _within_load_line(draft: Draft) -> Condition:
+    if draft.load_line is None:
+        unknown = draft.load_line_unknown or Reason("NotPlanned", "the load line was not planned")
+        return Condition("WithinLoadLine", "Unknown", *unknown)
+    if draft.load_line.within:
+        return Condition("WithinLoadLine", "True", "Within", "every tier's concurrency is below the load line")
+    return Condition("WithinLoadLine", "False", "Exceeded", _exceeded(draft, draft.load_line))
+
+
+def _exceeded(draft: Draft, line: LoadLine) -> str:
+    profile = draft.spec.gpu.profile
+    parts = [
+        f"tier {tier.tier} asks for {tier.requested} at once, {profile} carries {tier.safe}" for tier in line.exceeded
+    ]
+    larger = _profile_that_carries(draft)
+    advice = f"{larger} would carry all" if larger else "no profile of this installation carries all"
+    return f"{'; '.join(parts)}: it runs with what fits. Lower the concurrency, or change the GPU: {advice}"
+
+
+def _profile_that_carries(draft: Draft) -> str:
+    """The smallest GPU profile under which the whole spec is within its load line, or an empty string."""
+    shape = dimensions_of(draft.spec.model)
+    profiles = sorted(draft.observed.profiles.values(), key=lambda profile: (profile.memory_bytes, profile.name))
+    fitting = (p.name for p in profiles if p.is_gpu and shape and load_line_of(draft.spec, shape, p).within)
+    return next(fitting, "")
+
+
+def _scaling_active(draft: Draft) -> Condition:
+    if draft.spec.scaling.provider == "None":
+        message = f"spec.scaling.provider is None: {draft.spec.scaling.min_replicas} replicas, as minReplicas says"
+        return Condition("ScalingActive", "False", "ProviderNone", message)
+    live = draft.observed.children.get(ObjectKey(*AUTOSCALER, draft.observed.owner.name))
+    reported = _reported(live, "ScalingActive")
+    if reported is None:
+        return Condition("ScalingActive", "Unknown", "NotReported", "the autoscaler has not reported yet")
+    if reported["status"] == "True":
+        return Condition("ScalingActive", "True", "ValidMetricFound", f"scaling on {SATURATION_METRIC}")
+    message = (
+        f"{reported.get('message', '')}. Serve {SATURATION_METRIC} through custom.metrics.k8s.io: "
+        "the chart's documentation has the rule for prometheus-adapter"
+    )
+    return Condition("ScalingActive", "False", reported.get("reason", "Unknown"), message)
+
+
+def _reported(live: Manifest | None, kind: str) -> Manifest | None:
+    conditions = live.get("status", {}).get("conditions", ()) if live else ()
+    return next((condition for condition in conditions if condition["type"] == kind), None)

@@ -1,0 +1,43 @@
+"""How much may be loaded? Plans the load line of the spec on its GPU, where the model's shape is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from plimsoll_operator.gpu_profiles import GpuProfile
+from plimsoll_operator.load_line import LoadLine, plan_load_line, precision_of
+from plimsoll_operator.model_shapes import UnknownShapeError, dimensions_of
+from plimsoll_operator.quantity import parse_bytes
+from plimsoll_operator.spec import Dimensions, Spec
+from plimsoll_operator.steps.draft import Draft, Reason
+
+
+def plan_the_load_line(draft: Draft) -> Draft:
+    if draft.profile is None:
+        return replace(draft, load_line_unknown=draft.blocked)
+    try:
+        shape = dimensions_of(draft.spec.model)
+    except UnknownShapeError as error:
+        return replace(draft, load_line_unknown=Reason("UnknownShape", str(error)))
+    if shape is None:
+        message = "the model's shape is not stated: write spec.model.shape or spec.model.dimensions to plan the line"
+        return replace(draft, load_line_unknown=Reason("ShapeNotStated", message))
+    return replace(draft, load_line=load_line_of(draft.spec, shape, draft.profile))
+
+
+def load_line_of(spec: Spec, shape: Dimensions, profile: GpuProfile) -> LoadLine:
+    """The load line of `spec` on one device of `profile`."""
+    return plan_load_line(
+        shape,
+        spec.tiers,
+        device_memory=device_memory(spec, profile),
+        utilization_percent=spec.server.memory_utilization_percent,
+        precision=precision_of(spec.model.dtype, profile),
+        eager=spec.model.attention == "eager",
+    )
+
+
+def device_memory(spec: Spec, profile: GpuProfile) -> int:
+    """Bytes of one device; on a CPU the container's memory limit stands for them."""
+    limit = spec.server.resources.limits.get("memory")
+    return parse_bytes(limit) if limit is not None and not profile.is_gpu else profile.memory_bytes

@@ -1,0 +1,74 @@
+"""What does the object say of itself? The whole status, written only when it says something new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from plimsoll_operator.conditions import Condition, render_conditions, timestamp
+from plimsoll_operator.observed import Manifest, Revision
+from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.judgement import ready_pods
+
+
+def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
+    owner = draft.observed.owner
+    workloads = draft.observed.workloads.values()
+    status: dict[str, Any] = {
+        "observedGeneration": owner.generation,
+        "replicas": sum(workload.replicas for workload in workloads),
+        "readyReplicas": ready_pods(draft),
+        "conditions": render_conditions(conditions, owner.status.get("conditions", ()), owner.generation, draft.now),
+        "rollout": _rollout(draft),
+        "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
+        "loadLine": _load_line(draft),
+    }
+    return {field: value for field, value in status.items() if value not in ([], {})}
+
+
+def _rollout(draft: Draft) -> dict[str, Any]:
+    if draft.target is None or draft.move is None:
+        return {}
+    stable = draft.stable
+    rollout: dict[str, Any] = {
+        "phase": draft.move.phase,
+        "stable": stable.hash if stable else "",
+        "canary": "" if draft.target.stable else draft.target.hash,
+        "reason": draft.move.reason,
+        "message": draft.move.message,
+    }
+    if draft.rolling and draft.rollout_started:
+        rollout |= {"startedAt": timestamp(draft.rollout_started), "wantedReplicas": draft.wanted}
+    elif draft.rollout_finished:
+        rollout["finishedAt"] = timestamp(draft.rollout_finished)
+    return rollout
+
+
+def _revision(draft: Draft, revision: Revision) -> dict[str, Any]:
+    workload = draft.observed.workload(revision.hash)
+    return {
+        "hash": revision.hash,
+        "name": revision.name,
+        "number": revision.number,
+        "stable": revision.stable,
+        "replicas": workload.replicas if workload else 0,
+        "readyReplicas": workload.ready if workload else 0,
+        "createdAt": revision.created_at or timestamp(draft.now),
+    }
+
+
+def _load_line(draft: Draft) -> list[dict[str, Any]]:
+    line = draft.load_line
+    if line is None:
+        return []
+    return [
+        {
+            "tier": tier.tier,
+            "maxTokens": tier.max_tokens,
+            "requestedConcurrency": tier.requested,
+            "safeConcurrency": tier.safe,
+            "bytesPerToken": line.bytes_per_token,
+            "weightsBytes": line.weights_bytes,
+            "budgetBytes": line.budget_bytes,
+        }
+        for tier in line.tiers
+    ]
