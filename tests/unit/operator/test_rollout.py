@@ -1,0 +1,201 @@
+"""Rollouts walked move by move: who serves at each moment, and where it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from builders import POLICY, Cluster, make_spec
+from plimsoll_operator.observed import Observed
+from plimsoll_operator.reconcile import Policy
+
+
+def spec_of(version: int, replicas: int, strategy: str = "RollingUpdate", **rollout: Any) -> dict[str, Any]:
+    return make_spec(
+        model={"uri": f"pvc://models/v{version}"},
+        scaling={"minReplicas": replicas, "provider": "None"},
+        rollout={"strategy": strategy, **rollout},
+    )
+
+
+def settled(replicas: int, gpus: int, strategy: str = "RollingUpdate") -> Cluster:
+    cluster = Cluster(spec_of(1, replicas, strategy), gpus)
+    cluster.settle()
+    return cluster
+
+
+def serving(state: Observed) -> int:
+    return sum(workload.ready for workload in state.workloads.values())
+
+
+def pods(state: Observed) -> int:
+    return sum(workload.replicas for workload in state.workloads.values())
+
+
+def condition(state: Observed, kind: str) -> dict[str, Any]:
+    return next(dict(c) for c in state.owner.status["conditions"] if c["type"] == kind)
+
+
+def test_a_first_revision_becomes_stable_and_ready() -> None:
+    cluster = Cluster(spec_of(1, 3))
+    cluster.settle()
+    assert serving(cluster.observed) == 3
+    assert cluster.observed.stable is not None
+    assert condition(cluster.observed, "Ready")["status"] == "True"
+    assert cluster.observed.owner.status["rollout"]["phase"] == "Idle"
+
+
+@pytest.mark.parametrize(
+    ("replicas", "gpus", "fewest_serving", "most_pods"),
+    [
+        pytest.param(1, 2, 1, 2, id="one pod and a spare GPU: the new one comes first"),
+        pytest.param(3, 4, 3, 4, id="three pods and a spare GPU: nobody is missed"),
+        pytest.param(3, 3, 2, 4, id="three pods and no spare GPU: one fewer serves"),
+        pytest.param(2, 2, 1, 3, id="two pods and no spare GPU: one serves throughout"),
+    ],
+)
+def test_a_rolling_update_ends_with_the_new_revision_alone(
+    replicas: int, gpus: int, fewest_serving: int, most_pods: int
+) -> None:
+    cluster = settled(replicas, gpus)
+    old = set(cluster.observed.workloads)
+    cluster.change(spec_of(2, replicas))
+    states = cluster.settle()
+    assert min(serving(state) for state in states) == fewest_serving
+    assert max(pods(state) for state in states) <= most_pods
+    assert len(cluster.observed.workloads) == 1
+    assert not old & set(cluster.observed.workloads)
+    assert serving(cluster.observed) == replicas
+    assert condition(cluster.observed, "Ready")["status"] == "True"
+
+
+def test_the_only_serving_pod_is_not_given_up_for_want_of_a_gpu() -> None:
+    cluster = settled(replicas=1, gpus=1)
+    cluster.change(spec_of(2, 1))
+    cluster.settle()
+    assert serving(cluster.observed) == 1
+    assert cluster.observed.owner.status["rollout"]["phase"] == "WaitingForGPU"
+    reason = condition(cluster.observed, "Ready")
+    assert reason["reason"] == "NoFreeGPU"
+    assert "Recreate" in reason["message"]
+
+
+def test_waiting_for_a_gpu_becomes_stalled_at_the_deadline() -> None:
+    cluster = settled(replicas=1, gpus=1)
+    cluster.change(spec_of(2, 1, progressDeadline="2m"))
+    cluster.settle()
+    assert condition(cluster.observed, "Stalled")["status"] == "False"
+    cluster.now += timedelta(minutes=2)
+    cluster.settle()
+    stalled = condition(cluster.observed, "Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "ProgressDeadlineExceeded")
+    assert condition(cluster.observed, "Reconciling")["status"] == "False"
+    assert condition(cluster.observed, "Available")["status"] == "True"
+
+
+def test_recreate_frees_the_gpu_first() -> None:
+    cluster = settled(replicas=1, gpus=1, strategy="Recreate")
+    cluster.change(spec_of(2, 1, "Recreate"))
+    states = cluster.settle()
+    assert min(serving(state) for state in states) == 0
+    assert max(pods(state) for state in states) == 1
+    assert serving(cluster.observed) == 1
+
+
+def test_a_broken_stable_revision_gives_its_gpus_to_the_fix() -> None:
+    cluster = settled(replicas=2, gpus=2)
+    cluster.broken = set(cluster.observed.workloads)
+    cluster.reconcile()
+    assert serving(cluster.observed) == 0
+    cluster.change(spec_of(2, 2))
+    cluster.settle()
+    assert serving(cluster.observed) == 2
+    assert condition(cluster.observed, "Ready")["status"] == "True"
+
+
+def test_a_revision_that_never_gets_ready_takes_no_pod_from_stable() -> None:
+    cluster = settled(replicas=3, gpus=10)
+    stable = next(iter(cluster.observed.workloads))
+    cluster.change(spec_of(2, 3))
+    cluster.reconcile()
+    cluster.broken = set(cluster.observed.workloads) - {stable}
+    states = cluster.settle()
+    assert min(serving(state) for state in states) == 3
+    assert cluster.observed.stable is not None
+    assert cluster.observed.stable.hash == stable
+
+
+def test_a_spec_taken_back_half_way_ends_on_the_old_revision() -> None:
+    cluster = settled(replicas=3, gpus=4)
+    stable = next(iter(cluster.observed.workloads))
+    cluster.change(spec_of(2, 3))
+    for _ in range(3):
+        cluster.reconcile()
+    assert len(cluster.observed.workloads) == 2
+    cluster.change(spec_of(1, 3))
+    states = cluster.settle()
+    assert min(serving(state) for state in states) >= 3
+    assert set(cluster.observed.workloads) == {stable}
+
+
+def test_a_third_revision_supersedes_the_second() -> None:
+    cluster = settled(replicas=3, gpus=5)
+    cluster.change(spec_of(2, 3))
+    for _ in range(3):
+        cluster.reconcile()
+    cluster.change(spec_of(3, 3))
+    states = cluster.settle()
+    assert min(serving(state) for state in states) >= 2
+    assert len(cluster.observed.workloads) == 1
+    template = next(iter(cluster.observed.revisions[-1:])).template
+    assert "/models/v3" in str(template)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "policy", "reason"),
+    [
+        pytest.param({"paused": True}, POLICY, "Paused", id="paused by the spec"),
+        pytest.param({}, Policy("plimsoll/server:1", frozen=True), "Frozen", id="frozen by the installation"),
+    ],
+)
+def test_a_held_rollout_starts_no_pod_and_says_why(rollout: dict[str, Any], policy: Policy, reason: str) -> None:
+    cluster = settled(replicas=2, gpus=4)
+    before = cluster.observed.workloads
+    cluster.change(spec_of(2, 2, **rollout))
+    cluster.reconcile(policy)
+    assert cluster.observed.workloads == before
+    ready = condition(cluster.observed, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", reason)
+    assert condition(cluster.observed, "Available")["status"] == "True"
+
+
+def test_a_frozen_installation_still_starts_a_first_revision() -> None:
+    cluster = Cluster(spec_of(1, 1))
+    cluster.reconcile(Policy("plimsoll/server:1", frozen=True))
+    assert len(cluster.observed.workloads) == 1
+
+
+def test_returning_to_an_old_revision_renders_nothing_anew() -> None:
+    cluster = settled(replicas=1, gpus=2)
+    first = cluster.observed.stable
+    assert first is not None
+    cluster.change(spec_of(2, 1))
+    cluster.settle()
+    cluster.change(spec_of(1, 1))
+    cluster.settle()
+    assert cluster.observed.stable is not None
+    assert cluster.observed.stable.hash == first.hash
+    assert cluster.observed.stable.template == first.template
+    assert cluster.observed.stable.number == 3
+    assert len(cluster.observed.revisions) == 2
+
+
+def test_history_is_kept_up_to_its_limit_without_those_in_use() -> None:
+    cluster = settled(replicas=1, gpus=2)
+    for version in range(2, 6):
+        cluster.change(spec_of(version, 1, revisionHistoryLimit=2))
+        cluster.settle()
+    assert len(cluster.observed.revisions) == 3
+    assert sorted(revision.number for revision in cluster.observed.revisions) == [3, 4, 5]
