@@ -1,0 +1,58 @@
+{{/* The operator's rights where InferenceDeployments live. README.md says what each is for; keep both together. */}}
+{{- define "plimsoll.operatorRules" -}}
+- apiGroups: [plimsoll.dev]
+  resources: [inferencedeployments]
+  verbs: [get, list, watch]
+- apiGroups: [plimsoll.dev]
+  resources: [inferencedeployments/status]
+  verbs: [get, patch]
+- apiGroups: [plimsoll.dev]
+  resources: [inferencedeployments/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, controllerrevisions]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [get, patch, update]
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{/* What is cluster-wide by nature, and left out when the operator serves one namespace. */}}
+{{- define "plimsoll.clusterRules" -}}
+- apiGroups: [""]
+  resources: [nodes]
+  verbs: [get, list, watch]
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [list, watch]
+{{- end }}
+
+{{/* A (Cluster)RoleBinding's reference to the role `name` of kind `kind`, and its subject. Takes {kind, name, root}. */}}
+{{- define "plimsoll.bindingToOperator" -}}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "plimsoll.serviceAccountName" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
