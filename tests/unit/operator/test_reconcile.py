@@ -256,3 +256,12 @@ def test_status_is_not_written_again_when_it_says_the_same() -> None:
     cluster = at_rest()
     later = reconcile(cluster.observed, POLICY, cluster.now + timedelta(days=1))
     assert later.status is None
+
+
+@pytest.mark.parametrize(
+    ("task", "aggregation"),
+    [("text-classification", "Mean"), ("feature-extraction", "Mean"), ("token-classification", "Union")],
+)
+def test_chunks_are_put_together_as_the_task_needs(task: str, aggregation: str) -> None:
+    plan = reconcile(make_observed(make_spec(model={"uri": "pvc://models/domains", "task": task})), POLICY, NOW)
+    assert server_config(plan)["longInput"]["aggregation"] == aggregation

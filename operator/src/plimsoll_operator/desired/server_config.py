@@ -35,7 +35,12 @@ def server_config(spec: Spec, load_line: LoadLine | None) -> dict[str, Any]:
             "policy": spec.long_input.policy,
             "chunkTokens": spec.long_input.chunk_tokens,
             "overlapTokens": spec.long_input.overlap_tokens,
-            "aggregation": spec.long_input.aggregation,
+            "aggregation": _aggregation(spec),
         },
         "memoryUtilizationPercent": spec.server.memory_utilization_percent,
     }
+
+
+def _aggregation(spec: Spec) -> str:
+    """Spans can only be united: the default of the other tasks means nothing for them."""
+    return "Union" if spec.model.task == "token-classification" else spec.long_input.aggregation

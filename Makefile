@@ -1,0 +1,63 @@
+# Plimsoll: `make demo` shows it, `make test` proves it. `make` alone lists what there is.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu images
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is pinned in requirements.lock into .venv (nothing to do: under a second)
+	@$(PYTHON) bootstrap.py
+
+demo: setup ## From nothing to a classified long text on a real control plane, scaling included
+	@$(BIN)/plimsoll-sandbox demo
+
+demo-down: setup ## Stop the demo's sandbox and everything it started
+	@$(BIN)/plimsoll-sandbox down --name demo
+
+test: setup ## All tests: unit, contract, and cluster on a real control plane
+	@$(BIN)/pytest
+
+test-cluster: setup ## Only the tests on the real control plane
+	@$(BIN)/pytest -m cluster
+
+verify: setup ## Format, lint, types, layers, and generated files that must be current
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python charts/sync_crd.py --check
+	@$(BIN)/python crds/render_reference.py --check
+
+format: setup ## Format and mend what can be mended by itself
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lock: setup ## Resolve the dependencies anew and write the hash-locked requirement files
+	@$(BIN)/python lock.py
+
+# Not there yet. Each says what it waits for instead of passing in silence.
+define not_yet
+	@echo "make $@: not there yet: $(1)" >&2; exit 2
+endef
+
+test-scale: ## (not there yet) 200 objects under simulated nodes
+	$(call not_yet,it measures the operator with hundreds of objects)
+
+test-statistics: ## (not there yet) False alarms and detection of the rollout tests, by simulation
+	$(call not_yet,it comes with canary analysis)
+
+test-gpu: ## (not there yet) The checks that need a GPU
+	$(call not_yet,the GPU attention back-ends come with the full server)
+
+bench: ## (not there yet) The server beside its alternatives
+	$(call not_yet,it comes with the full server)
+
+bench-gpu: ## (not there yet) The server on a GPU
+	$(call not_yet,it comes with the full server)
+
+images: ## (not there yet) Build both container images
+	$(call not_yet,it needs buildah or another image builder; the Dockerfiles are linted by make test)
