@@ -1,0 +1,124 @@
+"""From a location to a model that is ready to run, with every reason not to be told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from plimsoll_server.config import ModelConfig
+from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.family import Family, Model, Placement
+from plimsoll_server.models.folder import ModelFolder, inspect_folder
+from plimsoll_server.models.location import locate
+from plimsoll_server.models.packed_attention import register_packed_attention
+from plimsoll_server.models.registry import family_named
+from plimsoll_server.types import Activation, ModelInfo
+
+
+def load_model(wanted: ModelConfig, placement: Placement) -> Model:
+    """The model of `wanted` on its device. Raises ModelError with what to do."""
+    _silence_transformers()
+    family = family_named(wanted.family)
+    network_class = _network_class(family, wanted)
+    located = locate(wanted.location)
+    folder = inspect_folder(located.folder)
+    _check_belongs(folder, wanted, family, network_class)
+    network = _load_network(folder, network_class, placement)
+    config: Any = network.config
+    _check_tokenizer(folder.tokenizer_file, config.vocab_size)
+    info = ModelInfo(
+        location=wanted.location,
+        revision=located.revision,
+        family=wanted.family,
+        task=wanted.task,
+        dtype=str(placement.dtype).removeprefix("torch."),
+        attention=placement.attention,
+        device=str(placement.device),
+        window=config.max_position_embeddings,
+        vocabulary=config.vocab_size,
+        labels=tuple(config.id2label[index] for index in range(config.num_labels)),
+        activation=_activation(config),
+        tokenizer_file=str(folder.tokenizer_file),
+    )
+    return family.serve(network, info)
+
+
+def _silence_transformers() -> None:
+    """Its warnings and progress bars are no JSON; what matters of them is checked here and raised."""
+    chatter: Any = transformers_logging
+    chatter.set_verbosity_error()
+    chatter.disable_progress_bar()
+
+
+def _network_class(family: Family, wanted: ModelConfig) -> type[PreTrainedModel]:
+    try:
+        return family.networks[wanted.task]
+    except KeyError:
+        raise ModelError(
+            f"family {wanted.family} does not serve the task {wanted.task}; it serves {', '.join(family.networks)}"
+        ) from None
+
+
+def _check_belongs(folder: ModelFolder, wanted: ModelConfig, family: Family, network_class: type) -> None:
+    if folder.model_type != family.model_type:
+        raise ModelError(
+            f"{folder.path}/config.json has model_type {folder.model_type!r}, but the family is {wanted.family}; "
+            "set spec.model.family to the model's own, or serve another model"
+        )
+    if folder.architecture != network_class.__name__:
+        fitting = [task for task, known in family.networks.items() if known.__name__ == folder.architecture]
+        advice = f"set spec.model.task: {fitting[0]}" if fitting else "fine-tune it for the task first"
+        raise ModelError(
+            f"{folder.path} was saved as {folder.architecture}, but the task {wanted.task} needs "
+            f"{network_class.__name__}; {advice}"
+        )
+
+
+def _load_network(folder: ModelFolder, network_class: type[PreTrainedModel], placement: Placement) -> PreTrainedModel:
+    register_packed_attention()
+    try:
+        loaded: Any = network_class.from_pretrained(
+            folder.path,
+            dtype=placement.dtype,
+            attn_implementation=f"packed_{placement.attention}",
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise ModelError(f"the model in {folder.path} cannot be loaded: {error}") from error
+    network, report = loaded
+    _check_complete(folder.path, report)
+    placed: PreTrainedModel = network.eval().requires_grad_(requires_grad=False).to(placement.device)
+    return placed
+
+
+def _check_complete(path: Path, report: dict[str, Any]) -> None:
+    """Without this check, missing weights would be drawn at random and served."""
+    for kind in ("missing_keys", "mismatched_keys", "error_msgs"):
+        if found := report.get(kind):
+            names = sorted(str(name) for name in found)[:5]
+            raise ModelError(
+                f"the weights in {path} do not fit its config.json ({kind.replace('_', ' ')}: {', '.join(names)}); "
+                "save model and configuration together"
+            )
+
+
+def _check_tokenizer(file: Path, vocabulary: int) -> None:
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the binding raises bare Exception
+        raise ModelError(f"{file} is no tokenizer that can be read: {error}") from error
+    if (size := tokenizer.get_vocab_size()) > vocabulary:
+        raise ModelError(f"{file} has {size} tokens, but the model embeds {vocabulary}; the two do not belong together")
+
+
+def _activation(config: Any) -> Activation:
+    independent = config.num_labels == 1 or config.problem_type == "multi_label_classification"
+    return Activation.SIGMOID if independent else Activation.SOFTMAX

@@ -1,0 +1,69 @@
+"""Where a model lies: a local folder, or a pinned revision on the hub that is fetched into the cache."""
+
+from __future__ import annotations
+
+import errno
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from plimsoll_server.models.errors import ModelError
+
+_HUB = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+):(?P<revision>[0-9a-f]{40})$")
+_NEEDED_FILES = ("config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    folder: Path
+    revision: str | None
+    """The hub's commit; None for a local folder, whose content nobody pins."""
+
+
+def locate(location: str) -> Located:
+    """The folder of `location`, fetched first when it is on the hub. Raises ModelError."""
+    if match := _HUB.match(location):
+        return Located(_fetch(match["repo"], match["revision"]), match["revision"])
+    if location.startswith("hf:"):
+        raise ModelError(
+            f"model location {location!r} is not hf://ORG/REPO:REVISION with a revision of 40 hexadecimal digits; "
+            "copy the commit from the repository's history, a branch name may move"
+        )
+    folder = Path(location)
+    if not folder.is_absolute():
+        raise ModelError(f"model location {location!r} is neither hf://ORG/REPO:REVISION nor an absolute path")
+    if not folder.is_dir():
+        raise ModelError(f"model folder {folder} does not exist; {_neighbours(folder)}")
+    return Located(folder, None)
+
+
+def _neighbours(folder: Path) -> str:
+    if not folder.parent.is_dir():
+        return f"neither does {folder.parent}: is the volume mounted?"
+    names = sorted(entry.name for entry in folder.parent.iterdir())[:10]
+    return f"{folder.parent} holds {', '.join(names) or 'nothing'}: check the path within the volume"
+
+
+def _fetch(repo: str, revision: str) -> Path:
+    # Imported here: a server of a local folder needs no HTTP client.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils.tqdm import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_NEEDED_FILES)))
+    except LocalEntryNotFoundError as error:
+        raise ModelError(
+            f"the hub could not be reached for {repo}@{revision} and the cache does not hold it: {error}. "
+            "Check the network policy and the proxy settings, or serve the model from a volume"
+        ) from error
+    except HfHubHTTPError as error:
+        raise ModelError(
+            f"the hub refused {repo}@{revision}: {error}. Check repository and revision; "
+            "a private or gated one needs spec.server.hubTokenSecret"
+        ) from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise ModelError(f"no space left while fetching {repo}@{revision} into the cache (HF_HOME)") from error
+        raise ModelError(f"fetching {repo}@{revision} failed: {error}") from error

@@ -1,0 +1,20 @@
+"""The families that can be served: one entry each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.family import Family
+from plimsoll_server.models.modernbert import MODERNBERT
+
+FAMILIES: Mapping[str, Family] = {
+    "modernbert": MODERNBERT,
+}
+
+
+def family_named(name: str) -> Family:
+    try:
+        return FAMILIES[name]
+    except KeyError:
+        raise ModelError(f"no model family {name!r}; this server has {', '.join(sorted(FAMILIES))}") from None

@@ -1,0 +1,50 @@
+"""What the process is told by its environment. Read once, at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from plimsoll_server.config import ConfigError, ServerConfig, parse_config
+
+_Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """Every field but `config` is read from the variable named by its alias."""
+
+    model_config = ConfigDict(frozen=True)
+
+    config: ServerConfig
+    pod_name: str = Field("", alias="POD_NAME")
+    namespace: str = Field("", alias="POD_NAMESPACE")
+    deployment: str = Field("", alias="PLIMSOLL_DEPLOYMENT")
+    revision: str = Field("", alias="PLIMSOLL_REVISION")
+    memory_limit_bytes: int | None = Field(None, alias="PLIMSOLL_MEMORY_LIMIT_BYTES", ge=1)
+    bind_address: str = Field("127.0.0.1", alias="PLIMSOLL_BIND_ADDRESS", min_length=1)
+    http_port: _Port = Field(8080, alias="PLIMSOLL_HTTP_PORT")
+    metrics_port: _Port = Field(9090, alias="PLIMSOLL_METRICS_PORT")
+    request_deadline_seconds: float = Field(60.0, alias="PLIMSOLL_REQUEST_DEADLINE_SECONDS", gt=0)
+    drain_linger_seconds: float = Field(3.0, alias="PLIMSOLL_DRAIN_LINGER_SECONDS", ge=0)
+    drain_deadline_seconds: float = Field(45.0, alias="PLIMSOLL_DRAIN_DEADLINE_SECONDS", gt=0)
+    max_body_bytes: int = Field(8 << 20, alias="PLIMSOLL_MAX_BODY_BYTES", ge=1024)
+    max_text_bytes: int = Field(1 << 20, alias="PLIMSOLL_MAX_TEXT_BYTES", ge=64)
+    log_level: str = Field("info", alias="PLIMSOLL_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Settings from `environment`; ConfigError names the variable that is wrong and what to write."""
+    document = environment.get("PLIMSOLL_CONFIG")
+    if not document:
+        raise ConfigError(
+            "PLIMSOLL_CONFIG is not set. The operator sets it; by hand, write for example "
+            '{"version": 1, "model": {"location": "/models/mine"}, "tiers": [{"name": "short", "maxTokens": 512}]}'
+        )
+    names = {field.alias for field in Settings.model_fields.values() if field.alias}
+    values = {name: value for name, value in environment.items() if name in names and value != ""}
+    try:
+        return Settings.model_validate({"config": parse_config(document), **values})
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors())) from error

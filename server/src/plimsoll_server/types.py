@@ -1,0 +1,68 @@
+"""The plain data that the layers hand to each other. No framework, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+Tokens = Sequence[int]
+"""The token ids of one sequence, special tokens included."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLogits:
+    """Of one sequence: a logit for each of the model's labels."""
+
+    logits: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLabels:
+    """Of one sequence: for each token, special ones included, its most probable label and that probability."""
+
+    labels: tuple[int, ...]
+    scores: tuple[float, ...]
+
+
+class Failure(Enum):
+    """Why a sequence has no output. The other sequences of its batch are not touched by it."""
+
+    OUT_OF_MEMORY = "out of memory"
+    NON_FINITE = "the model's output holds values that are not finite"
+
+
+Outcome = LabelLogits | TokenLabels | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """One outcome for each sequence of a batch, in order, and whether memory ran out on the way."""
+
+    outcomes: tuple[Outcome, ...]
+    out_of_memory: bool = False
+
+
+class Activation(Enum):
+    """What turns a model's logits into scores."""
+
+    SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What the rest of the server may know of a loaded model."""
+
+    location: str
+    revision: str | None
+    family: str
+    task: str
+    dtype: str
+    attention: str
+    device: str
+    window: int
+    vocabulary: int
+    labels: tuple[str, ...]
+    activation: Activation
+    tokenizer_file: str
