@@ -1,0 +1,78 @@
+"""How to reach the apiserver and as whom: a kubeconfig when one is named, else the pod's own service account.
+
+The environment's HTTP proxies do not count here: an in-cluster address is not theirs to serve. A kubeconfig's
+`proxy-url` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+
+class AccessError(Exception):
+    """No usable way to the apiserver; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What an HTTP client needs to talk to the apiserver, as it stands now. Never logged."""
+
+    server: str
+    ca_file: str | None
+    certificate_file: str | None
+    key_file: str | None
+    authorization: str | None
+    verify_tls: bool
+    proxy: str | None
+
+    def __repr__(self) -> str:
+        return f"Credentials(server={self.server!r})"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Where the credentials come from. They are read anew each time: tokens expire, and files are replaced."""
+
+    kubeconfig: str = ""
+
+    async def configuration(self) -> Any:
+        """A `kubernetes.aio` configuration; in a cluster it re-reads its token file every minute by itself.
+
+        Raises AccessError.
+        """
+        configuration = Configuration(client_session_kwargs={"trust_env": False})
+        try:
+            if self.kubeconfig:
+                await load_kube_config(  # type: ignore[no-untyped-call]
+                    config_file=self.kubeconfig, client_configuration=configuration, persist_config=False
+                )
+            else:
+                load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except (ConfigException, OSError, TypeError) as error:
+            # The client lets a TypeError escape when the file holds no mapping.
+            raise AccessError(self._explain(error)) from error
+        return configuration
+
+    async def credentials(self) -> Credentials:
+        """The same for another client. Raises AccessError."""
+        configuration = await self.configuration()
+        if configuration.tls_server_name:
+            raise AccessError(f"{self.kubeconfig}: tls-server-name is not supported; use the name in the certificate")
+        return Credentials(
+            server=configuration.host,
+            ca_file=configuration.ssl_ca_cert,
+            certificate_file=configuration.cert_file,
+            key_file=configuration.key_file,
+            authorization=configuration.api_key.get("BearerToken"),
+            verify_tls=configuration.verify_ssl,
+            proxy=configuration.proxy,
+        )
+
+    def _explain(self, error: Exception) -> str:
+        if self.kubeconfig:
+            return f"KUBECONFIG={self.kubeconfig}: expected a readable kubeconfig with a current context: {error}"
+        return f"expected to run in a pod with a service account, or KUBECONFIG set: {error}"

@@ -1,0 +1,75 @@
+"""Carries a Plan out, in its order, and stops at the first write that fails: the next reconcile starts from what is.
+
+Every write is fenced, since the object may be deleted, or replaced by another of its name, while the plan is made:
+children name their owner by uid and are collected with it, deletions name the child's uid, the status its owner's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from plimsoll_operator import names
+from plimsoll_operator.cluster.errors import ConflictError, NamespaceTerminatingError, NotFoundError
+from plimsoll_operator.cluster.events import record_event
+from plimsoll_operator.cluster.kinds import kind_of
+from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
+from plimsoll_operator.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+
+class OwnerGoneError(Exception):
+    """The InferenceDeployment went away while its plan was carried out: nothing more is to be done."""
+
+
+async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -> None:
+    """Write what `plan` says. Raises the KubeError of the first write that fails, or OwnerGoneError."""
+    owner = observed.owner
+    try:
+        for manifest in plan.apply:
+            await kube.apply(manifest, owner.namespace)
+            _log(owner, "applied", ObjectKey.of(manifest))
+        for scale in plan.scale:
+            await kube.scale(owner.namespace, scale.deployment, scale.replicas)
+            _log(owner, f"scaled to {scale.replicas}", ObjectKey("apps/v1", "Deployment", scale.deployment))
+        for key in plan.delete:
+            await _delete(kube, owner, key, observed.children)
+        if plan.status is not None:
+            await _write_status(kube, owner, plan.status)
+        for event in plan.events:
+            await record_event(kube, owner, event, now)
+    except NamespaceTerminatingError as error:
+        raise OwnerGoneError(str(error)) from error
+
+
+async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[ObjectKey, Manifest]) -> None:
+    uid = children[key]["metadata"]["uid"]
+    try:
+        await kube.delete(kind_of(key.api_version, key.kind), owner.namespace, key.name, uid)
+    except NotFoundError:
+        return
+    _log(owner, "deleted", key)
+
+
+async def _write_status(kube: Kube, owner: Owner, status: Manifest) -> None:
+    document: dict[str, Any] = {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {"name": owner.name, "namespace": owner.namespace, "uid": owner.uid},
+        "status": status,
+    }
+    try:
+        await kube.apply_status(document, owner.namespace)
+    except NotFoundError as error:
+        raise OwnerGoneError(str(error)) from error
+    except ConflictError as error:
+        # The only fence of this request is the uid: another object has taken the name.
+        raise OwnerGoneError(str(error)) from error
+
+
+def _log(owner: Owner, done: str, key: ObjectKey) -> None:
+    logger.info("%s %s %s", done, key.kind, key.name, extra={"object": f"{owner.namespace}/{owner.name}"})

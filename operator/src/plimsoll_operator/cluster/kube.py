@@ -1,0 +1,187 @@
+"""A small asynchronous client: objects as plain JSON, typed errors, a deadline on every request.
+
+It sits on `kubernetes.aio`'s transport and on none of its generated models: the first typed API costs 100 MiB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Self
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+
+from plimsoll_operator.cluster.access import Access, AccessError
+from plimsoll_operator.cluster.errors import NotFoundError, UnauthorizedError, UnavailableError, error_of
+from plimsoll_operator.cluster.kinds import DEPLOYMENT, Kind, kind_of
+from plimsoll_operator.names import FIELD_MANAGER
+from plimsoll_operator.observed import Manifest
+
+PAGE = 500
+"""Objects per page of a list: what kubectl asks for."""
+MAX_PAGES = 1000
+
+_JSON = "application/json"
+_MERGE = "application/merge-patch+json"
+_APPLY = "application/apply-patch+yaml"
+
+CountWrite = Callable[[str, str], None]
+
+
+class Kube:
+    """The apiserver. Every method raises a `KubeError`."""
+
+    def __init__(self, access: Access, timeout: timedelta, count_write: CountWrite) -> None:
+        self._access = access
+        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
+        self._count_write = count_write
+        self._client: ApiClient | None = None
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._client is not None:
+            await self._disconnect(self._client)
+
+    # Reading
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Manifest:
+        return await self._request("GET", kind.path(namespace, name))
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Manifest | None:
+        """Like `get`, with None for what is not there."""
+        try:
+            return await self.get(kind, namespace, name)
+        except NotFoundError:
+            return None
+
+    async def list_all(self, kind: Kind, namespace: str = "", *, labels: str = "") -> list[Manifest]:
+        """All objects of a kind, page by page; of every namespace when none is named."""
+        selector = {"labelSelector": labels} if labels else {}
+        items: list[Manifest] = []
+        following = ""
+        for _ in range(MAX_PAGES):
+            paging = {"limit": str(PAGE)} | ({"continue": following} if following else {})
+            page = await self._request("GET", kind.path(namespace), query=selector | paging)
+            # The items of a list do not say what they are.
+            items += [{"apiVersion": kind.api_version, "kind": kind.kind} | item for item in page["items"]]
+            following = page["metadata"].get("continue", "")
+            if not following:
+                return items
+        raise UnavailableError(f"list of {kind.plural}: more than {MAX_PAGES * PAGE} objects")
+
+    # Writing
+
+    async def apply(self, manifest: Manifest, namespace: str) -> None:
+        """Server-side apply: creates the object, or makes it hold what the manifest states."""
+        await self._apply(manifest, namespace, "")
+
+    async def apply_status(self, manifest: Manifest, namespace: str) -> None:
+        await self._apply(manifest, namespace, "status")
+
+    async def _apply(self, manifest: Manifest, namespace: str, subresource: str) -> None:
+        kind = kind_of(manifest["apiVersion"], manifest["kind"])
+        path = kind.path(namespace, manifest["metadata"]["name"], subresource)
+        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        await self._request("PATCH", path, query=query, body=manifest, content_type=_APPLY)
+        self._count_write(kind.kind, "apply_status" if subresource else "apply")
+
+    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+        path = DEPLOYMENT.path(namespace, deployment, "scale")
+        await self.merge(path, {"spec": {"replicas": replicas}})
+        self._count_write(DEPLOYMENT.kind, "scale")
+
+    async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> None:
+        """Raises ConflictError when an object of that name is there."""
+        await self._request("POST", kind.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=manifest)
+        self._count_write(kind.kind, "create")
+
+    async def update(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> None:
+        """Merge `patch` into an object. A `metadata.resourceVersion` in it is a fence: ConflictError when stale."""
+        await self.merge(kind.path(namespace, name), patch)
+        self._count_write(kind.kind, "patch")
+
+    async def merge(self, path: str, patch: Manifest) -> None:
+        await self._request("PATCH", path, query={"fieldManager": FIELD_MANAGER}, body=patch, content_type=_MERGE)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the very object with `uid`, and in the background what it owns. ConflictError for another one."""
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid},
+        }
+        await self._request("DELETE", kind.path(namespace, name), body=options)
+        self._count_write(kind.kind, "delete")
+
+    # Transport
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = _JSON,
+    ) -> dict[str, Any]:
+        client = await self._connected()
+        try:
+            return await self._send(client, method, path, query or {}, body, content_type)
+        except UnauthorizedError:
+            # Tokens of kubeconfigs and exec plugins expire unannounced: read them once more before giving up.
+            await self._disconnect(client)
+            return await self._send(await self._connected(), method, path, query or {}, body, content_type)
+
+    async def _send(
+        self,
+        client: ApiClient,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Manifest | None,
+        content_type: str,
+    ) -> dict[str, Any]:
+        what = f"{method} {path}"
+        try:
+            request = await client.param_serialize(
+                method,
+                path,
+                query_params=list(query.items()),
+                header_params={"Accept": _JSON, "Content-Type": content_type},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await client.call_api(*request, _request_timeout=self._timeout)
+            answer = await response.read()  # type: ignore[no-untyped-call]
+        except TimeoutError as error:
+            raise UnavailableError(f"{what}: no answer within {self._timeout.total:g} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnavailableError(f"{what}: {error or type(error).__name__}") from error
+        if not 200 <= response.status < 300:
+            raise error_of(response.status, answer, what)
+        parsed: dict[str, Any] = json.loads(answer)
+        return parsed
+
+    async def _connected(self) -> ApiClient:
+        async with self._connecting:
+            if self._client is None:
+                try:
+                    configuration = await self._access.configuration()
+                except AccessError as error:
+                    raise UnavailableError(str(error)) from error
+                self._client = ApiClient(configuration)
+                self._client.user_agent = FIELD_MANAGER
+            return self._client
+
+    async def _disconnect(self, client: ApiClient) -> None:
+        """Drop `client`, unless another request has done so already."""
+        if self._client is client:
+            self._client = None
+            await client.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,122 @@
+"""Reads everything that one reconcile looks at.
+
+Requests per object at rest: 1 for the object, then at once 7 lists by label, 1 for the profile table and 1 for the
+claim when the model lives in one. A child named after its owner that the lists miss costs one more, to learn whether
+somebody else holds the name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from plimsoll_operator.cluster import kinds
+from plimsoll_operator.cluster.kinds import Kind
+from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.cluster.parse import is_controlled_by, parse_owner, parse_revision, parse_workloads
+from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
+from plimsoll_operator.model_source import ClaimModel, parse_model_source
+from plimsoll_operator.names import LABEL_NAME
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
+
+
+class Key(NamedTuple):
+    """Identity of an InferenceDeployment."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Reads the cluster for `observed`. `profiles_namespace` and `profiles_name` say where the profile table is."""
+
+    kube: Kube
+    profiles_namespace: str
+    profiles_name: str
+
+    async def observe(self, key: Key) -> Observed | None:
+        """What the cluster holds for `key`, or None when the object is gone or on its way out.
+
+        While it is being deleted its children must not come back: foreground deletion waits for them.
+        Raises KubeError, UnreadableObjectError.
+        """
+        manifest = await self.kube.find(kinds.INFERENCE_DEPLOYMENT, *key)
+        if manifest is None or "deletionTimestamp" in manifest["metadata"]:
+            return None
+        owner = parse_owner(manifest)
+        children, pods, table, claim = await asyncio.gather(
+            self._children(owner),
+            self._list(kinds.POD, owner),
+            read_profiles(self.kube, self.profiles_namespace, self.profiles_name),
+            self._claim_found(owner),
+        )
+        return _assemble(owner, children, pods, table, claim)
+
+    async def _children(self, owner: Owner) -> list[Manifest]:
+        """All objects that carry the owner's label or hold a name it needs, whoever controls them."""
+        lists = await asyncio.gather(*(self._list(kind, owner) for kind in kinds.CHILDREN))
+        listed = dict(zip(kinds.CHILDREN, lists, strict=True))
+        found = [manifest for manifests in listed.values() for manifest in manifests]
+        for kind in kinds.NAMED_AFTER_OWNER:
+            if all(manifest["metadata"]["name"] != owner.name for manifest in listed[kind]):
+                unlabelled = await self.kube.find(kind, owner.namespace, owner.name)
+                found += [unlabelled] if unlabelled is not None else []
+        return found
+
+    async def _list(self, kind: Kind, owner: Owner) -> list[Manifest]:
+        return await self.kube.list_all(kind, owner.namespace, labels=f"{LABEL_NAME}={owner.name}")
+
+    async def _claim_found(self, owner: Owner) -> bool | None:
+        claim = _claim_of(owner)
+        if claim is None:
+            return None
+        return await self.kube.find(kinds.CLAIM, owner.namespace, claim) is not None
+
+
+def _claim_of(owner: Owner) -> str | None:
+    try:
+        source = parse_model_source(owner.spec.get("model", {}).get("uri", ""))
+    except ValueError:
+        # The reconcile says so in the object's status.
+        return None
+    return source.claim if isinstance(source, ClaimModel) else None
+
+
+def _assemble(
+    owner: Owner,
+    found: Iterable[Manifest],
+    pods: Iterable[Manifest],
+    table: ProfileTable,
+    claim_found: bool | None,
+) -> Observed:
+    ours: dict[ObjectKey, Manifest] = {}
+    foreign: list[ObjectKey] = []
+    for manifest in found:
+        if is_controlled_by(manifest, owner.uid):
+            ours[ObjectKey.of(manifest)] = manifest
+        elif _is_a_name_we_need(manifest, owner):
+            foreign.append(ObjectKey.of(manifest))
+    of_kind = {kind: [ours[key] for key in ours if key.kind == kind.kind] for kind in kinds.NAMED_AFTER_REVISION}
+    return Observed(
+        owner=owner,
+        profiles=table.profiles,
+        profiles_error=table.error,
+        revisions=tuple(map(parse_revision, of_kind[kinds.CONTROLLER_REVISION])),
+        workloads=parse_workloads(of_kind[kinds.DEPLOYMENT], pods),
+        children=ours,
+        foreign=tuple(foreign),
+        claim_found=claim_found,
+    )
+
+
+def _is_a_name_we_need(manifest: Manifest, owner: Owner) -> bool:
+    name = manifest["metadata"]["name"]
+    if manifest["kind"] in {kind.kind for kind in kinds.NAMED_AFTER_REVISION}:
+        return bool(name.startswith(f"{owner.name}-"))
+    return bool(name == owner.name)

@@ -1,0 +1,125 @@
+"""Kubernetes JSON into the frozen types of `observed`. Pure: the shape of the API is known here and nowhere inside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from plimsoll_operator.names import LABEL_REVISION, LABEL_STABLE, SERVER_CONTAINER
+from plimsoll_operator.observed import Manifest, Owner, Pod, Revision, Workload
+
+
+class UnreadableObjectError(ValueError):
+    """One of our own children is damaged; the message says which one and what to do."""
+
+
+def parse_owner(manifest: Manifest) -> Owner:
+    metadata = manifest["metadata"]
+    return Owner(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        generation=metadata["generation"],
+        spec=manifest.get("spec", {}),
+        status=manifest.get("status", {}),
+        annotations=metadata.get("annotations", {}),
+    )
+
+
+def parse_revision(manifest: Manifest) -> Revision:
+    """Read a ControllerRevision. Raises UnreadableObjectError."""
+    metadata = manifest["metadata"]
+    labels = metadata.get("labels", {})
+    data = manifest.get("data")
+    if not isinstance(data, Mapping) or not {"input", "template"} <= data.keys() or LABEL_REVISION not in labels:
+        raise UnreadableObjectError(
+            f"ControllerRevision {metadata['name']}: expected the label {LABEL_REVISION} and data with `input` and "
+            f"`template`, found {_outline(data)}; restore it, or delete it to have it made again"
+        )
+    return Revision(
+        hash=labels[LABEL_REVISION],
+        name=metadata["name"],
+        number=manifest["revision"],
+        stable=labels.get(LABEL_STABLE) == "true",
+        created_at=metadata["creationTimestamp"],
+        input=data["input"],
+        template=data["template"],
+    )
+
+
+def parse_workloads(deployments: Iterable[Manifest], pods: Iterable[Manifest]) -> dict[str, Workload]:
+    """Deployments with their pods, by revision. Evicted pods stay behind for ever and count for nothing: left out."""
+    by_revision: dict[str, list[Pod]] = {}
+    for pod in map(parse_pod, filter(is_active, pods)):
+        by_revision.setdefault(pod.revision, []).append(pod)
+    workloads = [parse_workload(deployment, by_revision) for deployment in deployments]
+    return {workload.revision: workload for workload in workloads}
+
+
+def parse_workload(deployment: Manifest, pods: Mapping[str, list[Pod]]) -> Workload:
+    name = deployment["metadata"]["name"]
+    revision = _label(deployment, LABEL_REVISION)
+    if not revision:
+        raise UnreadableObjectError(
+            f"Deployment {name}: expected the label {LABEL_REVISION}, found none; restore it, or delete the Deployment "
+            "to have it made again"
+        )
+    failure = _condition(deployment, "ReplicaFailure")
+    return Workload(
+        name=name,
+        revision=revision,
+        replicas=deployment["spec"].get("replicas", 1),
+        pods=tuple(sorted(pods.get(revision, ()), key=lambda pod: pod.name)),
+        replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
+    )
+
+
+def parse_pod(manifest: Manifest) -> Pod:
+    metadata = manifest["metadata"]
+    scheduled = _condition(manifest, "PodScheduled")
+    placed = bool(manifest.get("spec", {}).get("nodeName"))
+    container = _server_status(manifest)
+    waiting = container.get("state", {}).get("waiting", {})
+    ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    return Pod(
+        name=metadata["name"],
+        revision=_label(manifest, LABEL_REVISION),
+        ready=_condition(manifest, "Ready").get("status") == "True",
+        scheduled=placed,
+        terminating="deletionTimestamp" in metadata,
+        unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" and not placed else "",
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        restarts=container.get("restartCount", 0),
+        last_exit_reason=ended.get("reason", ""),
+        last_exit_code=ended.get("exitCode"),
+    )
+
+
+def is_active(pod: Manifest) -> bool:
+    """Whether the pod runs or will; one that ended is never started again."""
+    return pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
+
+
+def is_controlled_by(manifest: Manifest, uid: str) -> bool:
+    references = manifest["metadata"].get("ownerReferences", ())
+    return any(reference.get("controller") and reference["uid"] == uid for reference in references)
+
+
+def _server_status(pod: Manifest) -> Mapping[str, Any]:
+    statuses = pod.get("status", {}).get("containerStatuses", ())
+    return next((status for status in statuses if status["name"] == SERVER_CONTAINER), {})
+
+
+def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
+    conditions = manifest.get("status", {}).get("conditions", ())
+    return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _label(manifest: Manifest, label: str) -> str:
+    return str(manifest["metadata"].get("labels", {}).get(label, ""))
+
+
+def _outline(data: Any) -> str:
+    """What a damaged object holds, without its content."""
+    return f"the fields {sorted(data)}" if isinstance(data, Mapping) else f"data of type {type(data).__name__}"

@@ -1,0 +1,109 @@
+"""The operator's process: everything is put together here, and only here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import typer
+
+from plimsoll_operator.cluster.access import Access, AccessError
+from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.cluster.observe import Key, Observer
+from plimsoll_operator.controller import Controller
+from plimsoll_operator.handlers import Watches
+from plimsoll_operator.health import Heartbeat
+from plimsoll_operator.listener import CannotListenError, listening
+from plimsoll_operator.logs import configure_logs
+from plimsoll_operator.reconcile import Policy
+from plimsoll_operator.resync import Resync
+from plimsoll_operator.settings import InvalidSettingsError, Settings, read_settings
+from plimsoll_operator.supervision import Shutdown, supervise
+from plimsoll_operator.telemetry import Telemetry
+from plimsoll_operator.workqueue import Backoff, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+SETTLE = timedelta(milliseconds=100)
+"""Changes come in bursts, such as a pod's first statuses: they share one reconcile."""
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def main() -> None:
+    app()
+
+
+@app.callback()
+def describe() -> None:
+    """Plimsoll's Kubernetes operator: keeps InferenceDeployments as their specs ask."""
+
+
+@app.command()
+def run() -> None:
+    """Run until SIGTERM. Settings come from the environment; the chart sets them."""
+    try:
+        settings = read_settings(os.environ)
+    except InvalidSettingsError as error:
+        typer.echo(f"plimsoll-operator: the environment does not fit\n{error}", err=True)
+        raise typer.Exit(2) from error
+    configure_logs(settings.log_format)
+    try:
+        lived = asyncio.run(operate(settings))
+    except (AccessError, CannotListenError) as error:
+        logger.error("cannot start: %s", error)
+        raise typer.Exit(1) from error
+    raise typer.Exit(0 if lived else 1)
+
+
+async def operate(settings: Settings) -> bool:
+    """Run the operator. Returns whether it ended because it was asked to. Raises AccessError, CannotListenError."""
+    shutdown = Shutdown()
+    shutdown.heed_signals()
+    telemetry = Telemetry()
+    heartbeat = Heartbeat(settings.resync_period, time.monotonic)
+    access = Access(settings.kubeconfig)
+    await access.credentials()
+    with ExitStack() as listeners:
+        _listen(listeners, settings, telemetry, heartbeat)
+        async with Kube(access, settings.request_timeout, telemetry.wrote) as kube:
+            queue = _queue(settings, kube, telemetry)
+            shutdown.drain(queue.stop)
+            resync = Resync(kube, settings.watch_namespace, settings.resync_period, queue.add, heartbeat, telemetry)
+            watches = Watches(
+                access, settings.watch_namespace, settings.request_timeout, partial(queue.add, after=SETTLE)
+            )
+            parts = {
+                "resync": resync.run(shutdown.stop),
+                "workers": queue.run(settings.workers),
+                "watches": watches.run(resync.served, shutdown),
+            }
+            logger.info("serving %s", settings.watch_namespace or "all namespaces")
+            return await supervise(parts, shutdown)
+
+
+def _listen(listeners: ExitStack, settings: Settings, telemetry: Telemetry, heartbeat: Heartbeat) -> None:
+    address = str(settings.bind_address)
+    metrics = listening(address, settings.metrics_port, "PLIMSOLL_METRICS_PORT", {"/metrics": telemetry.page})
+    health = listening(address, settings.health_port, "PLIMSOLL_HEALTH_PORT", {"/healthz": heartbeat.page})
+    listeners.enter_context(metrics)
+    listeners.enter_context(health)
+
+
+def _queue(settings: Settings, kube: Kube, telemetry: Telemetry) -> WorkQueue[Key]:
+    controller = Controller(
+        kube=kube,
+        observer=Observer(kube, settings.namespace, settings.profiles_configmap),
+        policy=Policy(server_image=settings.server_image, frozen=settings.frozen),
+        telemetry=telemetry,
+        now=lambda: datetime.now(UTC),
+    )
+    queue = WorkQueue(controller.work, controller.report, clock=time.monotonic, luck=random.random, backoff=Backoff())
+    telemetry.watch_queue(queue.backlog)
+    return queue

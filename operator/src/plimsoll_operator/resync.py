@@ -1,0 +1,77 @@
+"""Looks at every object once in a while, whatever the watches said: the sign of life that /healthz tells of.
+
+The events of a watch are hints and may be lost; this is not. It also picks up what no watch covers: a changed GPU
+profile table, a claim that has appeared.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from plimsoll_operator.cluster.errors import KubeError
+from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
+from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.cluster.observe import Key
+from plimsoll_operator.health import Heartbeat
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+RETRY = timedelta(seconds=5)
+"""Until the next list after one that failed; at most the period itself."""
+
+
+@dataclass(frozen=True)
+class Resync:
+    """Lists the objects of `namespace` (empty: of all) every `period` and enqueues each.
+
+    `served` is set once the apiserver has answered: from then on the kind is known to be there.
+    """
+
+    kube: Kube
+    namespace: str
+    period: timedelta
+    enqueue: Callable[[Key], None]
+    heartbeat: Heartbeat
+    telemetry: Telemetry
+    served: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Turn until `stop` is set."""
+        while not stop.is_set():
+            pause = await self._turn()
+            self.heartbeat.turned()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause.total_seconds()):
+                    await stop.wait()
+
+    async def _turn(self) -> timedelta:
+        try:
+            objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
+        except KubeError as error:
+            self.telemetry.failed(error.reason)
+            logger.warning("cannot list InferenceDeployments: %s", error, extra={"reason": error.reason})
+            return min(self.period, RETRY)
+        self.heartbeat.listed()
+        self.telemetry.counted(count_by_ready(objects))
+        for manifest in objects:
+            self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+        self.served.set()
+        return self.period
+
+
+def count_by_ready(objects: Iterable[Manifest]) -> Mapping[str, int]:
+    """Objects by the status of their Ready condition; Unknown for one that nobody has looked at yet."""
+    return {"True": 0, "False": 0, "Unknown": 0} | Counter(map(_ready, objects))
+
+
+def _ready(manifest: Manifest) -> str:
+    conditions = manifest.get("status", {}).get("conditions", ())
+    return next((condition["status"] for condition in conditions if condition["type"] == "Ready"), "Unknown")
