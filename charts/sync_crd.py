@@ -1,6 +1,6 @@
 """Copies the CRD into the chart, where a template installs and upgrades it. `--check` only tells whether it is current.
 
-crds/ holds the one copy that is edited by hand; the chart's is byte for byte the same. Its template adds what Helm needs.
+crds/ holds the one copy that is edited by hand. The chart's is the same bytes; its template adds what Helm needs.
 """
 
 from __future__ import annotations
