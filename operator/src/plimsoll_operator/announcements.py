@@ -21,11 +21,13 @@ _TOLD: Mapping[tuple[str, str], Any] = {
 def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping[str, Any]) -> tuple[Event, ...]:
     """Events for what differs between the stored status and the new one."""
     before = {condition["type"]: condition for condition in stored.get("conditions", ())}
-    events = [
+    told = [
         Event(_TOLD[condition.type, condition.status], condition.reason, condition.message)
         for condition in conditions
         if (condition.type, condition.status) in _TOLD and _is_news(condition, before.get(condition.type))
     ]
+    # One cause may show in several conditions; it is told once.
+    events = list({event.reason: event for event in reversed(told)}.values())[::-1]
     canary = rollout.get("canary", "")
     if canary and canary != stored.get("rollout", {}).get("canary", ""):
         events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {canary}"))

@@ -168,6 +168,17 @@ def blocked_observations() -> list[Any]:
             "ConfigMap",
         ),
         pytest.param(make_observed(claim_found=False), "ClaimNotFound", "'models'"),
+        pytest.param(
+            make_observed(
+                make_spec(
+                    model={"uri": "pvc://m/d", "shape": "modernbert-base"},
+                    gpu={"profile": "cpu"},
+                    server={"resources": {"limits": {"memory": "1Gi"}}},
+                )
+            ),
+            "NothingFits",
+            "no tier fits cpu",
+        ),
         pytest.param(make_observed(foreign=taken), "NameTaken", "Service domains"),
         pytest.param(make_observed(make_spec(model={"uri": "ftp://x"})), "InvalidSpec", "hf://org/repository"),
         pytest.param(make_observed({"model": {"uri": "pvc://a"}}), "InvalidSpec", "spec.gpu"),

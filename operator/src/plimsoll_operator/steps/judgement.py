@@ -12,7 +12,7 @@ from plimsoll_operator.names import SATURATION_METRIC
 from plimsoll_operator.observed import Manifest, ObjectKey
 from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
-from plimsoll_operator.steps.load_line import load_line_of
+from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
 
 
 def judge(draft: Draft) -> tuple[Condition, ...]:
@@ -95,6 +95,8 @@ def _within_load_line(draft: Draft) -> Condition:
         return Condition("WithinLoadLine", "Unknown", *unknown)
     if draft.load_line.within:
         return Condition("WithinLoadLine", "True", "Within", "every tier's concurrency is below the load line")
+    if draft.blocked and draft.blocked.reason == NOTHING_FITS:
+        return Condition("WithinLoadLine", "False", *draft.blocked)
     return Condition("WithinLoadLine", "False", "Exceeded", _exceeded(draft, draft.load_line))
 
 

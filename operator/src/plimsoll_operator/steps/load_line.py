@@ -11,6 +11,8 @@ from plimsoll_operator.quantity import parse_bytes
 from plimsoll_operator.spec import Dimensions, Spec
 from plimsoll_operator.steps.draft import Draft, Reason
 
+NOTHING_FITS = "NothingFits"
+
 
 def plan_the_load_line(draft: Draft) -> Draft:
     if draft.profile is None:
@@ -22,7 +24,20 @@ def plan_the_load_line(draft: Draft) -> Draft:
     if shape is None:
         message = "the model's shape is not stated: write spec.model.shape or spec.model.dimensions to plan the line"
         return replace(draft, load_line_unknown=Reason("ShapeNotStated", message))
-    return replace(draft, load_line=load_line_of(draft.spec, shape, draft.profile))
+    line = load_line_of(draft.spec, shape, draft.profile)
+    return replace(draft, load_line=line, blocked=_nothing_fits(draft.spec, line))
+
+
+def _nothing_fits(spec: Spec, line: LoadLine) -> Reason | None:
+    """Not one request of the smallest tier fits: a pod could serve nobody."""
+    if any(tier.safe for tier in line.tiers):
+        return None
+    message = (
+        f"no tier fits {spec.gpu.profile}: weights of {line.weights_bytes >> 20} MiB and one request of "
+        f"{line.tiers[0].max_tokens} tokens exceed {line.budget_bytes >> 20} MiB: "
+        "lower maxTokens, or choose more memory"
+    )
+    return Reason(NOTHING_FITS, message)
 
 
 def load_line_of(spec: Spec, shape: Dimensions, profile: GpuProfile) -> LoadLine:
