@@ -1,0 +1,49 @@
+"""What callers get: the paths of the sandbox's programs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from plimsoll_sandbox.toolchain.home import plimsoll_home
+from plimsoll_sandbox.toolchain.progress import progress_on
+from plimsoll_sandbox.toolchain.recipes import (
+    CONTROLPLANE,
+    HELM_CLIENT,
+    KUBECONFORM_CHECKER,
+    PROMETHEUS_SERVER,
+    RECIPES,
+)
+from plimsoll_sandbox.toolchain.workshop import Workshop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Programs, each to be run by its path alone."""
+
+    controlplane: Path  # with a subcommand: etcd, kube-apiserver, kube-controller-manager, kube-scheduler
+    metrics_adapter: Path
+    kubectl: Path
+    prometheus: Path
+    helm: Path
+    kubeconform: Path
+
+
+def ensure_tools(console: Console) -> Tools:
+    """Every tool, built now where it is missing (minutes, once; shown on the console). Blocks: no event loop here."""
+    found = Workshop(plimsoll_home(), os.environ, progress_on(console)).ensure(RECIPES)
+    controlplane = found[CONTROLPLANE.name]
+    return Tools(
+        controlplane=controlplane,
+        metrics_adapter=controlplane.parent / "metrics-adapter",
+        kubectl=controlplane.parent / "kubectl",
+        prometheus=found[PROMETHEUS_SERVER.name],
+        helm=found[HELM_CLIENT.name],
+        kubeconform=found[KUBECONFORM_CHECKER.name],
+    )
