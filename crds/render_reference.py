@@ -50,7 +50,7 @@ def _inside(schema: Schema, path: str) -> Iterator[Field]:
 def rules(schema: Schema, path: str = "") -> Iterator[tuple[str, str]]:
     """Every rule's (path, message): the field a message is reported at, and the message's fixed text."""
     for rule in schema.get("x-kubernetes-validations", ()):
-        yield f"{path}{rule.get('fieldPath', '')}" or "metadata.name", rule["message"]
+        yield f"{path}{rule.get('fieldPath', '')}".lstrip("."), rule["message"]
     for name, child in schema.get("properties", {}).items():
         yield from rules(child, f"{path}.{name}" if path else name)
     if "items" in schema:

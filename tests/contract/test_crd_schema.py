@@ -27,7 +27,9 @@ def walk(schema: dict[str, Any], path: str = "InferenceDeployment") -> Iterator[
         yield from walk(schema["additionalProperties"], f"{path}{{}}")
 
 
-NODES = list(walk(VERSION["schema"]["openAPIV3Schema"]))
+METADATA = "InferenceDeployment.metadata"
+"""Described by Kubernetes itself, which refuses a description here."""
+NODES = [node for node in walk(VERSION["schema"]["openAPIV3Schema"]) if node[0] != METADATA]
 
 
 def nodes(kind: str) -> list[Node]:
