@@ -5,7 +5,7 @@
   verbs: [get, list, watch]
 - apiGroups: [plimsoll.dev]
   resources: [inferencedeployments/status]
-  verbs: [get, patch]
+  verbs: [patch]
 - apiGroups: [plimsoll.dev]
   resources: [inferencedeployments/finalizers]
   verbs: [update]
@@ -14,13 +14,13 @@
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments/scale]
-  verbs: [get, patch, update]
+  verbs: [patch]
 - apiGroups: [""]
   resources: [services, serviceaccounts]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, list, watch, create, patch, delete]
@@ -32,17 +32,7 @@
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
-{{- end }}
-
-{{/* What is cluster-wide by nature, and left out when the operator serves one namespace. */}}
-{{- define "plimsoll.clusterRules" -}}
-- apiGroups: [""]
-  resources: [nodes]
-  verbs: [get, list, watch]
-- apiGroups: [apiextensions.k8s.io]
-  resources: [customresourcedefinitions]
-  verbs: [list, watch]
+  verbs: [get, create, patch]
 {{- end }}
 
 {{/* A (Cluster)RoleBinding's reference to the role `name` of kind `kind`, and its subject. Takes {kind, name, root}. */}}
