@@ -82,6 +82,15 @@ def test_the_only_serving_pod_is_not_given_up_for_want_of_a_gpu() -> None:
     assert "Recreate" in reason["message"]
 
 
+def test_a_first_revision_without_a_gpu_says_that_no_node_has_room() -> None:
+    cluster = Cluster(spec_of(1, 2), gpus=0)
+    cluster.settle()
+    reason = condition(cluster.observed, "Ready")
+    assert (reason["status"], reason["reason"]) == ("False", "NoFreeGPU")
+    assert "nvidia-l4" in reason["message"]
+    assert "Insufficient nvidia.com/gpu" in reason["message"]
+
+
 def test_waiting_for_a_gpu_becomes_stalled_at_the_deadline() -> None:
     cluster = settled(replicas=1, gpus=1)
     cluster.change(spec_of(2, 1, progressDeadline="2m"))

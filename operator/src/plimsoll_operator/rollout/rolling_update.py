@@ -59,11 +59,15 @@ def _kept(situation: Situation, running: Workload, *, make_room: bool) -> dict[s
 
 def _short_of_gpus(situation: Situation, running: Workload, move: Move, *, make_room: bool) -> Move:
     scheduler_says = running.unschedulable[0].unschedulable
+    no_room = f"no node has room for profile {situation.gpu}"
+    if not situation.older:
+        message = f"{no_room}: add a node or free one. The scheduler says: {scheduler_says}"
+        return Move("WaitingForGPU", "NoFreeGPU", message, move.replicas)
     if make_room or move.replicas or situation.ready < situation.wanted:
-        message = f"no free {situation.gpu}: replacing one pod at a time. The scheduler says: {scheduler_says}"
+        message = f"{no_room}: replacing one pod at a time. The scheduler says: {scheduler_says}"
         return Move("Progressing", "ReplacingOneAtATime", message, move.replicas, retire=move.retire)
     message = (
-        f"no free {situation.gpu} for revision {situation.target}, and the only serving pod is not given up: "
-        f"free or add a GPU, or set spec.rollout.strategy to Recreate. The scheduler says: {scheduler_says}"
+        f"{no_room}, and the only serving pod is not given up for revision {situation.target}: free or add a GPU, "
+        f"or set spec.rollout.strategy to Recreate. The scheduler says: {scheduler_says}"
     )
     return Move("WaitingForGPU", "NoFreeGPU", message, move.replicas, retire=move.retire)
