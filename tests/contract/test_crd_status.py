@@ -1,0 +1,81 @@
+"""Every status that the operator writes is one that the apiserver stores whole: a field it does not know is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from builders import Cluster, make_spec
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFINITION = yaml.safe_load((ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml").read_text(encoding="utf-8"))
+STATUS = DEFINITION["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
+KNOWN_SHAPE = {"uri": "pvc://models/domains", "shape": "modernbert-base"}
+TOO_MUCH = {"name": "a", "maxTokens": 32768, "concurrency": 999}
+
+LIVES = {
+    "a first rollout": [make_spec()],
+    "a rollout with a known shape": [make_spec(model=KNOWN_SHAPE)],
+    "a change by RollingUpdate": [make_spec(), make_spec(gpu={"profile": "nvidia-h100-80gb"})],
+    "a change by Recreate": [make_spec(), make_spec(model=KNOWN_SHAPE, rollout={"strategy": "Recreate"})],
+    "a change that is paused": [make_spec(), make_spec(model=KNOWN_SHAPE, rollout={"paused": True})],
+    "a profile that nobody knows": [make_spec(gpu={"profile": "abacus"})],
+    "a shape that nobody knows": [make_spec(model={"uri": "pvc://models/domains", "shape": "sphere"})],
+    "a line far exceeded": [
+        make_spec(model=KNOWN_SHAPE, tiers=[{"name": "a", "maxTokens": 32768, "concurrency": 999}])
+    ],
+    "a spec that the schema should have refused": [make_spec(gpu={"profile": "cpu", "count": "many"})],
+}
+
+
+def strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same schema, refusing the fields it does not know instead of dropping them."""
+    closed = dict(schema)
+    if "properties" in schema:
+        closed |= {"properties": {k: strict(v) for k, v in schema["properties"].items()}, "additionalProperties": False}
+    if "items" in schema:
+        closed["items"] = strict(schema["items"])
+    return closed
+
+
+def statuses(specs: list[dict[str, Any]]) -> Iterator[Any]:
+    """Each status on the way through a life: one spec after the other, each reconciled to rest."""
+    cluster = Cluster(specs[0])
+    for spec in specs:
+        cluster.change(spec)
+        yield from (state.owner.status for state in cluster.settle() if state.owner.status)
+
+
+@pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())
+def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) -> None:
+    seen = list(statuses(specs))
+    assert seen
+    for status in seen:
+        jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
+
+
+def test_every_field_of_the_status_is_written_by_somebody() -> None:
+    written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
+    declared = set(paths_of(STATUS))
+    assert declared <= written, f"nothing writes {declared - written}"
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from paths(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{path}.{name}"
+            yield from paths(inner, f"{path}.{name}")
+
+
+def paths_of(schema: dict[str, Any], path: str = "") -> Iterator[str]:
+    for name, child in schema.get("properties", {}).items():
+        yield f"{path}.{name}"
+        yield from paths_of(child.get("items", child), f"{path}.{name}" + ("[]" if "items" in child else ""))
