@@ -1,0 +1,168 @@
+"""The operator's pod: what it may do on its node, what it is told, and where its secrets are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from helm_chart import Chart, Objects, Values
+from plimsoll_operator.settings import Settings, read_settings
+
+EVERYTHING_FOR_PROMETHEUS: Values = {
+    "prometheus": {
+        "url": "https://prometheus.monitoring.svc:9090/base",
+        "tls": {
+            "caSecret": {"name": "authority", "key": "root.pem"},
+            "clientCertSecret": {"name": "client", "certKey": "cert", "privateKeyKey": "private"},
+        },
+        "auth": {"basic": {"username": "plimsoll", "passwordSecret": {"name": "login"}}},
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def default(chart: Chart) -> Objects:
+    return chart.render()
+
+
+def settings_of(objects: Objects) -> Settings:
+    return read_settings({"POD_NAMESPACE": "plimsoll-system"} | objects.environment)
+
+
+def test_one_operator_stops_before_the_next_one_starts(default: Objects) -> None:
+    spec = default.one("Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_its_selector_holds_nothing_that_an_upgrade_changes(default: Objects) -> None:
+    deployment = default.one("Deployment")
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    assert set(labels) == {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component"}
+    assert deployment["spec"]["template"]["metadata"]["labels"] == labels
+
+
+def test_it_meets_the_restricted_pod_security_standard(default: Objects) -> None:
+    pod, container = default.pod, default.container
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "emptyDir", "projected"}
+    assert not any("hostPort" in port for port in container["ports"])
+
+
+def test_its_image_chooses_the_user_so_that_openshift_may_assign_one(default: Objects) -> None:
+    assert "runAsUser" not in default.pod["securityContext"] | default.container["securityContext"]
+
+
+def test_it_is_bounded_in_memory_and_asks_for_what_it_needs(default: Objects) -> None:
+    assert default.container["resources"] == {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"memory": "512Mi"},
+    }
+
+
+def test_the_operator_reads_every_setting_that_the_chart_writes(default: Objects) -> None:
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    assert set(default.environment) <= known
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "expected"),
+    [
+        pytest.param({}, "server_image", "plimsoll/server:0.1.0", id="the server's image is of the chart's version"),
+        pytest.param(
+            {"serverImage": {"repository": "host:5000/s", "tag": "x"}}, "server_image", "host:5000/s:x", id="a tag"
+        ),
+        pytest.param(
+            {"serverImage": {"tag": "x", "digest": "sha256:" + "0" * 64}},
+            "server_image",
+            "plimsoll/server@sha256:" + "0" * 64,
+            id="a digest wins over a tag",
+        ),
+        pytest.param({}, "watch_namespace", "", id="all namespaces"),
+        pytest.param({"watchNamespace": "guardrails"}, "watch_namespace", "guardrails", id="one namespace"),
+        pytest.param({}, "frozen", False, id="not frozen"),
+        pytest.param({"freeze": True}, "frozen", True, id="frozen"),
+        pytest.param({"logFormat": "text"}, "log_format", "text", id="logs for people"),
+        pytest.param({"fullnameOverride": "p"}, "profiles_configmap", "p-gpu-profiles", id="the ConfigMap's name"),
+    ],
+)
+def test_a_value_becomes_the_operators_setting(chart: Chart, values: Values, field: str, expected: object) -> None:
+    assert getattr(settings_of(chart.render(values)), field) == expected
+
+
+def test_its_ports_are_those_that_it_listens_on_and_that_prometheus_and_probes_ask(default: Objects) -> None:
+    settings, container = settings_of(default), default.container
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"metrics": settings.metrics_port, "health": settings.health_port}
+    annotations = default.one("Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(settings.metrics_port)
+    assert (annotations["prometheus.io/scrape"], annotations["prometheus.io/path"]) == ("true", "/metrics")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert container[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
+
+
+def test_the_bind_address_is_the_images_to_set(default: Objects) -> None:
+    # A variable of the pod would win over the image's, also where an image's default is another address.
+    assert "PLIMSOLL_BIND_ADDRESS" not in default.environment
+
+
+def test_a_proxy_never_stands_between_the_operator_and_the_apiserver(chart: Chart) -> None:
+    values = {"proxy": {"httpsProxy": "http://proxy:3128", "noProxy": [".corp"]}}
+    environment = chart.render(values).environment
+    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
+    assert environment["NO_PROXY"] == "$(KUBERNETES_SERVICE_HOST),.corp"
+    assert "HTTP_PROXY" not in environment
+
+
+def test_without_settings_nothing_of_proxies_or_prometheus_is_there(default: Objects) -> None:
+    assert not [name for name in default.environment if "PROXY" in name or "PROMETHEUS" in name]
+    assert [volume["name"] for volume in default.pod["volumes"]] == ["tmp"]
+
+
+def test_secrets_for_prometheus_are_files_and_the_environment_names_them(chart: Chart) -> None:
+    objects = chart.render(EVERYTHING_FOR_PROMETHEUS)
+    assert {name: value for name, value in objects.environment.items() if "PROMETHEUS" in name} == {
+        "PLIMSOLL_PROMETHEUS_URL": "https://prometheus.monitoring.svc:9090/base",
+        "PLIMSOLL_PROMETHEUS_CA_FILE": "/etc/plimsoll/prometheus/ca.crt",
+        "PLIMSOLL_PROMETHEUS_CERT_FILE": "/etc/plimsoll/prometheus/tls.crt",
+        "PLIMSOLL_PROMETHEUS_KEY_FILE": "/etc/plimsoll/prometheus/tls.key",
+        "PLIMSOLL_PROMETHEUS_USERNAME": "plimsoll",
+        "PLIMSOLL_PROMETHEUS_PASSWORD_FILE": "/etc/plimsoll/prometheus/password",
+    }
+    assert mounted_files(objects) == {
+        "ca.crt": ("authority", "root.pem"),
+        "tls.crt": ("client", "cert"),
+        "tls.key": ("client", "private"),
+        "password": ("login", "password"),
+    }
+    assert not [entry for entry in objects.container["env"] if "secretKeyRef" in entry.get("valueFrom", {})]
+
+
+def test_a_bearer_token_is_a_file_and_an_unverified_certificate_is_said_aloud(chart: Chart) -> None:
+    objects = chart.render(
+        {
+            "prometheus": {
+                "url": "https://prometheus",
+                "tls": {"insecureSkipVerify": True},
+                "auth": {"bearerTokenSecret": {"name": "login", "key": "bearer"}},
+            }
+        }
+    )
+    assert objects.environment["PLIMSOLL_PROMETHEUS_TOKEN_FILE"] == "/etc/plimsoll/prometheus/token"
+    assert objects.environment["PLIMSOLL_PROMETHEUS_INSECURE_SKIP_VERIFY"] == "true"
+    assert mounted_files(objects) == {"token": ("login", "bearer")}
+
+
+def mounted_files(objects: Objects) -> dict[str, tuple[str, str]]:
+    """Secret and key behind each file of Prometheus' folder."""
+    (mount,) = [mount for mount in objects.container["volumeMounts"] if mount["name"] == "prometheus"]
+    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/plimsoll/prometheus", True)
+    (volume,) = [volume for volume in objects.pod["volumes"] if volume["name"] == "prometheus"]
+    secrets: list[dict[str, Any]] = [source["secret"] for source in volume["projected"]["sources"]]
+    return {item["path"]: (secret["name"], item["key"]) for secret in secrets for item in secret["items"]}

@@ -1,0 +1,195 @@
+"""Values: each is described, used and checked, and one that cannot be meant is refused with what to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from helm_chart import CHART, CHART_MODES, Chart
+
+CHARTS = CHART.parent
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
+SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+
+
+def settings(values: dict[str, Any], parent: str = "") -> list[str]:
+    """Dotted paths of all settings; maps that the chart hands on whole count as one."""
+    paths: list[str] = []
+    for key, value in values.items():
+        path = f"{parent}{key}"
+        whole = not isinstance(value, dict) or not value or path in {"resources", "gpuProfiles"}
+        paths += [path] if whole else settings(value, f"{path}.")
+    return paths
+
+
+def readme_table() -> dict[str, str]:
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| .+? \| (.*) \|$", (CHART / "README.md").read_text("utf-8"), flags=re.MULTILINE
+    )
+    return dict(rows)
+
+
+def test_every_value_is_described_in_whole_sentences() -> None:
+    table = readme_table()
+    assert sorted(table) == sorted(settings(VALUES))
+    assert [path for path, text in table.items() if not re.fullmatch(r"[A-Z].*\.", text)] == []
+
+
+@pytest.mark.parametrize("script", ["sync_crd.py", "values_table.py"])
+def test_what_is_generated_is_current(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, CHARTS / script, "--check"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+ANOTHER: dict[str, Any] = {
+    "nameOverride": "another",
+    "fullnameOverride": "another",
+    "image.repository": "another",
+    "image.tag": "another",
+    "image.digest": "sha256:" + "1" * 64,
+    "image.pullPolicy": "Always",
+    "serverImage.repository": "another",
+    "serverImage.tag": "another",
+    "serverImage.digest": "sha256:" + "1" * 64,
+    "imagePullSecrets": [{"name": "another"}],
+    "watchNamespace": "another",
+    "freeze": True,
+    "logFormat": "text",
+    "crds.install": False,
+    "rbac.create": False,
+    "rbac.aggregateToUsers": False,
+    "serviceAccount.create": False,
+    "serviceAccount.name": "another",
+    "resources": {"limits": {"memory": "1Gi"}},
+    "nodeSelector": {"another": "label"},
+    "tolerations": [{"key": "another"}],
+    "priorityClassName": "another",
+    "prometheus.url": "https://another",
+    "prometheus.tls.insecureSkipVerify": True,
+    "prometheus.tls.caSecret.name": "another",
+    "prometheus.tls.caSecret.key": "another",
+    "prometheus.tls.clientCertSecret.name": "another",
+    "prometheus.tls.clientCertSecret.certKey": "another",
+    "prometheus.tls.clientCertSecret.privateKeyKey": "another",
+    "prometheus.auth.bearerTokenSecret.name": "another",
+    "prometheus.auth.bearerTokenSecret.key": "another",
+    "prometheus.auth.basic.username": "another",
+    "prometheus.auth.basic.passwordSecret.name": "another",
+    "prometheus.auth.basic.passwordSecret.key": "another",
+    "prometheusAdapter.createConfigMap": True,
+    "prometheusAdapter.namespace": "another",
+    "proxy.httpProxy": "http://another:3128",
+    "proxy.httpsProxy": "http://another:3128",
+    "proxy.noProxy": ["another"],
+    "gpuProfiles": {"another": {"memory": "1Gi"}},
+}
+"""A value other than the default for each setting."""
+
+LOGIN = {"url": "https://p", "auth": {"basic": {"username": "me", "passwordSecret": {"name": "login"}}}}
+SURROUNDINGS: list[dict[str, Any]] = [
+    {},
+    {"serviceAccount": {"name": "mine"}},
+    {"prometheus": {"url": "https://p"}},
+    {"prometheus": LOGIN},
+    dict(CHART_MODES["everything"]),
+]
+
+
+@pytest.mark.parametrize("path", settings(VALUES))
+def test_every_value_changes_what_is_installed(chart: Chart, path: str) -> None:
+    def changes(surroundings: dict[str, Any]) -> bool:
+        changed = copy.deepcopy(surroundings)
+        target = changed
+        *parents, last = path.split(".")
+        for name in parents:
+            target = target.setdefault(name, {})
+        target[last] = ANOTHER[path]
+        return chart.accepts(changed) and chart.text(changed) != chart.text(surroundings)
+
+    assert any(map(changes, SURROUNDINGS))
+
+
+@pytest.mark.parametrize("path", settings(VALUES))
+def test_every_value_has_a_type_and_no_neighbour_that_is_a_typo(path: str) -> None:
+    schema = SCHEMA
+    for name in path.split("."):
+        schema = _resolved(schema)
+        assert schema["additionalProperties"] is False
+        schema = schema["properties"][name]
+    assert {"type", "enum"} & set(_resolved(schema))
+
+
+def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in schema:
+        return schema
+    found: dict[str, Any] = SCHEMA["definitions"][Path(schema["$ref"]).name]
+    return found
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a misspelt name": ({"freez": True}, "additional properties 'freez' not allowed"),
+    "a misspelt name inside": ({"prometheus": {"tls": {"insecure": True}}}, "'insecure' not allowed"),
+    "a flag as a text": ({"freeze": "true"}, "at '/freeze': got string, want boolean"),
+    "a tag as a number": ({"image": {"tag": 1.2}}, "at '/image/tag': got number, want string"),
+    "a digest that is a tag": ({"image": {"digest": "v1"}}, "'v1' does not match pattern '^(sha256:"),
+    "a tag in the repository": ({"image": {"repository": "a/b@sha256:0"}}, "at '/image/repository'"),
+    "an unknown pull policy": ({"image": {"pullPolicy": "always"}}, "'Always', 'IfNotPresent', 'Never'"),
+    "several namespaces": ({"watchNamespace": "a,b"}, "at '/watchNamespace': 'a,b' does not match"),
+    "an unknown log format": ({"logFormat": "xml"}, "'json', 'text'"),
+    "pull secrets as names": ({"imagePullSecrets": ["a"]}, "at '/imagePullSecrets/0': got string, want object"),
+    "credentials in the URL": ({"prometheus": {"url": "http://me:pw@host"}}, "at '/prometheus/url'"),
+    "a URL without a scheme": ({"prometheus": {"url": "prometheus:9090"}}, "at '/prometheus/url'"),
+    "a proxy without a scheme": ({"proxy": {"httpsProxy": "proxy:3128"}}, "at '/proxy/httpsProxy'"),
+    "no-proxy as a text": ({"proxy": {"noProxy": "a,b"}}, "at '/proxy/noProxy': got string, want array"),
+    "a profile without memory": ({"gpuProfiles": {"x": {}}}, "at '/gpuProfiles/x': missing property 'memory'"),
+    "a profile's memory as a number": ({"gpuProfiles": {"x": {"memory": 16}}}, "got number, want string"),
+    "a profile's memory in GB": ({"gpuProfiles": {"x": {"memory": "16GB"}}}, "'16GB' does not match pattern"),
+    "a profile's resource without a domain": (
+        {"gpuProfiles": {"x": {"memory": "1Gi", "resourceName": "gpu"}}},
+        "at '/gpuProfiles/x/resourceName'",
+    ),
+    "a profile's misspelt field": ({"gpuProfiles": {"x": {"memory": "1Gi", "node": {}}}}, "'node' not allowed"),
+    "a toleration's unknown effect": ({"tolerations": [{"effect": "Never"}]}, "at '/tolerations/0/effect'"),
+    "two logins to Prometheus": (
+        {
+            "prometheus": {
+                "url": "https://p",
+                "auth": {
+                    "bearerTokenSecret": {"name": "a"},
+                    "basic": {"username": "b", "passwordSecret": {"name": "c"}},
+                },
+            }
+        },
+        "expected bearerTokenSecret or basic, found both",
+    ),
+    "a user without a password": (
+        {"prometheus": {"url": "https://p", "auth": {"basic": {"username": "b"}}}},
+        "expected username and passwordSecret.name, found only one of them",
+    ),
+    "an authority that is not asked": (
+        {"prometheus": {"url": "https://p", "tls": {"insecureSkipVerify": True, "caSecret": {"name": "a"}}}},
+        "expected caSecret or insecureSkipVerify, found both",
+    ),
+    "TLS to nowhere": (
+        {"prometheus": {"tls": {"caSecret": {"name": "a"}}}},
+        "expected the address that prometheus.tls and prometheus.auth are for, found none",
+    ),
+    "no service account": ({"serviceAccount": {"create": False}}, "give the name of an existing one"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_values_that_cannot_be_meant_are_refused_with_a_reason(
+    chart: Chart, values: dict[str, Any], message: str
+) -> None:
+    assert message in chart.refusal(values)

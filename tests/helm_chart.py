@@ -1,0 +1,126 @@
+"""The chart as Helm renders it, for tests that ask questions about its objects."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).resolve().parents[1] / "charts" / "plimsoll"
+NAMESPACE = "plimsoll-system"
+DEADLINE_SECONDS = 60
+
+Object = dict[str, Any]
+Values = Mapping[str, Any]
+
+CHART_MODES: dict[str, Values] = {
+    "as it comes": {},
+    "as little as can be": {
+        "crds": {"install": False},
+        "rbac": {"create": False, "aggregateToUsers": False},
+        "serviceAccount": {"create": False, "name": "theirs"},
+        "resources": None,
+    },
+    "one namespace": {"watchNamespace": "guardrails"},
+    "everything": {
+        "image": {"digest": "sha256:" + "0" * 64},
+        "imagePullSecrets": [{"name": "registry"}],
+        "freeze": True,
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "system", "operator": "Exists"}],
+        "priorityClassName": "system-cluster-critical",
+        "prometheus": {
+            "url": "https://prometheus.monitoring.svc:9090",
+            "tls": {"caSecret": {"name": "authority"}, "clientCertSecret": {"name": "client"}},
+            "auth": {"bearerTokenSecret": {"name": "login"}},
+        },
+        "prometheusAdapter": {"createConfigMap": True, "namespace": "monitoring"},
+        "proxy": {"httpProxy": "http://proxy:3128", "httpsProxy": "http://proxy:3128"},
+    },
+}
+"""Values for each way in which the chart is installed."""
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What one rendering holds."""
+
+    all: tuple[Object, ...]
+
+    def of(self, kind: str) -> list[Object]:
+        return [found for found in self.all if found["kind"] == kind]
+
+    def one(self, kind: str, name: str = "") -> Object:
+        (found,) = [found for found in self.of(kind) if name in ("", found["metadata"]["name"])]
+        return found
+
+    @property
+    def pod(self) -> Object:
+        """Specification of the operator's pod."""
+        spec: Object = self.one("Deployment")["spec"]["template"]["spec"]
+        return spec
+
+    @property
+    def container(self) -> Object:
+        (container,) = self.pod["containers"]
+        return dict(container)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The operator's variables that have a plain value."""
+        return {entry["name"]: entry["value"] for entry in self.container["env"] if "value" in entry}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """The chart under a Helm of its own, which sees no settings of the user's."""
+
+    helm: Path
+    home: Path
+
+    def text(self, values: Values | None = None, *, namespace: str = NAMESPACE) -> str:
+        """The rendered manifests. Raises AssertionError with Helm's message when it refuses."""
+        done = self._helm("template", "plimsoll", str(CHART), "--namespace", namespace, values=values)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def render(self, values: Values | None = None, *, namespace: str = NAMESPACE) -> Objects:
+        documents = yaml.safe_load_all(self.text(values, namespace=namespace))
+        return Objects(tuple(document for document in documents if document))
+
+    def accepts(self, values: Values) -> bool:
+        return self._helm("template", "plimsoll", str(CHART), values=values).returncode == 0
+
+    def refusal(self, values: Values) -> str:
+        """What Helm says to values that it must refuse."""
+        done = self._helm("template", "plimsoll", str(CHART), values=values)
+        assert done.returncode != 0, f"Helm accepts {json.dumps(values)}"
+        return done.stderr
+
+    def notes(self, values: Values | None = None) -> str:
+        done = self._helm("install", "plimsoll", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.partition("NOTES:")[2]
+
+    def lint(self, values: Values | None = None) -> str:
+        """What `helm lint --strict` objects to; empty when it is content."""
+        done = self._helm("lint", "--strict", str(CHART), values=values)
+        return "" if done.returncode == 0 else done.stdout + done.stderr
+
+    def _helm(self, *arguments: str, values: Values | None) -> subprocess.CompletedProcess[str]:
+        folders = {f"HELM_{kind}_HOME": str(self.home) for kind in ("CACHE", "CONFIG", "DATA")}
+        return subprocess.run(
+            [self.helm, *arguments, "--values", "-"],
+            input=json.dumps(values or {}),
+            env={"PATH": os.defpath, "HOME": str(self.home), **folders},
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
