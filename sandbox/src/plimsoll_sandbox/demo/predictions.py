@@ -1,0 +1,80 @@
+"""Three real texts sent to the Service, and the answers of the model that was just trained."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from rich.table import Table
+
+from plimsoll_sandbox.demo.commands import Commands, installed
+
+REQUEST_TIMEOUT_SECONDS = 60
+SHOWN_CHARACTERS = 44
+
+
+@dataclass(frozen=True)
+class DemoText:
+    """A text of the standard library's documentation that the model was not trained on."""
+
+    name: str
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The model's best answer, and how the server read the text."""
+
+    text: DemoText
+    label: str
+    score: float
+    tokens: str
+    how: str
+
+
+def read_texts(commands: Commands) -> list[DemoText]:
+    """A short, a medium and a long text, from the shortest to the longest."""
+    lines = commands.run(installed("plimsoll-server"), "demo-texts", deadline=120).splitlines()
+    entries: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith("{")]
+    return [DemoText(entry["name"], entry["topic"], entry["text"]) for entry in entries]
+
+
+async def classify(url: str, texts: list[DemoText]) -> list[Prediction]:
+    """Ask the Service about each text."""
+    timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        return [await _classify(session, url, text) for text in texts]
+
+
+async def _classify(session: aiohttp.ClientSession, url: str, text: DemoText) -> Prediction:
+    async with session.post(url, json={"inputs": text.text}) as response:
+        response.raise_for_status()
+        best = (await response.json())[0]
+        return Prediction(
+            text=text,
+            label=best["label"],
+            score=best["score"],
+            tokens=response.headers.get("X-Plimsoll-Tokens", ""),
+            how=response.headers.get("X-Plimsoll-Chunks", ""),
+        )
+
+
+def prediction_table(predictions: list[Prediction]) -> Table:
+    table = Table(title="Answers of the model", title_justify="left", expand=False)
+    for column, justify in (
+        ("text", "left"),
+        ("tokens", "right"),
+        ("read in", "left"),
+        ("answer", "left"),
+        ("its topic", "left"),
+    ):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]  literals of a table
+    for item in predictions:
+        beginning = " ".join(item.text.text.split())[:SHOWN_CHARACTERS]
+        right = "green" if item.label == item.text.topic else "red"
+        answer = f"[{right}]{item.label}[/] {item.score:.2f}"
+        table.add_row(f"{item.text.name}: {beginning}…", item.tokens, item.how, answer, item.text.topic)
+    return table

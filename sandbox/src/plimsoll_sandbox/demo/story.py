@@ -1,0 +1,46 @@
+"""How the demo tells what happens: numbered steps, each with its time, and one clear end when something fails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+
+
+class DemoError(Exception):
+    """Something failed; `log` is the file that says more."""
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+
+class Story:
+    """Prints steps as they happen."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self.console = console
+        self._steps = steps
+        self._step = 0
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[None]:
+        """One numbered step; its time is printed when it is done."""
+        self._step += 1
+        self.console.print(f"\n[bold cyan]\\[{self._step}/{self._steps}][/] [bold]{title}[/]")
+        started = time.monotonic()
+        yield
+        self.console.print(f"      [dim]{time.monotonic() - started:.1f} s[/]")
+
+    def say(self, line: str) -> None:
+        self.console.print(f"      {line}")
+
+    def show(self, what: RenderableType) -> None:
+        self.console.print(what)
+
+    def command(self, line: str) -> None:
+        """A command as the reader could type it."""
+        self.console.print(f"      [dim]$[/] [green]{line}[/]", highlight=False)

@@ -1,0 +1,187 @@
+"""An InferenceDeployment's life on the real control plane: created, changed, drained of its fields, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cluster.kit import Kit, eventually, names
+
+pytestmark = pytest.mark.cluster
+
+LIGHT_IMAGE = "test/light-server:1"
+"""Answers probes and requests at once: these tests are about the operator. The real server has tests of its own."""
+
+
+def light(name: str, spec: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
+    server = {"image": LIGHT_IMAGE, **sections.pop("server", {})}
+    return {
+        "apiVersion": "plimsoll.dev/v1alpha1",
+        "kind": "InferenceDeployment",
+        "metadata": {"name": name},
+        "spec": {
+            "model": {"uri": "hf://org/model:" + "0" * 40},
+            "gpu": {"profile": "cpu"},
+            "tiers": [{"name": "short", "maxTokens": 512, "concurrency": 4}],
+            "server": server,
+            **sections,
+            **(spec or {}),
+        },
+    }
+
+
+def serving_pods(kit: Kit, name: str) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in kit.pods(name) if is_ready(pod)}
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+
+
+def ready(kit: Kit, manifest: dict[str, Any], deadline: float = 90) -> None:
+    kit.apply(manifest)
+    kit.wait_for(manifest["metadata"]["name"], "Ready", "True", deadline=deadline)
+
+
+def test_a_new_object_gets_its_children_and_serves(kit: Kit) -> None:
+    ready(kit, light("born", scaling={"minReplicas": 2}))
+    kinds = {manifest["kind"] for manifest in kit.children("born")}
+    assert kinds >= {
+        "Deployment",
+        "ControllerRevision",
+        "Service",
+        "ServiceAccount",
+        "PodDisruptionBudget",
+        "HorizontalPodAutoscaler",
+    }
+    assert kit.condition("born", "Available")["status"] == "True"
+    columns = kit.kubectl("get", "infd", "born").splitlines()
+    assert columns[0].split() == ["NAME", "READY", "STABLE", "CANARY", "ROLLOUT", "REPLICAS", "GPU", "AGE"]
+    assert columns[1].split()[:2] == ["born", "True"]
+    kit.kubectl("wait", "infd/born", "--for=condition=Ready", "--timeout=5s")
+
+
+def test_a_rolling_update_never_leaves_the_service_without_a_pod(kit: Kit) -> None:
+    ready(kit, light("rolled", scaling={"minReplicas": 2, "provider": "None"}))
+    old = serving_pods(kit, "rolled")
+    kit.apply(light("rolled", scaling={"minReplicas": 2, "provider": "None"}, server={"memoryUtilizationPercent": 80}))
+    fewest = 2
+
+    def done() -> bool:
+        nonlocal fewest
+        fewest = min(fewest, len(serving_pods(kit, "rolled")))
+        return kit.condition("rolled", "Ready").get("status") == "True" and not old & serving_pods(kit, "rolled")
+
+    eventually(done, 120, lambda: kit.kubectl("get", "infd,pods"))
+    assert fewest == 2
+    eventually(lambda: len(kit.list("deployments", "plimsoll.dev/name=rolled")) == 1, 30)
+    assert len(kit.list("controllerrevisions", "plimsoll.dev/name=rolled")) == 2
+
+
+def test_recreate_ends_the_old_pods_before_the_new_ones_start(kit: Kit) -> None:
+    ready(kit, light("recreated", rollout={"strategy": "Recreate"}))
+    [old] = serving_pods(kit, "recreated")
+    kit.apply(light("recreated", rollout={"strategy": "Recreate"}, server={"memoryUtilizationPercent": 80}))
+    most = 0
+
+    def done() -> bool:
+        nonlocal most
+        pods = kit.list("pods", "plimsoll.dev/name=recreated")
+        most = max(most, len(pods))
+        return len(pods) == 1 and old != pods[0]["metadata"]["uid"] and is_ready(pods[0])
+
+    eventually(done, 120, lambda: kit.kubectl("get", "infd,pods"))
+    assert most == 1
+    kit.wait_for("recreated", "Ready", "True")
+
+
+def test_a_gpu_pod_lands_on_a_node_of_its_profile(kit: Kit) -> None:
+    ready(kit, light("accelerated", gpu={"profile": "nvidia-l4"}))
+    [pod] = kit.pods("accelerated")
+    node = kit.get("node", pod["spec"]["nodeName"])
+    assert node["metadata"]["labels"]["nvidia.com/gpu.product"] == "NVIDIA-L4"
+    assert pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    kit.kubectl("delete", "infd", "accelerated")
+
+
+def test_what_cannot_run_says_why_and_what_to_do(kit: Kit) -> None:
+    kit.apply(light("unknown", gpu={"profile": "nvidia-x1"}))
+    told = kit.wait_for("unknown", "Stalled", "True", "GPUProfileNotFound")
+    assert "nvidia-l4" in told["message"]
+    kit.apply(light("claimless", model={"uri": "pvc://nowhere/model"}))
+    assert "'nowhere'" in kit.wait_for("claimless", "Stalled", "True", "ClaimNotFound")["message"]
+    kit.apply(light("imageless", server={"image": "test/no-such-image:1"}))
+    assert "spec.server.image" in kit.wait_for("imageless", "Ready", "False", "ImagePullFailed")["message"]
+    kit.apply(light("crowded", gpu={"profile": "nvidia-t4"}))
+    assert "nvidia-t4" in kit.wait_for("crowded", "Ready", "False", "NoFreeGPU")["message"]
+
+
+def test_a_name_that_is_taken_is_left_to_its_owner(kit: Kit) -> None:
+    kit.kubectl("create", "service", "clusterip", "taken", "--tcp=80:80")
+    before = kit.get("service", "taken")
+    kit.apply(light("taken"))
+    assert "Service taken" in kit.wait_for("taken", "Stalled", "True", "NameTaken")["message"]
+    assert kit.get("service", "taken")["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+DRIFT = [
+    pytest.param("service", {"spec": {"selector": {"plimsoll.dev/name": "other"}}}, id="service selector"),
+    pytest.param("hpa", {"spec": {"maxReplicas": 99}}, id="autoscaler maximum"),
+    pytest.param("pdb", {"spec": {"maxUnavailable": 3}}, id="disruption budget"),
+    pytest.param("serviceaccount", {"automountServiceAccountToken": True}, id="service account token"),
+    pytest.param("deployment", {"metadata": {"labels": {"plimsoll.dev/name": None}}}, id="deployment found by label"),
+    pytest.param("deployment", {"metadata": {"labels": {"plimsoll.dev/revision": "x"}}}, id="deployment's revision"),
+    pytest.param("controllerrevision", {"metadata": {"labels": {"plimsoll.dev/stable": None}}}, id="stable label"),
+    pytest.param("controllerrevision", {"metadata": {"labels": {"plimsoll.dev/revision": None}}}, id="revision label"),
+]
+
+
+@pytest.fixture(scope="module")
+def drifting(kit: Kit) -> str:
+    ready(kit, light("drifting"))
+    return "drifting"
+
+
+@pytest.mark.parametrize(("kind", "edit"), DRIFT)
+def test_a_field_edited_by_hand_is_repaired_without_a_new_pod(
+    kit: Kit, drifting: str, kind: str, edit: dict[str, Any]
+) -> None:
+    [pod] = serving_pods(kit, drifting)
+    [child] = kit.list(kind, f"plimsoll.dev/name={drifting}")
+    name, wanted = child["metadata"]["name"], what_matters(child)
+    kit.patch(kind, name, edit)
+    assert what_matters(kit.get(kind, name)) != wanted
+    eventually(lambda: what_matters(kit.get(kind, name)) == wanted, 10, lambda: str(kit.get(kind, name)))
+    eventually(lambda: kit.condition(drifting, "Ready")["status"] == "True", 30)
+    assert serving_pods(kit, drifting) == {pod}
+
+
+def what_matters(child: dict[str, Any]) -> tuple[Any, Any, Any]:
+    return child["metadata"].get("labels"), child.get("spec"), child.get("automountServiceAccountToken")
+
+
+@pytest.mark.parametrize("kind", ["service", "hpa", "pdb", "serviceaccount", "controllerrevision", "deployment"])
+def test_a_child_deleted_by_hand_comes_back(kit: Kit, drifting: str, kind: str) -> None:
+    [child] = kit.list(kind, f"plimsoll.dev/name={drifting}")
+    name, uid = child["metadata"]["name"], child["metadata"]["uid"]
+    kit.kubectl("delete", kind, name)
+
+    def back() -> bool:
+        found = kit.list(kind, f"plimsoll.dev/name={drifting}")
+        return [other["metadata"]["name"] for other in found] == [name] and found[0]["metadata"]["uid"] != uid
+
+    eventually(back, 10, lambda: kit.kubectl("get", kind))
+    kit.wait_for(drifting, "Ready", "True")
+
+
+def test_replicas_that_others_set_are_left_to_them(kit: Kit, drifting: str) -> None:
+    [deployment] = kit.list("deployments", f"plimsoll.dev/name={drifting}")
+    kit.kubectl("scale", "deployment", deployment["metadata"]["name"], "--replicas=2")
+    eventually(lambda: len(serving_pods(kit, drifting)) == 2, 60)
+    assert kit.get("deployment", deployment["metadata"]["name"])["spec"]["replicas"] == 2
+
+
+def test_deleting_the_object_leaves_nothing(kit: Kit) -> None:
+    ready(kit, light("mortal"))
+    kit.kubectl("delete", "infd", "mortal", "--timeout=20s")
+    eventually(lambda: not kit.children("mortal"), 60, lambda: str(names(kit.children("mortal"))))
