@@ -86,7 +86,7 @@ def watch_registry(enqueue: Enqueue, access: Access) -> kopf.OperatorRegistry:
     """Handlers for the InferenceDeployment and for the children and pods that carry its label."""
     registry = kopf.OperatorRegistry()
 
-    kopf.on.login(registry=registry)(LogIn(access, time.monotonic).__call__)
+    kopf.on.login(id="login", registry=registry)(LogIn(access, time.monotonic).__call__)
 
     @kopf.on.event(*_address(INFERENCE_DEPLOYMENT), registry=registry)
     async def owner_changed(meta: kopf.Meta, **_: Any) -> None:

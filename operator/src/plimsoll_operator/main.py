@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+import prometheus_client
 import typer
 
 from plimsoll_operator.cluster.access import Access, AccessError
@@ -54,6 +55,8 @@ def run() -> None:
         typer.echo(f"plimsoll-operator: the environment does not fit\n{error}", err=True)
         raise typer.Exit(2) from error
     configure_logs(settings.log_format)
+    # The creation time of every series would double their number, and nobody asks for it.
+    prometheus_client.disable_created_metrics()
     try:
         lived = asyncio.run(operate(settings))
     except (AccessError, CannotListenError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yaml import YAMLError
 
 
 class AccessError(Exception):
@@ -52,8 +53,8 @@ class Access:
                 )
             else:
                 load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError, TypeError) as error:
-            # The client lets a TypeError escape when the file holds no mapping.
+        except (ConfigException, OSError, YAMLError, AttributeError, TypeError) as error:
+            # The last two are what the client raises when the file holds something other than a mapping.
             raise AccessError(self._explain(error)) from error
         return configuration
 

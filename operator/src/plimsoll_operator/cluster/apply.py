@@ -1,7 +1,8 @@
 """Carries a Plan out, in its order, and stops at the first write that fails: the next reconcile starts from what is.
 
 Every write is fenced, since the object may be deleted, or replaced by another of its name, while the plan is made:
-children name their owner by uid and are collected with it, deletions name the child's uid, the status its owner's.
+a child names its owner's uid and is collected with it, a write to a child that was read names the child's own uid, and
+the status its owner's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
     owner = observed.owner
     try:
         for manifest in plan.apply:
-            await kube.apply(manifest, owner.namespace)
+            await kube.apply(_fenced(manifest, observed.children), owner.namespace)
             _log(owner, "applied", ObjectKey.of(manifest))
         for scale in plan.scale:
             await kube.scale(owner.namespace, scale.deployment, scale.replicas)
@@ -44,6 +45,14 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
             await record_event(kube, owner, event, now)
     except NamespaceTerminatingError as error:
         raise OwnerGoneError(str(error)) from error
+
+
+def _fenced(manifest: Manifest, children: Mapping[ObjectKey, Manifest]) -> Manifest:
+    """The manifest, bound to the child that was read: another object under its name is left alone."""
+    child = children.get(ObjectKey.of(manifest))
+    if child is None:
+        return manifest
+    return {**manifest, "metadata": {**manifest["metadata"], "uid": child["metadata"]["uid"]}}
 
 
 async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[ObjectKey, Manifest]) -> None:

@@ -28,9 +28,9 @@ class Kind:
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """URL path of one object, of all in a namespace, or of all there are."""
         parts = ["apis" if self.group else "api", self.api_version]
-        parts += ["namespaces", quote(namespace)] if namespace else []
+        parts += ["namespaces", quote(namespace, safe="")] if namespace else []
         parts += [self.plural]
-        parts += [quote(part) for part in (name, subresource) if part]
+        parts += [quote(part, safe="") for part in (name, subresource) if part]
         return "/" + "/".join(parts)
 
 

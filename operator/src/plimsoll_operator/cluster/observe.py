@@ -56,7 +56,7 @@ class Observer:
             read_profiles(self.kube, self.profiles_namespace, self.profiles_name),
             self._claim_found(owner),
         )
-        return _assemble(owner, children, pods, table, claim)
+        return assemble(owner, children, pods, table, claim)
 
     async def _children(self, owner: Owner) -> list[Manifest]:
         """All objects that carry the owner's label or hold a name it needs, whoever controls them."""
@@ -88,7 +88,7 @@ def _claim_of(owner: Owner) -> str | None:
     return source.claim if isinstance(source, ClaimModel) else None
 
 
-def _assemble(
+def assemble(
     owner: Owner,
     found: Iterable[Manifest],
     pods: Iterable[Manifest],

@@ -1,0 +1,170 @@
+"""From Kubernetes' JSON to what a reconcile looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders import make_owner, make_spec
+from live_objects import HASH, LABELS, make_child, make_deployment, make_pod, make_revision
+from plimsoll_operator.cluster import kinds
+from plimsoll_operator.cluster.observe import assemble
+from plimsoll_operator.cluster.parse import (
+    UnreadableObjectError,
+    parse_owner,
+    parse_pod,
+    parse_revision,
+    parse_workload,
+)
+from plimsoll_operator.cluster.profiles import ProfileTable, parse_table
+from plimsoll_operator.observed import Manifest, ObjectKey, Pod, Revision
+
+
+def condition(kind: str, status: str, message: str = "") -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status, "message": message}]}
+
+
+OOM = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+CRASH = {"terminated": {"reason": "Error", "exitCode": 1}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        pytest.param(make_pod(**condition("Ready", "True")), {"ready": True}, id="ready"),
+        pytest.param(make_pod(**condition("Ready", "False")), {"ready": False}, id="not ready"),
+        pytest.param(make_pod(node=""), {"scheduled": False}, id="not yet looked at by the scheduler"),
+        pytest.param(
+            make_pod(node="", **condition("PodScheduled", "False", "0/3 nodes: insufficient nvidia.com/gpu")),
+            {"scheduled": False, "unschedulable": "0/3 nodes: insufficient nvidia.com/gpu"},
+            id="no node has room",
+        ),
+        pytest.param(
+            make_pod(container={"state": {"waiting": {"reason": "ErrImagePull", "message": "no such image"}}}),
+            {"waiting_reason": "ErrImagePull", "waiting_message": "no such image"},
+            id="image missing",
+        ),
+        pytest.param(
+            make_pod(container={"state": {"running": {}}, "lastState": OOM, "restartCount": 2}),
+            {"restarts": 2, "last_exit_reason": "OOMKilled", "last_exit_code": 137},
+            id="killed for memory and running again",
+        ),
+        pytest.param(
+            make_pod(container={"state": CRASH, "lastState": OOM}),
+            {"last_exit_reason": "Error", "last_exit_code": 1},
+            id="the newest end counts",
+        ),
+        pytest.param(
+            {"metadata": {"name": "p", "labels": LABELS, "deletionTimestamp": "2026-05-04T03:00:00Z"}},
+            {"terminating": True, "scheduled": False},
+            id="terminating, without a status",
+        ),
+    ],
+)
+def test_a_pod_is_cut_down_to_what_decisions_need(manifest: Manifest, expected: dict[str, Any]) -> None:
+    ordinary: dict[str, Any] = {"name": "p", "revision": HASH, "ready": False, "scheduled": True, "terminating": False}
+    assert parse_pod(manifest) == Pod(**(ordinary | expected))
+
+
+def test_a_revision_holds_the_users_input_and_the_frozen_template() -> None:
+    assert parse_revision(make_revision()) == Revision(
+        HASH, f"domains-{HASH}", 3, False, "2026-05-04T03:00:00Z", {"model": {}}, {"spec": {}}
+    )
+
+
+def test_the_stable_revision_is_told_by_its_label() -> None:
+    labels = LABELS | {"plimsoll.dev/stable": "true"}
+    metadata = {"labels": labels, "creationTimestamp": "2026-05-04T03:00:00Z"}
+    assert parse_revision(make_revision(metadata=metadata)).stable
+
+
+@pytest.mark.parametrize(
+    ("damaged", "says"),
+    [
+        pytest.param({"data": None}, "data of type NoneType", id="no data"),
+        pytest.param({"data": {"input": {}}}, r"the fields \['input'\]", id="no template"),
+        pytest.param({"metadata": {"labels": {}}}, "expected the label plimsoll.dev/revision", id="no label"),
+    ],
+)
+def test_a_damaged_revision_is_named_with_what_to_do(damaged: dict[str, Any], says: str) -> None:
+    with pytest.raises(UnreadableObjectError, match=f"ControllerRevision domains-{HASH}: .*{says}.*delete it"):
+        parse_revision(make_revision(**damaged))
+
+
+def test_a_deployment_without_its_revision_label_is_named() -> None:
+    with pytest.raises(UnreadableObjectError, match=f"Deployment domains-{HASH}: .*restore it"):
+        parse_workload(make_deployment(metadata={"labels": {}}), {})
+
+
+@pytest.mark.parametrize(
+    ("fields", "replicas", "failure"),
+    [
+        pytest.param({}, 2, "", id="as asked"),
+        pytest.param({"spec": {}}, 1, "", id="unset means one"),
+        pytest.param({"spec": {"replicas": 0}}, 0, "", id="zero is zero"),
+        pytest.param({"status": condition("ReplicaFailure", "True", "quota")}, 2, "quota", id="pods refused"),
+        pytest.param({"status": condition("ReplicaFailure", "False", "old")}, 2, "", id="no longer refused"),
+    ],
+)
+def test_a_deployment_becomes_a_workload(fields: dict[str, Any], replicas: int, failure: str) -> None:
+    workload = parse_workload(make_deployment(**fields), {})
+    assert (workload.replicas, workload.replica_failure, workload.revision) == (replicas, failure, HASH)
+
+
+def test_a_new_object_has_neither_status_nor_annotations() -> None:
+    metadata = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1}
+    assert parse_owner({"metadata": metadata, "spec": make_spec()}) == make_owner()
+
+
+SOMEBODY = {"ownerReferences": [{"uid": "uid-2", "controller": True}]}
+MERELY_LISTED = {"ownerReferences": [{"uid": "uid-1"}]}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "bucket"),
+    [
+        pytest.param(make_child(kinds.SERVICE, "domains"), "children", id="ours"),
+        pytest.param(make_child(kinds.SERVICE, "domains", metadata=SOMEBODY), "foreign", id="another owner's"),
+        pytest.param(make_child(kinds.SERVICE, "domains", metadata=MERELY_LISTED), "foreign", id="not controlled"),
+        pytest.param(make_child(kinds.SERVICE, "extra", metadata=SOMEBODY), "", id="a name we do not need"),
+        pytest.param(make_deployment(metadata=SOMEBODY), "foreign", id="a revision's name"),
+    ],
+)
+def test_what_the_owner_does_not_control_is_foreign_where_it_holds_a_name_that_is_needed(
+    manifest: Manifest, bucket: str
+) -> None:
+    observed = assemble(make_owner(), [manifest], [], ProfileTable(), None)
+    key = ObjectKey.of(manifest)
+    assert (key in observed.children, key in observed.foreign) == (bucket == "children", bucket == "foreign")
+
+
+def test_pods_are_counted_with_their_revision_and_evicted_ones_not_at_all() -> None:
+    pods = [make_pod("b"), make_pod("a"), make_pod("gone", phase="Failed")]
+    observed = assemble(make_owner(), [make_deployment(), make_revision()], pods, ProfileTable(), None)
+    assert [pod.name for pod in observed.workloads[HASH].pods] == ["a", "b"]
+    assert [revision.hash for revision in observed.revisions] == [HASH]
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param(None, "expected the key profiles.yaml", id="no data"),
+        pytest.param({"profiles.yaml": ""}, "found nothing", id="empty"),
+        pytest.param({"profiles.yaml": "[cpu]"}, "found list", id="a list"),
+        pytest.param({"profiles.yaml": "cpu: [}"}, "is not YAML", id="not YAML"),
+        pytest.param({"profiles.yaml": "cpu: {}"}, "gpuProfiles.cpu: expected a map with `memory`", id="no memory"),
+        pytest.param({"profiles.yaml": "cpu: {memory: lots}"}, "gpuProfiles.cpu.memory", id="no quantity"),
+    ],
+)
+def test_a_broken_profile_table_says_what_to_do(data: Any, says: str) -> None:
+    config_map = {"data": data} if data is not None else {}
+    table = parse_table(config_map, "ConfigMap plimsoll-system/profiles")
+    assert table.profiles == {}
+    assert table.error.startswith("ConfigMap plimsoll-system/profiles: ")
+    assert says in table.error
+
+
+def test_the_profile_table_is_read() -> None:
+    table = parse_table({"data": {"profiles.yaml": "cpu: {memory: 4Gi}"}}, "ConfigMap")
+    assert (table.profiles["cpu"].memory_bytes, table.error) == (4 << 30, "")
