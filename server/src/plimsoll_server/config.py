@@ -13,7 +13,12 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from plimsoll_server.errors import StartError
+
 VERSION = 1
+
+MIN_LARGEST_TIER = 16
+"""Tokens: less would leave no room for a chunk between its special tokens."""
 
 Task = Literal["text-classification", "token-classification", "feature-extraction"]
 Dtype = Literal["auto", "bfloat16", "float16", "float32"]
@@ -22,7 +27,7 @@ Policy = Literal["Auto", "Native", "Chunk", "Reject", "Truncate"]
 Aggregation = Literal["Mean", "Max", "Union"]
 
 
-class ConfigError(ValueError):
+class ConfigError(StartError):
     """The configuration cannot be used. The message says where and what to write."""
 
 
@@ -82,7 +87,12 @@ class ServerConfig(_Document):
 
     @model_validator(mode="after")
     def _some_tier_runs(self) -> Self:
-        if all(tier.safe_concurrency == 0 for tier in self.tiers):
+        runnable = [tier.max_tokens for tier in self.tiers if tier.safe_concurrency != 0]
+        if runnable and max(runnable) < MIN_LARGEST_TIER:
+            raise ValueError(
+                f"tiers: the largest that can run has maxTokens {max(runnable)}; write {MIN_LARGEST_TIER} or more"
+            )
+        if not runnable:
             raise ValueError(
                 "tiers: the load line allows no tier at all (every safeConcurrency is 0); "
                 "lower maxTokens, or choose a GPU profile with more memory"

@@ -30,6 +30,7 @@ class Failure(Enum):
 
     OUT_OF_MEMORY = "out of memory"
     NON_FINITE = "the model's output holds values that are not finite"
+    MODEL_FAULT = "the model failed"
 
 
 Outcome = LabelLogits | TokenLabels | Failure

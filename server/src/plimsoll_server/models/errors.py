@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from plimsoll_server.errors import StartError
 
-class ModelError(Exception):
+
+class ModelError(StartError):
     """The model cannot be served as configured. The message says what was found and what to do."""
 
 

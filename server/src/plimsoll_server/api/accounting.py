@@ -1,0 +1,83 @@
+"""Counts every request by how it ended, whichever layer ended it, and writes its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Set
+from typing import Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plimsoll_server.api.disconnect import ClientGoneError
+from plimsoll_server.api.errors import CLIENT_GONE, OUT_OF_MEMORY
+from plimsoll_server.lifecycle import Lifecycle
+from plimsoll_server.logs import FIELDS
+
+log = logging.getLogger(__name__)
+
+
+class RequestObserver(Protocol):
+    def request_done(self, tier: str | None, outcome: str, seconds: float) -> None: ...
+
+
+class Accounting:
+    """Follows the requests to `paths`; probes and documentation are not counted."""
+
+    def __init__(self, app: ASGIApp, paths: Set[str], lifecycle: Lifecycle, observer: RequestObserver) -> None:
+        self._app = app
+        self._paths = paths
+        self._lifecycle = lifecycle
+        self._observer = observer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in self._paths:
+            await self._app(scope, receive, send)
+            return
+        scope["state"]["body_read"] = time.monotonic()
+        status = 0
+
+        async def noting_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        self._lifecycle.request_began()
+        try:
+            await self._app(scope, receive, noting_send)
+        except ClientGoneError:
+            status = 0
+        finally:
+            self._lifecycle.request_ended()
+            self._close(scope, status)
+
+    def _close(self, scope: Scope, status: int) -> None:
+        state = scope["state"]
+        outcome = _outcome(status, state.get("error_type"))
+        seconds = time.monotonic() - state["body_read"]
+        self._observer.request_done(state.get("tier"), outcome, seconds)
+        fields = {
+            "path": scope["path"],
+            "status": status,
+            "outcome": outcome,
+            "tier": state.get("tier"),
+            "seconds": round(seconds, 4),
+        }
+        log.info("request", extra={FIELDS: fields})
+
+
+def _outcome(status: int, error_type: str | None) -> str:
+    if status in (0, CLIENT_GONE):
+        return "cancelled"
+    match status:
+        case 413:
+            return "too_long"
+        case 429:
+            return "rejected"
+        case 503 if error_type == OUT_OF_MEMORY:
+            return "oom"
+        case _ if status >= 500:
+            return "error"
+        case _:
+            return "invalid" if status >= 400 else "ok"

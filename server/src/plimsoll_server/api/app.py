@@ -1,0 +1,37 @@
+"""The application: which protocols there are, and what every request passes on its way to them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from plimsoll_server.api import health, infer, info, predict
+from plimsoll_server.api.accounting import Accounting, RequestObserver
+from plimsoll_server.api.body_limit import BodyLimit
+from plimsoll_server.api.draining import Draining
+from plimsoll_server.api.errors import install_error_handlers
+from plimsoll_server.api.state import Service
+
+PROTOCOLS: tuple[APIRouter, ...] = (
+    predict.router,
+    infer.router,
+)
+
+
+def make_app(service: Service, observer: RequestObserver, max_body_bytes: int) -> ASGIApp:
+    app = FastAPI(
+        title="Plimsoll inference server",
+        version=version("plimsoll-server"),
+        redoc_url=None,
+        description="Classifies texts of any length within the load line of its device.",
+    )
+    app.state.service = service
+    install_error_handlers(app)
+    for router in (*PROTOCOLS, info.router, health.router):
+        app.include_router(router)
+
+    paths = {route.path for router in PROTOCOLS for route in router.routes}  # type: ignore[attr-defined]
+    counted = Accounting(BodyLimit(app, max_body_bytes), paths, service.lifecycle, observer)
+    return Draining(counted, service.lifecycle)

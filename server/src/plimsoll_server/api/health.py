@@ -1,0 +1,58 @@
+"""Health: /health for people, /livez and /readyz for probes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from plimsoll_server.api.state import Service, ServiceOf
+from plimsoll_server.lifecycle import Phase
+
+router = APIRouter(tags=["health"])
+
+_STUCK_SECONDS = 900.0
+"""No batch that fits a tier takes so long on any device: its thread hangs."""
+_BROKEN_SECONDS = 60.0
+"""A process whose memory does not come back in this time is worth a restart."""
+
+
+@router.get("/health")
+async def health(service: ServiceOf) -> JSONResponse:
+    phase = service.lifecycle.phase
+    status = "ok" if phase is Phase.SERVING else phase.value
+    if _broken(service):
+        status = "broken"
+    code = 200 if status in ("ok", "draining") else 503
+    return JSONResponse({"status": status, "uptime": round(service.lifecycle.uptime, 3)}, code)
+
+
+@router.get("/livez")
+async def livez(service: ServiceOf) -> JSONResponse:
+    """Fails when only a restart can help."""
+    reason = _broken(service)
+    return JSONResponse({"status": reason or "alive"}, 503 if reason else 200)
+
+
+@router.get("/readyz")
+async def readyz(service: ServiceOf) -> JSONResponse:
+    """Ready: the model answered a first forward pass, memory is well, and the process is not ending."""
+    reason = await _not_ready(service)
+    return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
+
+
+async def _not_ready(service: Service) -> str | None:
+    if service.lifecycle.phase is not Phase.SERVING:
+        return str(service.lifecycle.phase.value)
+    if service.engine is not None and not await service.engine.proves_itself():
+        return "out of memory, and a sequence of the smallest tier does not fit any more"
+    return _broken(service)
+
+
+def _broken(service: Service) -> str | None:
+    if service.engine is None:
+        return None
+    if (busy := service.engine.busy_seconds()) > _STUCK_SECONDS:
+        return f"one batch has been running for {busy:.0f} s"
+    if (suspect := service.engine.suspect_seconds()) > _BROKEN_SECONDS:
+        return f"memory has not come back for {suspect:.0f} s"
+    return None

@@ -1,0 +1,55 @@
+"""POST /infer: ready-made token ids in, the probability of the most likely class out."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from plimsoll_server.api.disconnect import while_connected
+from plimsoll_server.api.errors import ERROR_RESPONSES
+from plimsoll_server.api.reading import reading_headers
+from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.scheduler.errors import InvalidInputError
+from plimsoll_server.scheduler.lanes import MAX_BATCH
+
+router = APIRouter(tags=["infer"])
+
+_MAX_SEQUENCES = 256
+
+Sequence = Annotated[list[int], Field(min_length=1)]
+
+
+class InferRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    tokens: Annotated[
+        Sequence | Annotated[list[Sequence], Field(min_length=1, max_length=_MAX_SEQUENCES)],
+        Field(description="One list of token ids or several, with their special tokens.", examples=[[1, 17, 4, 2]]),
+    ]
+    batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH, description="How many of the sequences may run together.")] = (
+        MAX_BATCH
+    )
+
+
+class InferResponse(BaseModel):
+    predictions: Annotated[list[float], Field(description="For each sequence, the probability of its top class.")]
+    latency_ms: float
+
+
+@router.post("/infer", response_model=InferResponse, responses=ERROR_RESPONSES)
+async def infer(body: InferRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
+    """One number per sequence: for text-classification only."""
+    if scheduler.info.task != "text-classification":
+        raise InvalidInputError(f"/infer gives one number per sequence; for {scheduler.info.task} use /predict")
+    started = time.perf_counter()
+    sequences = [body.tokens] if isinstance(body.tokens[0], int) else body.tokens
+    answers = await while_connected(request, scheduler.answer_tokens(sequences, at_once=body.batch_size))
+    latency_ms = (time.perf_counter() - started) * 1000
+    predictions = [max(answer.scores) for answer in answers]
+    return JSONResponse(
+        {"predictions": predictions, "latency_ms": latency_ms}, headers=reading_headers(request, answers)
+    )

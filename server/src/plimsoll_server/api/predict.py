@@ -1,0 +1,98 @@
+"""POST /predict, in the shapes of text-embeddings-inference: labels with scores, or entities with characters."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from plimsoll_server.api.disconnect import while_connected
+from plimsoll_server.api.errors import ERROR_RESPONSES
+from plimsoll_server.api.reading import reading_headers
+from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.scheduler.answers import Answer
+from plimsoll_server.scheduler.lanes import MAX_BATCH
+
+router = APIRouter(tags=["predict"])
+
+Inputs = str | list[str] | list[list[str]]
+
+
+class PredictRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    inputs: Annotated[
+        Inputs,
+        Field(
+            description="One text, or a batch of them as [text, …] or [[text], …]. A batch is answered by a list of "
+            "lists. Pairs of texts are not served.",
+            examples=["What is a load line?"],
+        ),
+    ]
+    raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
+    truncate: Annotated[
+        bool,
+        Field(
+            description="Cut a text that is too long for one pass, instead of the policy for long input. The header "
+            "X-Plimsoll-Truncated-Tokens says how much was left out."
+        ),
+    ] = False
+
+    @field_validator("inputs")
+    @classmethod
+    def _each_is_a_text(cls, inputs: Inputs) -> Inputs:
+        texts = texts_of(inputs)
+        if not texts:
+            raise ValueError("the list is empty; send at least one text")
+        if len(texts) > MAX_BATCH:
+            raise ValueError(f"{len(texts)} texts, at most {MAX_BATCH} go into one request; send several")
+        for number, text in enumerate(texts):
+            if not text:
+                raise ValueError(f"text {number} is empty; send a text with at least one word")
+        return inputs
+
+
+class LabelScore(BaseModel):
+    label: str
+    score: float
+
+
+class EntityScore(LabelScore):
+    start: Annotated[int, Field(description="First character in the text as it was sent.")]
+    end: Annotated[int, Field(description="The character after the last.")]
+
+
+Prediction = list[LabelScore] | list[EntityScore]
+
+
+@router.post("/predict", response_model=Prediction | list[Prediction], responses=ERROR_RESPONSES)
+async def predict(body: PredictRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
+    """Labels by falling score for text-classification, entities by position for token-classification."""
+    work = scheduler.answer_texts(texts_of(body.inputs), truncate=body.truncate, raw=body.raw_scores)
+    answers = await while_connected(request, work)
+    predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
+    content = predictions[0] if isinstance(body.inputs, str) else predictions
+    return JSONResponse(content, headers=reading_headers(request, answers))
+
+
+def texts_of(inputs: Inputs) -> list[str]:
+    if isinstance(inputs, str):
+        return [inputs]
+    texts = []
+    for entry in inputs:
+        if not isinstance(entry, str) and len(entry) != 1:
+            raise ValueError(f"an inner list holds one text, found {len(entry)}; pairs of texts are not served")
+        texts.append(entry if isinstance(entry, str) else entry[0])
+    return texts
+
+
+def _encode(answer: Answer, labels: tuple[str, ...]) -> list[dict[str, object]]:
+    if not answer.scores:
+        return [
+            {"label": entity.label, "score": entity.score, "start": entity.start, "end": entity.end}
+            for entity in answer.entities
+        ]
+    ranked = sorted(zip(answer.scores, labels, strict=True), key=lambda pair: -pair[0])
+    return [{"label": label, "score": score} for score, label in ranked]

@@ -1,0 +1,110 @@
+"""The engine: one model on one device, and a thread of its own that runs one batch at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import torch
+
+from plimsoll_server.engine.memory import DeviceMemory, device_memory, free_memory
+from plimsoll_server.engine.recovery import run_with_recovery
+from plimsoll_server.engine.self_test import self_test
+from plimsoll_server.models.family import Model, Output
+from plimsoll_server.types import BatchReport, Failure, LabelLogits, ModelInfo, Outcome, Tokens
+
+log = logging.getLogger(__name__)
+
+_SUSPECT_AFTER = 5
+"""Sequences in a row that ran out of memory even alone, before the engine has to prove itself."""
+
+_PROOF_SECONDS = 1.0
+"""How long a readiness probe waits for that proof; it goes on in the background."""
+
+Result = TypeVar("Result")
+
+
+class Engine:
+    def __init__(self, model: Model, worker: ThreadPoolExecutor) -> None:
+        self._model = model
+        self._device = torch.device(model.info.device)
+        self._worker = worker
+        self._probe: Tokens = ()
+        self._lone_failures = 0
+        self._suspect_since: float | None = None
+        self._proof: asyncio.Task[None] | None = None
+        self._busy_since: float | None = None
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._model.info
+
+    async def start(self, long: Tokens, short: Tokens, probe: Tokens) -> None:
+        """A first real forward pass. Raises SelfTestError. `probe` is what the engine must manage to be called well."""
+        self._probe = probe
+        await self._on_worker(lambda: self_test(self._model, long, short))
+
+    async def run(self, batch: Sequence[Tokens]) -> BatchReport:
+        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception."""
+        report = await self._on_worker(lambda: run_with_recovery(self._forward, batch, self._free))
+        self._remember(report)
+        return report
+
+    def memory(self) -> DeviceMemory:
+        return device_memory(self._device)
+
+    def busy_seconds(self) -> float:
+        """How long the batch that is running has been running; 0 when idle."""
+        return 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
+
+    def suspect_seconds(self) -> float:
+        """How long it is since memory stopped coming back; 0 when all is well."""
+        return 0.0 if self._suspect_since is None else time.monotonic() - self._suspect_since
+
+    async def proves_itself(self) -> bool:
+        """Whether the engine is well. A suspect one runs the probe first, at most one at a time."""
+        if self._suspect_since is None:
+            return True
+        if self._proof is None or self._proof.done():
+            self._proof = asyncio.create_task(self._prove())
+        await asyncio.wait({self._proof}, timeout=_PROOF_SECONDS)
+        return self._suspect_since is None
+
+    async def _prove(self) -> None:
+        report = await self.run([self._probe])
+        log.log(logging.ERROR if report.out_of_memory else logging.INFO, "self-check: %s", report.outcomes[0])
+
+    def _forward(self, batch: Sequence[Tokens]) -> list[Outcome]:
+        return [output if _is_finite(output) else Failure.NON_FINITE for output in self._model.forward(batch)]
+
+    def _free(self) -> None:
+        free_memory(self._device)
+
+    def _remember(self, report: BatchReport) -> None:
+        lost = sum(outcome is Failure.OUT_OF_MEMORY for outcome in report.outcomes)
+        if lost < len(report.outcomes):
+            self._lone_failures, self._suspect_since = 0, None
+            return
+        self._lone_failures += lost
+        if self._lone_failures >= _SUSPECT_AFTER and self._suspect_since is None:
+            self._suspect_since = time.monotonic()
+            log.error("%d sequences in a row ran out of memory alone", self._lone_failures)
+
+    async def _on_worker(self, work: Callable[[], Result]) -> Result:
+        def timed() -> Result:
+            self._busy_since = time.monotonic()
+            try:
+                return work()
+            finally:
+                self._busy_since = None
+
+        return await asyncio.get_running_loop().run_in_executor(self._worker, timed)
+
+
+def _is_finite(output: Output) -> bool:
+    return all(map(math.isfinite, output.logits if isinstance(output, LabelLogits) else output.scores))

@@ -1,0 +1,118 @@
+"""The memory that the process may use, and what to do when there is no more.
+
+Beyond a cgroup's limit no allocation fails: the kernel kills. So on a CPU the server gives itself a soft RLIMIT_DATA
+within that limit, and an allocation too many fails as an exception. Never RLIMIT_AS: torch maps several times what it
+uses. Never with CUDA, whose driver maps the whole address space; there the allocator takes a fraction instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from plimsoll_server.errors import StartError
+
+_NO_MEMORY_MESSAGES = (
+    "can't allocate memory",  # the allocator of torch on a CPU
+    "bad_alloc",  # the C++ library's, through torch
+    "could not create a memory object",  # oneDNN
+    "out of memory",  # CUDA outside of torch's own allocator
+    "ALLOC_FAILED",  # cuBLAS, cuDNN
+)
+
+
+_HEADROOM = 16 << 20
+
+
+class MemoryBudgetError(StartError):
+    """The budget cannot hold the server. The message says what was found and what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    used: int
+    limit: int | None
+
+
+def container_limit(told: int | None, cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """The lower of the limit the pod was told and its cgroup's; None where neither sets one."""
+    limits = [limit for limit in (told, _cgroup_limit(cgroup)) if limit is not None]
+    return min(limits, default=None)
+
+
+def _cgroup_limit(cgroup: Path) -> int | None:
+    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        try:
+            limit = int(file.read_text())
+        except (OSError, ValueError):
+            continue
+        # Version 1 writes a number near 2^63 for "no limit".
+        return limit if limit < 1 << 60 else None
+    return None
+
+
+def hold_process_below(limit: int, percent: int) -> int:
+    """Sets the soft RLIMIT_DATA to `percent` of `limit` bytes and returns it."""
+    budget = limit * percent // 100
+    in_use = data_bytes()
+    if in_use >= budget:
+        raise MemoryBudgetError(
+            f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
+            f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
+        )
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (budget, hard))
+    return budget
+
+
+def hold_cuda_below(percent: int) -> None:
+    torch.cuda.set_per_process_memory_fraction(percent / 100)
+
+
+def data_bytes() -> int:
+    """What RLIMIT_DATA counts: private writable memory, touched or not."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def has_room(size: int) -> bool:
+    """Whether `size` bytes and a little more are left below the soft limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return soft == resource.RLIM_INFINITY or data_bytes() + size + _HEADROOM <= soft
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def device_memory(device: torch.device) -> DeviceMemory:
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return DeviceMemory(total - free, total)
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return DeviceMemory(resident_bytes(), None if soft == resource.RLIM_INFINITY else soft)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY_MESSAGES)
+
+
+def free_memory(device: torch.device) -> None:
+    """Gives back what a failed batch left: garbage first, then what the allocators keep for later."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:  # absent from C libraries other than GNU's
+        trim(0)

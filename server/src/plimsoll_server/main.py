@@ -1,0 +1,39 @@
+"""The command line: `plimsoll-server serve` and `plimsoll-server train-demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+import typer
+
+from plimsoll_server.errors import StartError
+from plimsoll_server.logs import configure_logs
+
+log = logging.getLogger(__name__)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plimsoll's inference server.")
+
+
+@app.command()
+def serve() -> None:
+    """Serve the model of PLIMSOLL_CONFIG until told to end."""
+    from plimsoll_server.serve import serve as serve_until_told
+    from plimsoll_server.settings import read_settings
+
+    configure_logs(os.environ.get("PLIMSOLL_LOG_LEVEL", "info"))
+    try:
+        code = asyncio.run(serve_until_told(read_settings(os.environ)))
+    except StartError as error:
+        log.critical("cannot start: %s", error)
+        code = 1
+    logging.shutdown()
+    sys.stdout.flush()
+    # Without the interpreter's own ending: it would wait for a batch that nobody waits for any more.
+    os._exit(code)
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,65 @@
+"""From the outputs of a document's pieces to its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plimsoll_server.scheduler.chunks import new_tokens
+from plimsoll_server.scheduler.documents import Document
+from plimsoll_server.scheduler.entities import Entity, locate, runs_of, union
+from plimsoll_server.scheduler.flow import Output
+from plimsoll_server.scheduler.long_input import Route
+from plimsoll_server.scheduler.scores import AGGREGATIONS, Scores, activate
+from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.types import LabelLogits, ModelInfo, TokenLabels
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`scores` for text-classification, `entities` for token-classification; and how the text was read."""
+
+    tier: Tier
+    tokens: int
+    chunks: int
+    truncated_tokens: int
+    scores: Scores = ()
+    entities: tuple[Entity, ...] = ()
+
+
+class Assembler:
+    """Puts the outputs of one model together again."""
+
+    def __init__(self, info: ModelInfo, aggregation: str) -> None:
+        self._info = info
+        self._aggregation = aggregation
+
+    def answer(self, document: Document, route: Route, outputs: Sequence[Output], text: str, *, raw: bool) -> Answer:
+        """`outputs`: one per piece of the route. `raw`: logits in the place of scores."""
+        labels = [output for output in outputs if isinstance(output, LabelLogits)]
+        tokens = [output for output in outputs if isinstance(output, TokenLabels)]
+        return Answer(
+            tier=route.tier,
+            tokens=document.tokens - route.truncated,
+            chunks=len(route.pieces),
+            truncated_tokens=route.truncated,
+            scores=self._scores(route, labels, raw=raw) if labels else (),
+            entities=self._entities(document, route, tokens, text) if tokens else (),
+        )
+
+    def _scores(self, route: Route, outputs: Sequence[LabelLogits], *, raw: bool) -> Scores:
+        chunks = [output.logits if raw else activate(output.logits, self._info.activation) for output in outputs]
+        if len(chunks) == 1:
+            return chunks[0]
+        return AGGREGATIONS[self._aggregation](chunks, new_tokens([piece.span for piece in route.pieces]))
+
+    def _entities(
+        self, document: Document, route: Route, outputs: Sequence[TokenLabels], text: str
+    ) -> tuple[Entity, ...]:
+        lead = len(document.frame.prefix)
+        runs = [
+            run
+            for piece, output in zip(route.pieces, outputs, strict=True)
+            for run in runs_of(output, self._info.labels, piece.span[0], lead, piece.span[1] - piece.span[0])
+        ]
+        return tuple(locate(union(runs), document.offsets, text))

@@ -1,0 +1,46 @@
+"""Cutting a document into overlapping chunks of about the same length, at word borders where there are any."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from plimsoll_server.scheduler.documents import Border
+
+Span = tuple[int, int]
+
+
+def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Span, ...]:
+    """Spans of `length` tokens, in order and overlapping by about `overlap`; none is longer than `size`.
+
+    Equal chunks leave no short last one, whose answer would be a guess from a few words.
+    """
+    reach = min(32, size // 8) if borders else 0
+    # A chunk may begin and end up to `reach` earlier than planned, and must still fit.
+    planned = size - 2 * reach
+    overlap = min(overlap, planned - 1)
+    count = max(1, math.ceil((length - overlap) / (planned - overlap)))
+    spans = []
+    start = 0
+    for number in range(1, count + 1):
+        end = overlap + (length - overlap) * number // count
+        end = _border_before(end, reach, borders) if number < count else length
+        spans.append((start, end))
+        start = _border_before(end - overlap, reach, borders)
+    return tuple(spans)
+
+
+def new_tokens(spans: Sequence[Span]) -> list[int]:
+    """How many tokens each span adds to those before it."""
+    return [end - before for before, end in pairwise([0, *(end for _, end in spans)])]
+
+
+def _border_before(place: int, reach: int, borders: bytes) -> int:
+    """The best place to cut at most `reach` tokens before `place`: between words, else between characters."""
+    candidates = range(place, max(0, place - reach), -1)
+    for wanted in (Border.WORD, Border.CHARACTER):
+        for candidate in candidates:
+            if borders[candidate] == wanted:
+                return candidate
+    return place

@@ -1,0 +1,69 @@
+"""The loop that feeds the engine: pick a lane, take a batch, run it, hand out the outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from plimsoll_server.scheduler.lanes import Lane, Work
+from plimsoll_server.types import BatchReport, Failure, Tokens
+
+log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    async def run(self, batch: Sequence[Tokens]) -> BatchReport: ...
+
+
+class BatchObserver(Protocol):
+    def batch_done(self, tier: str, *, out_of_memory: bool) -> None: ...
+
+
+class Dispatcher:
+    """One batch at a time, from the lane whose head has waited longest: no tier starves."""
+
+    def __init__(self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver) -> None:
+        self._lanes = lanes
+        self._engine = engine
+        self._observer = observer
+        self._work = asyncio.Event()
+
+    def wake(self) -> None:
+        self._work.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            lane = self._next_lane()
+            if lane is None:
+                self._work.clear()
+                await self._work.wait()
+            else:
+                await self._run_batch(lane)
+
+    def _next_lane(self) -> Lane | None:
+        waiting = [(arrived, lane) for lane in self._lanes if (arrived := lane.head_arrived()) is not None]
+        return min(waiting, key=lambda entry: entry[0])[1] if waiting else None
+
+    async def _run_batch(self, lane: Lane) -> None:
+        batch = lane.take()
+        started = time.monotonic()
+        try:
+            report = await self._engine.run([work.tokens for work in batch])
+        except Exception:
+            # Whatever went wrong in the model is over with this batch; the next one deserves its try.
+            log.exception("a batch of %d failed in tier %s", len(batch), lane.tier.name)
+            report = BatchReport((Failure.MODEL_FAULT,) * len(batch))
+        finally:
+            lane.finish(batch, time.monotonic() - started)
+        self._observer.batch_done(lane.tier.name, out_of_memory=report.out_of_memory)
+        _hand_out(batch, report)
+
+
+def _hand_out(batch: Sequence[Work], report: BatchReport) -> None:
+    for work, outcome in zip(batch, report.outcomes, strict=True):
+        if not work.outcome.done():
+            work.outcome.set_result(outcome)

@@ -1,0 +1,93 @@
+"""Entities of a text: runs of token labels, with the characters they cover in the original text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from plimsoll_server.types import TokenLabels
+
+_OUTSIDE = "O"
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    label: str
+    score: float
+    """Mean probability of its tokens."""
+    start: int
+    end: int
+    """Characters [start, end) of the original text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An entity while it is still tied to tokens of the document: [first, last)."""
+
+    label: str
+    score: float
+    first: int
+    last: int
+    continues: bool = False
+    """It began with an inside tag, so it may be the rest of an entity that a chunk's border cut."""
+
+
+def runs_of(output: TokenLabels, names: Sequence[str], first_token: int, lead: int, length: int) -> list[Run]:
+    """The entities in one sequence: `lead` special tokens, then `length` tokens of the document from `first_token`."""
+    runs: list[Run] = []
+    for place in range(length):
+        tag, label = _split(names[output.labels[lead + place]])
+        if label == _OUTSIDE:
+            continue
+        token, score = first_token + place, output.scores[lead + place]
+        if runs and runs[-1].last == token and runs[-1].label == label and tag == "I":
+            runs[-1] = _extended(runs[-1], score)
+        else:
+            runs.append(Run(label, score, token, token + 1, continues=tag == "I"))
+    return runs
+
+
+def union(runs: Iterable[Run]) -> list[Run]:
+    """The runs of overlapping chunks as those of the text: what any chunk found is kept, once.
+
+    Runs of one label that overlap are one entity seen from two chunks, or one that a border cut; so is one that
+    continues exactly where another ends.
+    """
+    merged: list[Run] = []
+    newest: dict[str, int] = {}
+    for run in sorted(runs, key=lambda run: (run.first, -run.last)):
+        index = newest.get(run.label)
+        known = None if index is None else merged[index]
+        if index is not None and known is not None and _same_entity(known, run):
+            merged[index] = replace(known, last=max(known.last, run.last), score=max(known.score, run.score))
+        else:
+            newest[run.label] = len(merged)
+            merged.append(run)
+    return merged
+
+
+def locate(runs: Iterable[Run], offsets: Sequence[tuple[int, int]], text: str) -> list[Entity]:
+    """The runs as entities of `text`. Many tokenizers count the space before a word as part of it: it is left out."""
+    entities = []
+    for run in runs:
+        start, end = offsets[run.first][0], offsets[run.last - 1][1]
+        covered = text[start:end]
+        start += len(covered) - len(covered.lstrip())
+        entities.append(Entity(run.label, run.score, start, start + len(covered.strip())))
+    return entities
+
+
+def _extended(run: Run, score: float) -> Run:
+    tokens = run.last - run.first
+    return replace(run, last=run.last + 1, score=(run.score * tokens + score) / (tokens + 1))
+
+
+def _same_entity(known: Run, run: Run) -> bool:
+    return run.first < known.last or (run.first == known.last and run.continues)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Tag and label of a name: B-PER, I-PER, or PER alone, which is read as inside."""
+    if name[:2] in ("B-", "I-"):
+        return name[0], name[2:]
+    return "I", name

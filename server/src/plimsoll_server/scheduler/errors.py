@@ -1,0 +1,44 @@
+"""Why a request has no answer. Each message names the limit that was met and what the caller can do."""
+
+from __future__ import annotations
+
+
+class RequestError(Exception):
+    """`tier`: the one concerned, where there is one. `retry_after`: seconds, None where trying again is no use."""
+
+    def __init__(self, message: str, *, tier: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.tier = tier
+        self.retry_after = retry_after
+
+
+class InvalidInputError(RequestError):
+    """The input is well-formed but cannot be run."""
+
+
+class TooLongError(RequestError):
+    """The input is longer than what may run here under the policy for long input."""
+
+
+class OverloadedError(RequestError):
+    """There is no place in the queue."""
+
+
+class NotServingError(RequestError):
+    """The server is loading, or about to end."""
+
+
+class DeadlineError(RequestError):
+    """The answer was not there in time."""
+
+
+class OutOfMemoryError(RequestError):
+    """The input does not fit into the device's memory, even alone."""
+
+
+class ModelFaultError(RequestError):
+    """The model failed, through no fault of the input."""
+
+
+class NonFiniteError(ModelFaultError):
+    """The model's output is not a number."""

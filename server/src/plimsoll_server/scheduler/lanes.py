@@ -1,0 +1,130 @@
+"""Admission: one lane per tier, with a bounded queue, and the next batch taken from it at the last moment."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from plimsoll_server.scheduler.errors import OverloadedError
+from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.types import Outcome, Tokens
+
+MAX_BATCH = 32
+"""Sequences per batch, and inputs per request."""
+_QUEUE_BATCHES = 4
+"""Full batches' worth of tokens that may wait in a lane."""
+_QUEUE_ITEMS = 64
+_LONGEST_RETRY_AFTER = 60
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """One sequence on its way."""
+
+    tokens: Tokens
+    outcome: asyncio.Future[Outcome]
+    arrived: float = field(default_factory=time.monotonic)
+
+
+class Lane:
+    """The sequences of one tier. `changed` is called whenever the number waiting or running has changed."""
+
+    def __init__(self, tier: Tier, changed: Callable[[], None]) -> None:
+        self.tier = tier
+        self.running = 0
+        self.queued_tokens = 0
+        self._queue: deque[Work] = deque()
+        self._waiters: deque[asyncio.Event] = deque()
+        self._changed = changed
+        self._max_items = max(_QUEUE_ITEMS, _QUEUE_BATCHES * tier.running_limit)
+        self._max_tokens = _QUEUE_BATCHES * tier.running_limit * tier.max_tokens
+        self._batch_seconds = 0.0
+
+    @property
+    def queued(self) -> int:
+        return len(self._queue)
+
+    @property
+    def batch_limit(self) -> int:
+        """Sequences per batch. Each is within the tier, so a batch is within running limit times max tokens."""
+        return min(MAX_BATCH, self.tier.running_limit)
+
+    @property
+    def saturation(self) -> float:
+        """Load over what is safe: 1.0 is the load line. A tier that never runs has no load."""
+        return (self.running + self.queued) / self.tier.running_limit if self.tier.usable else 0.0
+
+    def head_arrived(self) -> float | None:
+        """When the longest waiting sequence came, or None when nobody waits."""
+        return self._queue[0].arrived if self._queue else None
+
+    def admit(self, tokens: Tokens) -> Work:
+        """A place for the first sequence of a request. Raises OverloadedError when there is none."""
+        if self._waiters or not self._has_room(len(tokens)):
+            raise OverloadedError(
+                f"tier {self.tier.name} is full: {self.queued} sequences of {self.queued_tokens} tokens wait, at most "
+                f"{self._max_items} and {self._max_tokens}, {self.tier.running_limit} run at once; try again later",
+                tier=self.tier.name,
+                retry_after=self._drain_seconds(),
+            )
+        return self._add(tokens)
+
+    async def follow(self, tokens: Tokens) -> Work:
+        """A place for a further sequence of a request that was admitted: it waits for room, before any newcomer."""
+        if self._waiters or not self._has_room(len(tokens)):
+            turn = asyncio.Event()
+            self._waiters.append(turn)
+            try:
+                while self._waiters[0] is not turn or not self._has_room(len(tokens)):
+                    turn.clear()
+                    await turn.wait()
+            finally:
+                self._waiters.remove(turn)
+                self._call_next()
+        return self._add(tokens)
+
+    def leave(self, work: Work) -> None:
+        """The caller of `work` is gone: its place is free at once, unless it is already in a batch."""
+        work.outcome.cancel()
+        if work in self._queue:
+            self._queue.remove(work)
+            self.queued_tokens -= len(work.tokens)
+            self._room_changed()
+
+    def take(self) -> list[Work]:
+        """The next batch, oldest first."""
+        batch = [self._queue.popleft() for _ in range(min(self.queued, self.batch_limit))]
+        self.queued_tokens -= sum(len(work.tokens) for work in batch)
+        self.running += len(batch)
+        self._room_changed()
+        return batch
+
+    def finish(self, batch: list[Work], seconds: float) -> None:
+        self.running -= len(batch)
+        self._batch_seconds = seconds if not self._batch_seconds else 0.8 * self._batch_seconds + 0.2 * seconds
+        self._changed()
+
+    def _has_room(self, tokens: int) -> bool:
+        return self.queued < self._max_items and self.queued_tokens + tokens <= self._max_tokens
+
+    def _add(self, tokens: Tokens) -> Work:
+        work = Work(tokens, asyncio.get_running_loop().create_future())
+        self._queue.append(work)
+        self.queued_tokens += len(tokens)
+        self._changed()
+        return work
+
+    def _room_changed(self) -> None:
+        self._changed()
+        self._call_next()
+
+    def _call_next(self) -> None:
+        if self._waiters:
+            self._waiters[0].set()
+
+    def _drain_seconds(self) -> int:
+        batches = 1 + self.queued / self.batch_limit
+        return max(1, min(_LONGEST_RETRY_AFTER, round(batches * self._batch_seconds)))

@@ -1,0 +1,103 @@
+"""What becomes of a document: one pass, chunks, a cut, or a refusal. Decided before the queue, by length alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from plimsoll_server.config import LongInputConfig
+from plimsoll_server.scheduler.chunks import Span, cut
+from plimsoll_server.scheduler.documents import Document
+from plimsoll_server.scheduler.errors import TooLongError
+from plimsoll_server.scheduler.tiers import Tier, tier_for, usable_tier_for
+
+_CHUNK_ABOVE = 16_384
+_CHUNK_ABOVE_WHEN_SHARED = 8_192
+"""In a tier with a concurrency above 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a document that runs in one pass."""
+
+    span: Span
+    tier: Tier
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    tier: Tier
+    """Of the document as a whole: the first it fits, or the last."""
+    pieces: tuple[Piece, ...]
+    truncated: int = 0
+    """Tokens that were left out."""
+
+
+class LongInput:
+    """The policy for long input of one server."""
+
+    def __init__(self, config: LongInputConfig, tiers: Sequence[Tier], window: int) -> None:
+        self._config = config
+        self._tiers = tiers
+        self._window = window
+        largest = max(tier.max_tokens for tier in tiers if tier.usable)
+        self.chunk_size = min(config.chunk_tokens, largest, window)
+        # A chunk that had to shrink keeps the proportion of its overlap.
+        self.overlap = config.overlap_tokens * self.chunk_size // config.chunk_tokens
+        self.longest_pass = min(largest, window)
+
+    def route(self, document: Document, *, truncate: bool = False) -> Route:
+        """How `document` is run. `truncate`: the caller asks for a cut, whatever the policy. Raises TooLongError."""
+        policy = "Truncate" if truncate else self._config.policy
+        tokens = document.tokens
+        tier = tier_for(tokens, self._tiers) or self._tiers[-1]
+        fits = tokens <= tier.max_tokens and tier.usable and tokens <= self._window
+        in_one_pass = {
+            "Native": fits,
+            "Chunk": fits and tokens <= self.chunk_size,
+        }.get(policy, fits and not _should_chunk(tokens, tier))
+
+        if in_one_pass:
+            return Route(tier, (Piece((0, len(document.content)), tier),))
+        if policy in ("Auto", "Chunk"):
+            return Route(tier, self._chunk(document))
+        if policy == "Truncate":
+            return self._truncate(document, tier)
+        raise self._refusal(tokens, tier, policy)
+
+    def _chunk(self, document: Document) -> tuple[Piece, ...]:
+        room = self.chunk_size - document.frame.length
+        spans = cut(len(document.content), room, self.overlap, document.borders)
+        return tuple(self._piece(document, span) for span in spans)
+
+    def _truncate(self, document: Document, tier: Tier) -> Route:
+        kept = min(len(document.content), self._longest_unchunked() - document.frame.length)
+        return Route(tier, (self._piece(document, (0, kept)),), truncated=len(document.content) - kept)
+
+    def _piece(self, document: Document, span: Span) -> Piece:
+        tokens = span[1] - span[0] + document.frame.length
+        tier = usable_tier_for(tokens, self._tiers)
+        assert tier is not None, "a piece is never longer than the largest usable tier"
+        return Piece(span, tier)
+
+    def _longest_unchunked(self) -> int:
+        """The longest document that Auto runs in one pass."""
+        lengths = [
+            min(tier.max_tokens, self._window, _CHUNK_ABOVE if tier.concurrency == 1 else _CHUNK_ABOVE_WHEN_SHARED)
+            for tier in self._tiers
+            if tier.usable
+        ]
+        return max(lengths)
+
+    def _refusal(self, tokens: int, tier: Tier, policy: str) -> TooLongError:
+        longest = self.longest_pass if policy == "Native" else self._longest_unchunked()
+        reason = "" if tier.usable else f" (the load line allows none of tier {tier.name} on this device)"
+        return TooLongError(
+            f"the text has {tokens} tokens, at most {longest} run in one pass here{reason}, and the policy for long "
+            f"input is {policy}; split the text, send truncate: true, or set spec.longInput.policy to Auto",
+            tier=tier.name,
+        )
+
+
+def _should_chunk(tokens: int, tier: Tier) -> bool:
+    return tokens > _CHUNK_ABOVE or (tokens > _CHUNK_ABOVE_WHEN_SHARED and tier.concurrency > 1)

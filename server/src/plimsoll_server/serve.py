@@ -1,0 +1,155 @@
+"""The composition root: everything that runs in the process is made, started and ended here."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import TYPE_CHECKING
+from wsgiref.simple_server import WSGIServer
+
+import uvicorn
+
+from plimsoll_server.api.app import make_app
+from plimsoll_server.api.state import Service
+from plimsoll_server.errors import StartError
+from plimsoll_server.lifecycle import Lifecycle
+from plimsoll_server.scheduler.scheduler import Scheduler
+from plimsoll_server.scheduler.tiers import tiers_from
+from plimsoll_server.settings import Settings
+from plimsoll_server.start import start
+from plimsoll_server.telemetry import Identity, Telemetry
+
+if TYPE_CHECKING:
+    from plimsoll_server.engine.engine import Engine
+
+log = logging.getLogger(__name__)
+
+_PUBLISH_SECONDS = 0.5
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep a connection, so that it is never closed under a request on its way."""
+_GRACEFUL_SECONDS = 5
+_BACKLOG = 2048
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn, except that a signal begins the drain and the door stays open; a second signal ends at once."""
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._loop.call_soon_threadsafe(self._lifecycle.drain)
+
+
+async def serve(settings: Settings) -> int:
+    """Serves until told to end. Returns the exit code: 0 when every request was answered."""
+    lifecycle = Lifecycle()
+    tiers = tiers_from(settings.config.tiers)
+    telemetry = Telemetry(_identity(settings), [tier.name for tier in tiers])
+    for tier in tiers:
+        telemetry.set_load_line(tier.name, tier.running_limit)
+    service = Service(settings.config, lifecycle)
+    listener = _listen(settings.bind_address, settings.http_port)
+    metrics_server = _serve_metrics(telemetry, settings)
+    http = _HttpServer(_http_config(service, telemetry, settings), lifecycle)
+    worker = ThreadPoolExecutor(1, "engine")
+    http_task = asyncio.create_task(http.serve(sockets=[listener]))
+    try:
+        return await _live(settings, service, telemetry, worker)
+    finally:
+        http.should_exit = True
+        await http_task
+        metrics_server.shutdown()
+        worker.shutdown(wait=False, cancel_futures=True)
+
+
+async def _live(settings: Settings, service: Service, telemetry: Telemetry, worker: ThreadPoolExecutor) -> int:
+    ending = asyncio.create_task(service.lifecycle.told_to_end())
+    starting = asyncio.create_task(start(settings, worker, telemetry))
+    await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        log.info("told to end while loading")
+        return 0
+    engine, scheduler = starting.result()
+    service.engine, service.scheduler = engine, scheduler
+    background = [asyncio.create_task(scheduler.run()), asyncio.create_task(_publish(telemetry, engine, scheduler))]
+    try:
+        service.lifecycle.serving()
+        log.info("ready")
+        await asyncio.wait({ending, *background}, return_when=asyncio.FIRST_COMPLETED)
+        for task in background:
+            if task.done():
+                task.result()
+        return await _drain(settings, service.lifecycle)
+    finally:
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+
+
+async def _drain(settings: Settings, lifecycle: Lifecycle) -> int:
+    log.info("draining: not ready any more, answering what still comes")
+    if await lifecycle.drained(linger=settings.drain_linger_seconds, deadline=settings.drain_deadline_seconds):
+        log.info("drained")
+        return 0
+    log.error("%d requests were not answered within the drain's deadline", lifecycle.in_flight)
+    return 1
+
+
+async def _publish(telemetry: Telemetry, engine: Engine, scheduler: Scheduler) -> None:
+    """Keeps the gauges fresh until cancelled."""
+    while True:
+        telemetry.set_load(scheduler.saturation(), scheduler.queued_tokens())
+        memory = engine.memory()
+        telemetry.set_memory(memory.used, memory.limit)
+        await asyncio.sleep(_PUBLISH_SECONDS)
+
+
+def _identity(settings: Settings) -> Identity:
+    return Identity(settings.namespace, settings.deployment, settings.revision, settings.pod_name)
+
+
+def _http_config(service: Service, telemetry: Telemetry, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(service, telemetry, settings.max_body_bytes),
+        lifespan="off",
+        http="h11",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartError(_cannot_listen("PLIMSOLL_HTTP_PORT", address, port, error)) from error
+    return listener
+
+
+def _serve_metrics(telemetry: Telemetry, settings: Settings) -> WSGIServer:
+    try:
+        return telemetry.serve(settings.bind_address, settings.metrics_port)
+    except OSError as error:
+        message = _cannot_listen("PLIMSOLL_METRICS_PORT", settings.bind_address, settings.metrics_port, error)
+        raise StartError(message) from error
+
+
+def _cannot_listen(variable: str, address: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {address} is in use by another process; stop it, or set {variable} to a free port"
+    return f"cannot listen on {address} port {port}: {error.strerror}; check PLIMSOLL_BIND_ADDRESS and {variable}"

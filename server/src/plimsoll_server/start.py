@@ -1,0 +1,80 @@
+"""From the settings to a scheduler that feeds a proven engine. Everything heavy is imported here, after the probes
+can already be answered."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from plimsoll_server.scheduler.dispatcher import BatchObserver
+from plimsoll_server.scheduler.long_input import LongInput
+from plimsoll_server.scheduler.scheduler import Scheduler
+from plimsoll_server.scheduler.tiers import Tier, tiers_from
+from plimsoll_server.scheduler.tokenise import Tokeniser
+from plimsoll_server.settings import Settings
+from plimsoll_server.types import ModelInfo, Tokens
+
+if TYPE_CHECKING:
+    from plimsoll_server.engine.engine import Engine
+
+_TOKENISER_THREADS = 2
+_SAMPLE = "A load line shows how deep a ship may safely lie in the water. "
+_LONG_SAMPLE_TOKENS = 300
+"""More than two blocks of a local layer, so that the self-test meets every kind of them."""
+
+
+async def start(settings: Settings, worker: ThreadPoolExecutor, observer: BatchObserver) -> tuple[Engine, Scheduler]:
+    """Loads the model on `worker` and runs the first forward passes. Raises StartError."""
+    loop = asyncio.get_running_loop()
+    engine = await loop.run_in_executor(worker, _load, settings, worker)
+    tiers = tiers_from(settings.config.tiers)
+    tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
+    await _prove(engine, tokeniser, tiers)
+    scheduler = Scheduler(
+        engine.info,
+        tiers,
+        settings.config.long_input,
+        tokeniser,
+        engine,
+        observer,
+        settings.request_deadline_seconds,
+    )
+    return engine, scheduler
+
+
+def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
+    from plimsoll_server.engine.build import build_engine
+
+    return build_engine(settings.config, settings.memory_limit_bytes, worker)
+
+
+def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
+    from plimsoll_server.engine.cpus import usable_cpus
+    from plimsoll_server.engine.memory import has_room
+
+    return Tokeniser(
+        info.tokenizer_file,
+        threads=min(_TOKENISER_THREADS, usable_cpus()),
+        max_text_bytes=settings.max_text_bytes,
+        cut_above=LongInput(settings.config.long_input, tiers, info.window).chunk_size,
+        with_offsets=info.task == "token-classification",
+        has_room=has_room,
+    )
+
+
+async def _prove(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> None:
+    """The probe that a suspect engine must manage again is a full sequence of the smallest tier."""
+    smallest = next(tier.max_tokens for tier in tiers if tier.usable)
+    await engine.start(
+        long=await _sample(tokeniser, min(_LONG_SAMPLE_TOKENS, engine.info.window)),
+        short=await _sample(tokeniser, 12),
+        probe=await _sample(tokeniser, min(smallest, engine.info.window)),
+    )
+
+
+async def _sample(tokeniser: Tokeniser, length: int) -> Tokens:
+    document = await tokeniser.document(_SAMPLE)
+    wanted = max(1, length - document.frame.length)
+    repeated = [*document.content] * (wanted // len(document.content) + 1)
+    return [*document.frame.prefix, *repeated[:wanted], *document.frame.suffix]

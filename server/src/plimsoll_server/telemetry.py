@@ -1,0 +1,97 @@
+"""The server's metrics: one registry, and on every series the labels that tell replicas and revisions apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+_COMMON = ("inference_namespace", "inference_deployment", "revision", "replica")
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+OUTCOMES = ("ok", "rejected", "too_long", "invalid", "oom", "error", "cancelled")
+NO_TIER = "none"
+"""Value of the label `tier` for a request that failed before its tier was known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which replica of what this is, as the pod was told."""
+
+    namespace: str
+    deployment: str
+    revision: str
+    replica: str
+
+
+class Telemetry:
+    def __init__(self, identity: Identity, tiers: Sequence[str]) -> None:
+        self.registry = CollectorRegistry()
+        self._labels = (identity.namespace, identity.deployment, identity.revision, identity.replica)
+        self._requests = self._counter("plimsoll_requests", "Requests by how they ended", "tier", "outcome")
+        self._duration = Histogram(
+            "plimsoll_request_duration_seconds",
+            "Time from the end of a request's body to its answer, of those that were answered",
+            (*_COMMON, "tier"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._out_of_memory = self._counter("plimsoll_oom", "Batches in which memory ran out", "tier")
+        self._batches = self._counter("plimsoll_batches", "Batches that ran", "tier")
+        self._saturation = self._gauge(
+            "plimsoll_saturation_ratio",
+            "Mean over 30 s of (running + queued) / safe concurrency, of the fullest tier; 1 is the load line",
+        )
+        self._load_line = self._gauge("plimsoll_load_line_concurrency", "Sequences that may run at once", "tier")
+        self._queue_tokens = self._gauge("plimsoll_queue_tokens", "Tokens waiting in the queue", "tier")
+        self._memory = self._gauge("plimsoll_device_memory_bytes", "Memory of the device, or process on a CPU", "kind")
+        self._start_from_zero(tiers)
+
+    def request_done(self, tier: str | None, outcome: str, seconds: float) -> None:
+        tier = tier or NO_TIER
+        self._requests.labels(*self._labels, tier, outcome).inc()
+        if outcome == "ok":
+            self._duration.labels(*self._labels, tier).observe(seconds)
+
+    def batch_done(self, tier: str, *, out_of_memory: bool) -> None:
+        self._batches.labels(*self._labels, tier).inc()
+        if out_of_memory:
+            self._out_of_memory.labels(*self._labels, tier).inc()
+
+    def set_load_line(self, tier: str, concurrency: int) -> None:
+        self._load_line.labels(*self._labels, tier).set(concurrency)
+
+    def set_load(self, saturation: float, queued_tokens: Mapping[str, int]) -> None:
+        self._saturation.labels(*self._labels).set(saturation)
+        for tier, tokens in queued_tokens.items():
+            self._queue_tokens.labels(*self._labels, tier).set(tokens)
+
+    def set_memory(self, used: int, limit: int | None) -> None:
+        self._memory.labels(*self._labels, "used").set(used)
+        if limit is not None:
+            self._memory.labels(*self._labels, "limit").set(limit)
+
+    def serve(self, address: str, port: int) -> WSGIServer:
+        """Serves /metrics from a thread of its own, so that a scrape works whatever the event loop does."""
+        server, _ = start_http_server(port, addr=address, registry=self.registry)
+        return server
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, (*_COMMON, *labels), registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, (*_COMMON, *labels), registry=self.registry)
+
+    def _start_from_zero(self, tiers: Sequence[str]) -> None:
+        """A counter that appears with its first event hides that event from rate()."""
+        for tier in (*tiers, NO_TIER):
+            for outcome in OUTCOMES:
+                self._requests.labels(*self._labels, tier, outcome)
+        for tier in tiers:
+            self._duration.labels(*self._labels, tier)
+            self._out_of_memory.labels(*self._labels, tier)
+            self._batches.labels(*self._labels, tier)
+            self._queue_tokens.labels(*self._labels, tier)
+        self._saturation.labels(*self._labels)
