@@ -13,25 +13,43 @@ from pathlib import Path
 from bootstrap import uv_program
 
 ROOT = Path(__file__).resolve().parent
-EXPORT = ("export", "--quiet", "--format", "requirements-txt", "--no-emit-workspace", "--no-header", "--no-annotate")
-LOCKS = {
+DEADLINE_SECONDS = 600
+
+SHAPE = ("--quiet", "--no-header", "--no-annotate")
+EXPORT = ("export", *SHAPE, "--format", "requirements-txt", "--no-emit-workspace")
+EXPORTS = {
     "requirements.lock": ("--all-packages", "--all-groups"),
     "operator/requirements.lock": ("--package", "plimsoll-operator"),
     "server/requirements.lock": ("--package", "plimsoll-server"),
 }
-DEADLINE_SECONDS = 600
+
+COMPILE = (
+    *("pip", "compile", "-", *SHAPE, "--generate-hashes", "--universal", "--python-version", "3.11"),
+    *("--constraint", "requirements.lock"),
+)
+# What builds our wheels and flash-attn's, and what the optional flash stage of the server's image adds. flash-attn's own
+# requirements are not followed: resolving them would build it, and its build imports torch.
+COMPILED = {
+    "requirements-build.lock": ("hatchling\nninja\npackaging\npsutil\nsetuptools\nwheel\n", ()),
+    "server/requirements-flash.lock": ("einops\nflash-attn>=2.8\n", ("--no-deps",)),
+}
 
 
-def main() -> int:
-    """Exit status of the first command that fails, else 0."""
-    uv = uv_program()
-    commands = [["lock", *sys.argv[1:]], *([*EXPORT, *which, "--output-file", path] for path, which in LOCKS.items())]
-    for command in commands:
-        done = subprocess.run([uv, *command], cwd=ROOT, timeout=DEADLINE_SECONDS, check=False)  # noqa: S603
-        if done.returncode != 0:
-            return done.returncode
-    return 0
+def main() -> None:
+    """Write every lock. Raises CalledProcessError when one cannot be resolved."""
+    _uv("lock", *sys.argv[1:])
+    for path, which in EXPORTS.items():
+        _uv(*EXPORT, *which, "--output-file", path)
+    for path, (wanted, options) in COMPILED.items():
+        _uv(*COMPILE, *options, "--output-file", path, stdin=wanted)
+
+
+def _uv(*arguments: str, stdin: str = "") -> None:
+    command = [str(uv_program()), *arguments]
+    subprocess.run(  # noqa: S603  the arguments are our own
+        command, cwd=ROOT, input=stdin, text=True, timeout=DEADLINE_SECONDS, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

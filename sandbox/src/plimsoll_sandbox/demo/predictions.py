@@ -64,14 +64,8 @@ async def _classify(session: aiohttp.ClientSession, url: str, text: DemoText) ->
 
 def prediction_table(predictions: list[Prediction]) -> Table:
     table = Table(title="Answers of the model", title_justify="left", expand=False)
-    for column, justify in (
-        ("text", "left"),
-        ("tokens", "right"),
-        ("read in", "left"),
-        ("answer", "left"),
-        ("its topic", "left"),
-    ):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]  literals of a table
+    for column in ("text", "tokens", "read in", "answer", "its topic"):
+        table.add_column(column, justify="right" if column == "tokens" else "left")
     for item in predictions:
         beginning = " ".join(item.text.text.split())[:SHOWN_CHARACTERS]
         right = "green" if item.label == item.text.topic else "red"
