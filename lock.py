@@ -27,8 +27,8 @@ COMPILE = (
     *("pip", "compile", "-", *SHAPE, "--generate-hashes", "--universal", "--python-version", "3.11"),
     *("--constraint", "requirements.lock"),
 )
-# What builds our wheels and flash-attn's, and what the optional flash stage of the server's image adds. flash-attn's own
-# requirements are not followed: resolving them would build it, and its build imports torch.
+# What builds our wheels and flash-attn's, and what the optional flash stage of the server's image adds. The latter's
+# own requirements are not followed: resolving them would build flash-attn, and its build imports torch.
 COMPILED = {
     "requirements-build.lock": ("hatchling\nninja\npackaging\npsutil\nsetuptools\nwheel\n", ()),
     "server/requirements-flash.lock": ("einops\nflash-attn>=2.8\n", ("--no-deps",)),
