@@ -42,7 +42,7 @@ class Go:
 
 def find_go(environment: Mapping[str, str], store: Store) -> Go:
     """The toolchain that builds will use."""
-    found = shutil.which("go", path=environment.get("PATH"))
+    found = shutil.which("go", path=environment.get("PATH", ""))
     version = _version_of(Path(found), environment) if found else None
     if found and version and _numbers(version) >= MINIMUM:
         return Go(version, Path(found))

@@ -98,7 +98,9 @@ class PlainProgress:
             if now - last >= HEARTBEAT_SECONDS:
                 last = now
                 elapsed = f"{duration(now - start)} of about {duration(job.expected_seconds)}"
-                self.note(f"  {job.title}: {elapsed}, {_amount(job, done) or doing}")
+                self.note(
+                    ", ".join(part for part in (f"  {job.title}: {elapsed}", _amount(job, done) or doing) if part)
+                )
 
         yield report
         self.note(f"  {job.title}: done in {duration(self._clock() - start)}")
