@@ -12,8 +12,17 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-CHILD_KINDS = (
-    "deployments,controllerrevisions,services,serviceaccounts,poddisruptionbudgets,horizontalpodautoscalers,replicasets,pods"
+CHILD_KINDS = ",".join(
+    (
+        "deployments",
+        "controllerrevisions",
+        "services",
+        "serviceaccounts",
+        "poddisruptionbudgets",
+        "horizontalpodautoscalers",
+        "replicasets",
+        "pods",
+    )
 )
 
 
@@ -46,16 +55,16 @@ class Kit:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))
         return found
 
-    def list(self, kinds: str, selector: str = "") -> list[dict[str, Any]]:
+    def select(self, kinds: str, selector: str = "") -> list[dict[str, Any]]:
         chosen = ("-l", selector) if selector else ()
         items: list[dict[str, Any]] = json.loads(self.kubectl("get", kinds, *chosen, "-o", "json"))["items"]
         return items
 
     def children(self, name: str) -> list[dict[str, Any]]:
-        return self.list(CHILD_KINDS, f"plimsoll.dev/name={name}")
+        return self.select(CHILD_KINDS, f"plimsoll.dev/name={name}")
 
     def pods(self, name: str) -> list[dict[str, Any]]:
-        return [p for p in self.list("pods", f"plimsoll.dev/name={name}") if "deletionTimestamp" not in p["metadata"]]
+        return [p for p in self.select("pods", f"plimsoll.dev/name={name}") if "deletionTimestamp" not in p["metadata"]]
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
         """A condition of an InferenceDeployment; empty while there is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from cluster.kit import Kit, eventually, names
 
 pytestmark = pytest.mark.cluster
@@ -74,8 +75,8 @@ def test_a_rolling_update_never_leaves_the_service_without_a_pod(kit: Kit) -> No
 
     eventually(done, 120, lambda: kit.kubectl("get", "infd,pods"))
     assert fewest == 2
-    eventually(lambda: len(kit.list("deployments", "plimsoll.dev/name=rolled")) == 1, 30)
-    assert len(kit.list("controllerrevisions", "plimsoll.dev/name=rolled")) == 2
+    eventually(lambda: len(kit.select("deployments", "plimsoll.dev/name=rolled")) == 1, 30)
+    assert len(kit.select("controllerrevisions", "plimsoll.dev/name=rolled")) == 2
 
 
 def test_recreate_ends_the_old_pods_before_the_new_ones_start(kit: Kit) -> None:
@@ -86,7 +87,7 @@ def test_recreate_ends_the_old_pods_before_the_new_ones_start(kit: Kit) -> None:
 
     def done() -> bool:
         nonlocal most
-        pods = kit.list("pods", "plimsoll.dev/name=recreated")
+        pods = kit.select("pods", "plimsoll.dev/name=recreated")
         most = max(most, len(pods))
         return len(pods) == 1 and old != pods[0]["metadata"]["uid"] and is_ready(pods[0])
 
@@ -147,7 +148,7 @@ def test_a_field_edited_by_hand_is_repaired_without_a_new_pod(
     kit: Kit, drifting: str, kind: str, edit: dict[str, Any]
 ) -> None:
     [pod] = serving_pods(kit, drifting)
-    [child] = kit.list(kind, f"plimsoll.dev/name={drifting}")
+    [child] = kit.select(kind, f"plimsoll.dev/name={drifting}")
     name, wanted = child["metadata"]["name"], what_matters(child)
     kit.patch(kind, name, edit)
     assert what_matters(kit.get(kind, name)) != wanted
@@ -162,12 +163,12 @@ def what_matters(child: dict[str, Any]) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("kind", ["service", "hpa", "pdb", "serviceaccount", "controllerrevision", "deployment"])
 def test_a_child_deleted_by_hand_comes_back(kit: Kit, drifting: str, kind: str) -> None:
-    [child] = kit.list(kind, f"plimsoll.dev/name={drifting}")
+    [child] = kit.select(kind, f"plimsoll.dev/name={drifting}")
     name, uid = child["metadata"]["name"], child["metadata"]["uid"]
     kit.kubectl("delete", kind, name)
 
     def back() -> bool:
-        found = kit.list(kind, f"plimsoll.dev/name={drifting}")
+        found = kit.select(kind, f"plimsoll.dev/name={drifting}")
         return [other["metadata"]["name"] for other in found] == [name] and found[0]["metadata"]["uid"] != uid
 
     eventually(back, 10, lambda: kit.kubectl("get", kind))
@@ -175,7 +176,7 @@ def test_a_child_deleted_by_hand_comes_back(kit: Kit, drifting: str, kind: str) 
 
 
 def test_replicas_that_others_set_are_left_to_them(kit: Kit, drifting: str) -> None:
-    [deployment] = kit.list("deployments", f"plimsoll.dev/name={drifting}")
+    [deployment] = kit.select("deployments", f"plimsoll.dev/name={drifting}")
     kit.kubectl("scale", "deployment", deployment["metadata"]["name"], "--replicas=2")
     eventually(lambda: len(serving_pods(kit, drifting)) == 2, 60)
     assert kit.get("deployment", deployment["metadata"]["name"])["spec"]["replicas"] == 2
