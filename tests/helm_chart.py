@@ -79,14 +79,16 @@ class Objects:
 
 @dataclass(frozen=True)
 class Chart:
-    """The chart under a Helm of its own, which sees no settings of the user's."""
+    """The chart under a Helm of its own, which sees no settings of the user's, and one cluster at most."""
 
     helm: Path
     home: Path
+    path: Path = CHART
+    kubeconfig: Path | None = None
 
     def text(self, values: Values | None = None, *, namespace: str = NAMESPACE) -> str:
         """The rendered manifests. Raises AssertionError with Helm's message when it refuses."""
-        done = self._helm("template", "plimsoll", str(CHART), "--namespace", namespace, values=values)
+        done = self._helm("template", "plimsoll", str(self.path), "--namespace", namespace, values=values)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -95,30 +97,44 @@ class Chart:
         return Objects(tuple(document for document in documents if document))
 
     def accepts(self, values: Values) -> bool:
-        return self._helm("template", "plimsoll", str(CHART), values=values).returncode == 0
+        return self._helm("template", "plimsoll", str(self.path), values=values).returncode == 0
 
     def refusal(self, values: Values) -> str:
         """What Helm says to values that it must refuse."""
-        done = self._helm("template", "plimsoll", str(CHART), values=values)
+        done = self._helm("template", "plimsoll", str(self.path), values=values)
         assert done.returncode != 0, f"Helm accepts {json.dumps(values)}"
         return done.stderr
 
     def notes(self, values: Values | None = None) -> str:
-        done = self._helm("install", "plimsoll", str(CHART), "-n", NAMESPACE, "--dry-run=client", values=values)
+        done = self._helm("install", "plimsoll", str(self.path), "-n", NAMESPACE, "--dry-run=client", values=values)
         assert done.returncode == 0, done.stderr
         return done.stdout.partition("NOTES:")[2]
 
     def lint(self, values: Values | None = None) -> str:
         """What `helm lint --strict` objects to; empty when it is content."""
-        done = self._helm("lint", "--strict", str(CHART), values=values)
+        done = self._helm("lint", "--strict", str(self.path), values=values)
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
+    def release(self, verb: str, *options: str, values: Values | None = None, namespace: str = NAMESPACE) -> str:
+        """`install` or `upgrade` of the release plimsoll in the cluster. Raises AssertionError with Helm's message."""
+        done = self._helm(verb, "plimsoll", str(self.path), "--namespace", namespace, *options, values=values)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def uninstall(self, namespace: str) -> None:
+        done = self._run("uninstall", "plimsoll", "--namespace", namespace, "--wait")
+        assert done.returncode == 0, done.stderr
+
     def _helm(self, *arguments: str, values: Values | None) -> subprocess.CompletedProcess[str]:
+        return self._run(*arguments, "--values", "-", stdin=json.dumps(values or {}))
+
+    def _run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         folders = {f"HELM_{kind}_HOME": str(self.home) for kind in ("CACHE", "CONFIG", "DATA")}
+        cluster = {"KUBECONFIG": str(self.kubeconfig or os.devnull)}
         return subprocess.run(
-            [self.helm, *arguments, "--values", "-"],
-            input=json.dumps(values or {}),
-            env={"PATH": os.defpath, "HOME": str(self.home), **folders},
+            [self.helm, *arguments],
+            input=stdin,
+            env={"PATH": os.defpath, "HOME": str(self.home), **folders, **cluster},
             capture_output=True,
             text=True,
             timeout=DEADLINE_SECONDS,

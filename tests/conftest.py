@@ -1,4 +1,4 @@
-"""What contract tests share: the sandbox's tools, and the chart under its Helm."""
+"""What tests share: the sandbox's tools, and the chart under its Helm."""
 
 from __future__ import annotations
 
