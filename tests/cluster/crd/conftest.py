@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from plimsoll_sandbox.sandbox import Sandbox
+from plimsoll_sandbox.toolchain import Tools
 
 CRD_FILE = Path(__file__).resolve().parents[3] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
 CRD_NAME = "inferencedeployments.plimsoll.dev"
@@ -28,7 +32,8 @@ class Answer:
 class InferenceApi:
     """kubectl in a namespace of the test's own, on a cluster that knows InferenceDeployments."""
 
-    sandbox: Any
+    kubectl_path: Path
+    kubeconfig: Path
     namespace: str
 
     def kubectl(self, *arguments: str, send: Iterable[dict[str, Any]] = ()) -> Answer:
@@ -36,8 +41,9 @@ class InferenceApi:
 
         Not as one List, which kubectl checks by itself, with other words than the apiserver's.
         """
+        command = [str(self.kubectl_path), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *arguments]
         stdin = "\n---\n".join(json.dumps(document) for document in send)
-        done = self.sandbox.kubectl("--namespace", self.namespace, *arguments, input=stdin, check=False)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def stored(self, name: str) -> dict[str, Any]:
@@ -49,8 +55,8 @@ class InferenceApi:
 
 
 @pytest.fixture(scope="package")
-def inference_api(sandbox: Any) -> Iterator[InferenceApi]:
-    api = InferenceApi(sandbox, f"crd-{uuid4().hex[:8]}")
+def inference_api(sandbox: Sandbox, tools: Tools) -> Iterator[InferenceApi]:
+    api = InferenceApi(tools.kubectl, sandbox.kubeconfig, f"crd-{uuid4().hex[:8]}")
     found = api.kubectl("get", "crd", CRD_NAME).status == 0
     if not found:
         _succeed(api.kubectl("apply", "--server-side", "-f", str(CRD_FILE)))
