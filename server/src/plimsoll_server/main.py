@@ -17,15 +17,22 @@ log = logging.getLogger(__name__)
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plimsoll's inference server.")
 
 
+@app.callback()
+def commands() -> None:
+    """Keeps `serve` a command of its own, whatever others there are."""
+
+
 @app.command()
 def serve() -> None:
     """Serve the model of PLIMSOLL_CONFIG until told to end."""
     from plimsoll_server.serve import serve as serve_until_told
     from plimsoll_server.settings import read_settings
 
-    configure_logs(os.environ.get("PLIMSOLL_LOG_LEVEL", "info"))
+    configure_logs("info")
     try:
-        code = asyncio.run(serve_until_told(read_settings(os.environ)))
+        settings = read_settings(os.environ)
+        configure_logs(settings.log_level)
+        code = asyncio.run(serve_until_told(settings))
     except StartError as error:
         log.critical("cannot start: %s", error)
         code = 1

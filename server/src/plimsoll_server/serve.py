@@ -66,6 +66,7 @@ async def serve(settings: Settings) -> int:
         http.should_exit = True
         await http_task
         metrics_server.shutdown()
+        metrics_server.server_close()
         worker.shutdown(wait=False, cancel_futures=True)
 
 
@@ -91,6 +92,7 @@ async def _live(settings: Settings, service: Service, telemetry: Telemetry, work
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        scheduler.close()
 
 
 async def _drain(settings: Settings, lifecycle: Lifecycle) -> int:

@@ -23,12 +23,11 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
     count = max(1, math.ceil((length - overlap) / (planned - overlap)))
     spans = []
     start = 0
-    for number in range(1, count + 1):
-        end = overlap + (length - overlap) * number // count
-        end = _border_before(end, reach, borders) if number < count else length
+    for number in range(1, count):
+        end = _border_before(overlap + (length - overlap) * number // count, reach, borders)
         spans.append((start, end))
         start = _border_before(end - overlap, reach, borders)
-    return tuple(spans)
+    return (*spans, (start, length))
 
 
 def new_tokens(spans: Sequence[Span]) -> list[int]:

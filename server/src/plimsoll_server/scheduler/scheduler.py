@@ -52,6 +52,9 @@ class Scheduler:
         """Feeds the engine until cancelled."""
         await self._dispatcher.run()
 
+    def close(self) -> None:
+        self._tokeniser.close()
+
     async def answer_texts(self, texts: Sequence[str], *, truncate: bool = False, raw: bool = False) -> list[Answer]:
         """One answer per text. `raw`: logits in the place of scores. Raises a RequestError."""
         run = await self._in_time(self._tokenised(texts), at_once=MAX_BATCH, truncate=truncate)

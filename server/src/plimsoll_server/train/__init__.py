@@ -1,0 +1,1 @@
+"""Training. Nothing here is imported by the server that answers requests."""

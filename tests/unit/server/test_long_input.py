@@ -1,0 +1,137 @@
+"""The policy for long input, length by length. The limits are those of R0: 8,192 shared, 16,384 alone, the tier, the
+window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plimsoll_server.config import LongInputConfig
+from plimsoll_server.scheduler.documents import Document, Frame
+from plimsoll_server.scheduler.errors import TooLongError
+from plimsoll_server.scheduler.long_input import LongInput, Route
+from plimsoll_server.scheduler.tiers import Tier
+
+FRAME = Frame((1,), (2,))
+
+
+def tier(name: str, max_tokens: int, concurrency: int = 1, running_limit: int | None = None) -> Tier:
+    return Tier(name, max_tokens, concurrency, concurrency if running_limit is None else running_limit)
+
+
+GUIDE = (tier("short", 512, 32), tier("medium", 4096, 4), tier("long", 32768, 1))
+SHARED = (tier("short", 512, 32), tier("long", 32768, 2))
+
+
+def route(
+    tokens: int, tiers: tuple[Tier, ...] = GUIDE, window: int = 32768, truncate: bool = False, **policy: Any
+) -> Route:
+    rules = LongInput(LongInputConfig.model_validate(policy, by_name=True), tiers, window)
+    return rules.route(Document(range(tokens - FRAME.length), FRAME), truncate=truncate)
+
+
+AUTO = [
+    pytest.param(20, GUIDE, 32768, "short", 1, id="a short text"),
+    pytest.param(512, GUIDE, 32768, "short", 1, id="the whole of a tier, special tokens included"),
+    pytest.param(513, GUIDE, 32768, "medium", 1, id="one token more is the next tier"),
+    pytest.param(8192, GUIDE, 32768, "long", 1, id="8192 alone"),
+    pytest.param(8193, GUIDE, 32768, "long", 1, id="beyond 8192 while the tier is not shared"),
+    pytest.param(16384, GUIDE, 32768, "long", 1, id="16384 alone"),
+    pytest.param(16385, GUIDE, 32768, "long", 3, id="beyond 16384 always"),
+    pytest.param(8192, SHARED, 32768, "long", 1, id="8192 in a shared tier"),
+    pytest.param(8193, SHARED, 32768, "long", 2, id="beyond 8192 in a shared tier"),
+    pytest.param(40000, GUIDE, 32768, "long", 6, id="beyond the largest tier"),
+    pytest.param(9000, GUIDE, 8192, "long", 2, id="beyond the model's window"),
+]
+
+
+@pytest.mark.parametrize(("tokens", "tiers", "window", "name", "pieces"), AUTO)
+def test_auto_chunks_what_the_guide_says(
+    tokens: int, tiers: tuple[Tier, ...], window: int, name: str, pieces: int
+) -> None:
+    found = route(tokens, tiers, window)
+    assert (found.tier.name, len(found.pieces)) == (name, pieces)
+
+
+def test_chunking_depends_on_the_configured_concurrency_and_not_on_the_load_line() -> None:
+    limited = (tier("short", 512, 32), tier("long", 32768, 2, running_limit=1))
+    assert len(route(9000, limited).pieces) == len(route(9000, SHARED).pieces) == 2
+
+
+def test_a_tier_that_the_device_cannot_carry_is_chunked_into_one_that_it_can() -> None:
+    tiers = (tier("short", 512, 4), tier("long", 4096, 1, running_limit=0))
+    found = route(2000, tiers, overlap_tokens=1024)
+    assert {piece.tier.name for piece in found.pieces} == {"short"}
+    assert all(piece.span[1] - piece.span[0] + FRAME.length <= 512 for piece in found.pieces)
+    assert found.tier.name == "long", "it is counted as what it is"
+
+
+def test_a_chunk_that_had_to_shrink_keeps_the_proportion_of_its_overlap() -> None:
+    rules = LongInput(LongInputConfig(), (tier("short", 512),), 32768)
+    assert (rules.chunk_size, rules.overlap) == (512, 64)
+
+
+def test_each_piece_runs_in_the_tier_of_its_own_length() -> None:
+    tiers = (tier("short", 128, 8), tier("long", 1024))
+    found = route(3000, tiers, chunk_tokens=128, overlap_tokens=16)
+    assert {piece.tier.name for piece in found.pieces} == {"short"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "tokens", "pieces"),
+    [
+        pytest.param("Native", 20000, 1, id="native runs whatever fits"),
+        pytest.param("Chunk", 8192, 1, id="chunk leaves what is no longer than a chunk"),
+        pytest.param("Chunk", 8193, 2, id="chunk cuts the rest"),
+        pytest.param("Reject", 16384, 1, id="reject runs what auto runs"),
+    ],
+)
+def test_other_policies_run(policy: str, tokens: int, pieces: int) -> None:
+    assert len(route(tokens, policy=policy).pieces) == pieces
+
+
+@pytest.mark.parametrize(
+    ("policy", "tokens", "tiers", "message"),
+    [
+        pytest.param("Native", 32769, GUIDE, "32769 tokens, at most 32768 run in one pass", id="native"),
+        pytest.param("Reject", 16385, GUIDE, "at most 16384 run in one pass", id="reject"),
+        pytest.param("Reject", 8193, SHARED, "at most 8192", id="reject in a shared tier"),
+        pytest.param(
+            "Native",
+            600,
+            (tier("short", 512), tier("long", 4096, 1, running_limit=0)),
+            "the load line allows none of tier long",
+            id="native beyond the load line",
+        ),
+    ],
+)
+def test_a_refusal_names_the_limit_and_the_way_out(
+    policy: str, tokens: int, tiers: tuple[Tier, ...], message: str
+) -> None:
+    with pytest.raises(TooLongError, match=message) as refusal:
+        route(tokens, tiers, policy=policy)
+    assert "split the text" in str(refusal.value)
+    assert refusal.value.tier == "long"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tiers", "window", "kept"),
+    [
+        pytest.param(20000, GUIDE, 32768, 16384, id="to what runs alone"),
+        pytest.param(20000, SHARED, 32768, 8192, id="to what runs shared"),
+        pytest.param(20000, GUIDE, 1024, 1024, id="to the window"),
+        pytest.param(600, (tier("s", 512), tier("l", 4096, 1, 0)), 8192, 512, id="to the largest tier that runs"),
+    ],
+)
+def test_truncation_keeps_the_beginning_and_says_how_much_is_gone(
+    tokens: int, tiers: tuple[Tier, ...], window: int, kept: int
+) -> None:
+    for found in (route(tokens, tiers, window, policy="Truncate"), route(tokens, tiers, window, truncate=True)):
+        (piece,) = found.pieces
+        assert piece.span == (0, kept - FRAME.length)
+        assert found.truncated == tokens - kept
+
+
+def test_truncation_leaves_what_fits() -> None:
+    assert route(500, policy="Truncate").truncated == 0
