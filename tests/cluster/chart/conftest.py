@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from cluster.kit import Kit
+from cluster_kit import Kit
 from helm_chart import CHART, Chart
 from plimsoll_sandbox.toolchain import Tools
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kit import Kit
+from cluster_kit import Kit
 from helm_chart import CHART_MODES, Chart, Object, Values
 from kubernetes_schemas import LOCATION, write_schemas
 from plimsoll_sandbox.toolchain import Tools

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from cluster.chart.conftest import ADOPT, CRD, crd_owner, give_back, nowhere
-from cluster.kit import Kit, KubectlError, eventually
+from cluster_kit import Kit, KubectlError, eventually
 from helm_chart import CHART, Chart
 
 pytestmark = pytest.mark.cluster

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.kit import Kit, eventually, names
+from cluster_kit import Kit, eventually, names
 
 pytestmark = pytest.mark.cluster
 
