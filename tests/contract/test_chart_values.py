@@ -64,6 +64,7 @@ ANOTHER: dict[str, Any] = {
     "imagePullSecrets": [{"name": "another"}],
     "watchNamespace": "another",
     "freeze": True,
+    "resyncPeriod": "5m",
     "logFormat": "text",
     "crds.install": False,
     "rbac.create": False,
