@@ -7,28 +7,9 @@ from typing import Any
 import pytest
 
 from cluster_kit import Kit, eventually, names
+from light_server import light, ready
 
 pytestmark = pytest.mark.cluster
-
-LIGHT_IMAGE = "test/light-server:1"
-"""Answers probes and requests at once: these tests are about the operator. The real server has tests of its own."""
-
-
-def light(name: str, spec: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
-    server = {"image": LIGHT_IMAGE, **sections.pop("server", {})}
-    return {
-        "apiVersion": "plimsoll.dev/v1alpha1",
-        "kind": "InferenceDeployment",
-        "metadata": {"name": name},
-        "spec": {
-            "model": {"uri": "hf://org/model:" + "0" * 40},
-            "gpu": {"profile": "cpu"},
-            "tiers": [{"name": "short", "maxTokens": 512, "concurrency": 4}],
-            "server": server,
-            **sections,
-            **(spec or {}),
-        },
-    }
 
 
 def serving_pods(kit: Kit, name: str) -> set[str]:
@@ -37,11 +18,6 @@ def serving_pods(kit: Kit, name: str) -> set[str]:
 
 def is_ready(pod: dict[str, Any]) -> bool:
     return any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
-
-
-def ready(kit: Kit, manifest: dict[str, Any], deadline: float = 90) -> None:
-    kit.apply(manifest)
-    kit.wait_for(manifest["metadata"]["name"], "Ready", "True", deadline=deadline)
 
 
 def test_a_new_object_gets_its_children_and_serves(kit: Kit) -> None:

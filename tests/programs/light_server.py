@@ -1,0 +1,50 @@
+"""A program that serves as soon as it starts: probes, answers, and the one metric that the autoscaler reads.
+
+It stands behind an image of its own in the tests' image map, listens where the server does, and ends on SIGTERM.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
+LABELS = ",".join(
+    f'{label}="{os.environ.get(variable, "")}"'
+    for label, variable in (
+        ("inference_namespace", "POD_NAMESPACE"),
+        ("inference_deployment", "PLIMSOLL_DEPLOYMENT"),
+        ("revision", "PLIMSOLL_REVISION"),
+        ("replica", "POD_NAME"),
+    )
+)
+
+
+class Answer(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        saturation = f"# TYPE plimsoll_saturation_ratio gauge\nplimsoll_saturation_ratio{{{LABELS}}} 0.5\n"
+        body = (saturation if self.path == "/metrics" else os.environ.get("PLIMSOLL_REVISION", "")).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name that http.server gives it
+        """Probes come every two seconds; nobody reads of them."""
+
+
+def main() -> None:
+    for port in (8080, 9090):
+        server = ThreadingHTTPServer((ADDRESS, port), Answer)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    main()
