@@ -31,7 +31,7 @@ class Prediction:
     text: DemoText
     label: str
     score: float
-    tokens: str
+    tokens: int
     how: str
 
 
@@ -53,12 +53,13 @@ async def _classify(session: aiohttp.ClientSession, url: str, text: DemoText) ->
     async with session.post(url, json={"inputs": text.text}) as response:
         response.raise_for_status()
         best = (await response.json())[0]
+        chunks = int(response.headers["X-Plimsoll-Chunks"])
         return Prediction(
             text=text,
             label=best["label"],
             score=best["score"],
-            tokens=response.headers.get("X-Plimsoll-Tokens", ""),
-            how=response.headers.get("X-Plimsoll-Chunks", ""),
+            tokens=int(response.headers["X-Plimsoll-Tokens"]),
+            how=f"{chunks} chunks" if chunks > 1 else "one pass",
         )
 
 
@@ -70,5 +71,5 @@ def prediction_table(predictions: list[Prediction]) -> Table:
         beginning = " ".join(item.text.text.split())[:SHOWN_CHARACTERS]
         right = "green" if item.label == item.text.topic else "red"
         answer = f"[{right}]{item.label}[/] {item.score:.2f}"
-        table.add_row(f"{item.text.name}: {beginning}…", item.tokens, item.how, answer, item.text.topic)
+        table.add_row(f"{item.text.name}: {beginning}…", f"{item.tokens:,}", item.how, answer, item.text.topic)
     return table
