@@ -26,7 +26,7 @@ def test_chunks_cover_everything_in_order_and_fit(length: int, size: int, share:
     assert min(new_tokens(spans)) > 0
 
 
-@given(length=st.integers(500, 3000), word=st.integers(1, 8))
+@given(length=st.integers(500, 3000), word=st.integers(1, 5))
 def test_no_chunk_begins_or_ends_inside_a_word(length: int, word: int) -> None:
     borders = bytes(Border.WORD if index % word == 0 else Border.CHARACTER for index in range(length))
     for start, end in cut(length, 128, 16, borders):

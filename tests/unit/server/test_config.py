@@ -36,9 +36,7 @@ BAD = [
     pytest.param(json.dumps(without("version")), "version None; this server reads version 1", id="no version"),
     pytest.param(json.dumps(document(version=2)), "version 2; this server reads version 1", id="a later version"),
     pytest.param(json.dumps(document(version=True)), "version True", id="a version that only equals 1"),
-    pytest.param(
-        json.dumps(document(cache={})), "cache: unknown field; remove it, or run", id="unknown"
-    ),
+    pytest.param(json.dumps(document(cache={})), "cache: unknown field; remove it, or run", id="unknown"),
     pytest.param(json.dumps(document(model={"quantise": 4})), "model.quantise: unknown field", id="unknown inside"),
     pytest.param(json.dumps(document(model={"task": "translation"})), "model.task", id="unknown task"),
     pytest.param(json.dumps(without("tiers")), "tiers: Field required", id="no tiers"),

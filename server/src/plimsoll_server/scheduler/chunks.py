@@ -16,7 +16,7 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
 
     Equal chunks leave no short last one, whose answer would be a guess from a few words.
     """
-    reach = min(32, size // 8) if borders else 0
+    reach = min(32, size // 24) if borders else 0
     # A chunk may begin and end up to `reach` earlier than planned, and must still fit.
     planned = size - 2 * reach
     overlap = min(overlap, planned - 1)

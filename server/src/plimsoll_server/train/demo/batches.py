@@ -51,7 +51,7 @@ def batches(streams: Sequence[Tensor], recipe: Recipe) -> Iterator[Batch]:
         topics = torch.randperm(count, generator=generator) % len(streams)
         spans = torch.stack([_draw_span(streams[topic], length, generator) for topic in topics.tolist()])
         hidden = torch.rand(spans.shape, generator=generator) < recipe.masked
-        yield Batch(_framed(spans.masked_fill(hidden, _MASK)), topics)
+        yield Batch(framed(spans.masked_fill(hidden, _MASK)), topics)
 
 
 def _draw_length(shortest: int, longest: int, generator: torch.Generator) -> int:
@@ -65,6 +65,7 @@ def _draw_span(stream: Tensor, length: int, generator: torch.Generator) -> Tenso
     return stream[start : start + length]
 
 
-def _framed(spans: Tensor) -> Tensor:
+def framed(spans: Tensor) -> Tensor:
+    """Ids [spans, length] with the start and end tokens around each span."""
     count = len(spans)
     return torch.cat([torch.full((count, 1), _START), spans, torch.full((count, 1), _END)], dim=1)

@@ -72,9 +72,7 @@ def documents(modules: Iterable[Module], characters: int) -> list[Document]:
     What is left at a module's end is a document too when it has at least a third of that.
     """
     return [
-        Document(module.name, module.topic, text)
-        for module in modules
-        for text in _runs(module.docstrings, characters)
+        Document(module.name, module.topic, text) for module in modules for text in _runs(module.docstrings, characters)
     ]
 
 

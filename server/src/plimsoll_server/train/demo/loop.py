@@ -66,7 +66,3 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> Optimizer:
         {"params": [one for one in parameters if one.ndim <= 1], "weight_decay": 0.0},
     ]
     return AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98))
-
-
-def set_apart_from_the_process(seed: int) -> _Undisturbed:
-    return _Undisturbed(seed)

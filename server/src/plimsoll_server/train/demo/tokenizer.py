@@ -34,9 +34,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     made.pre_tokenizer = PreTokenizerSequence([BertPreTokenizer(), Digits(individual_digits=True)])
     made.train_from_iterator(
         texts,
-        BpeTrainer(
-            vocab_size=vocabulary, min_frequency=2, special_tokens=list(SPECIAL_TOKENS), show_progress=False
-        ),
+        BpeTrainer(vocab_size=vocabulary, min_frequency=2, special_tokens=list(SPECIAL_TOKENS), show_progress=False),
     )
     made.post_processor = TemplateProcessing(
         single=f"{START} $A {END}",

@@ -1,0 +1,62 @@
+"""The demo's model, trained once per Python and state of these sources."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from plimsoll_server.train.demo.corpus import standard_library
+from plimsoll_server.train.demo.recipe import Recipe
+from plimsoll_server.train.demo.record import is_trained_model
+from plimsoll_server.train.demo.train_model import train_model
+from plimsoll_server.train.folder import remove_partials
+from plimsoll_server.train.lock import exclusive
+from plimsoll_server.train.progress import Reporter
+
+MODEL_NAME = "domains"
+WAIT_SECONDS = 900.0
+"""For another process that trains the same model; several times what a slow machine needs."""
+
+
+def model_cache(environment: Mapping[str, str] = os.environ) -> Path:
+    """`models` in $PLIMSOLL_HOME, else in `plimsoll` of the user's cache folder. Not created here."""
+    home = environment.get("PLIMSOLL_HOME")
+    if not home:
+        home = str(Path(environment.get("XDG_CACHE_HOME") or "~/.cache") / "plimsoll")
+    return Path(home).expanduser().absolute() / "models"
+
+
+def cached_model(cache: Path) -> Path:
+    """Where the model of this Python and these sources is, or will be: a folder `domains` alone in one of its own."""
+    return cache / f"demo-{_key()}" / MODEL_NAME
+
+
+def ensure_demo_model(cache: Path, reporter: Reporter | None = None) -> Path:
+    """The cached model, trained first if it is not there yet. Two callers never train it twice. Raises TrainingError."""
+    reporter = reporter or Reporter(Console(stderr=True))
+    model = cached_model(cache)
+    if is_trained_model(model):
+        return model
+    model.parent.mkdir(parents=True, exist_ok=True)
+    lock = model.parent / ".lock"
+    with exclusive(
+        lock,
+        deadline_seconds=WAIT_SECONDS,
+        on_wait=lambda: reporter.say("Another process is training the model: waiting for it"),
+    ):
+        if not is_trained_model(model):
+            remove_partials(model)
+            train_model(model, standard_library(), Recipe(), reporter)
+    return model
+
+
+def _key() -> str:
+    digest = hashlib.sha256(platform.python_version().encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""The model card."""
+
+from __future__ import annotations
+
+from plimsoll_server.train.demo.documents import Apart
+from plimsoll_server.train.demo.examine import Result
+from plimsoll_server.train.demo.recipe import Recipe
+from plimsoll_server.train.demo.record import TrainingRecord
+
+_UNSEEN = {
+    Apart.MODULE: "No module is on both sides; modules of one package may be (`asyncio.tasks`, `asyncio.futures`).",
+    Apart.PACKAGE: "No package is on both sides.",
+}
+
+
+def model_card(record: TrainingRecord, recipe: Recipe) -> str:
+    """Markdown with the hub's metadata, every number from `record` or `recipe`."""
+    return f"""---
+language: en
+library_name: transformers
+pipeline_tag: text-classification
+tags: [modernbert]
+---
+
+# Topics of the Python standard library's documentation
+
+A small ModernBERT ({recipe.layers} layers, width {recipe.hidden}, window {recipe.window:,} tokens) that tells
+{", ".join(record.labels[:-1])} and {record.labels[-1]} apart. `plimsoll-server train-demo` trained it on one machine
+within minutes, from random weights, so that a demonstration has a real model to serve.
+
+## Data
+
+The docstrings of {len(record.training_modules) + len(record.held_out_modules)} modules of the standard library
+(`{record.library}`), read from its sources on that machine; a module's topic is that of its row in a table. A docstring
+that stands in several modules counts once. {len(record.held_out_modules)} modules, about a quarter of each topic's text,
+were held out by a hash of their names and seed {record.seed}. {_UNSEEN[record.apart]}
+
+## Measured on the held-out modules
+
+| documents | number | tokens, mean | accuracy | always the most frequent topic |
+|---|---|---|---|---|
+{_row("a run of neighbouring docstrings", record.results.short)}
+{_row("a longer run, still one pass", record.results.long)}
+{_row("a topic's modules joined, in chunks", record.results.chunked)}
+
+The first kind ends with the docstring that completes {recipe.document_characters:,} characters, the second
+{recipe.long_document_characters:,}, the third {recipe.joined_document_characters:,}. Chunks are
+{recipe.window:,} tokens, overlap by {recipe.overlap}, and their probabilities are averaged.
+
+## Limits
+
+English technical prose of one style, and little of it. Other text gets one of the {len(record.labels)} answers too.
+Not for decisions about people.
+"""
+
+
+def _row(kind: str, result: Result) -> str:
+    return (
+        f"| {kind} | {result.documents} | {result.mean_tokens:,} | {result.accuracy:.1%} "
+        f"| {result.majority_share:.1%} ({result.majority_topic}) |"
+    )

@@ -1,0 +1,287 @@
+"""Requests on their way through a scheduler whose engine is held by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plimsoll_server.config import LongInputConfig
+from plimsoll_server.scheduler.errors import (
+    DeadlineError,
+    InvalidInputError,
+    ModelFaultError,
+    NonFiniteError,
+    OutOfMemoryError,
+    OverloadedError,
+)
+from plimsoll_server.scheduler.scheduler import Scheduler
+from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.scheduler.tokenise import Tokeniser
+from plimsoll_server.types import Activation, BatchReport, Failure, LabelLogits, ModelInfo, Outcome, Tokens
+from server_builders import CLS, SEP, save_tokenizer, word_tokenizer
+
+SEA, FORBIDDEN = 4, 5
+"""Token ids of the words sea and forbidden."""
+
+
+class HeldEngine:
+    """Runs a batch when the test lets it; a sequence's only label scores its length."""
+
+    def __init__(self, answer: Callable[[Tokens], Outcome] | None = None) -> None:
+        self.batches: list[list[Tokens]] = []
+        self.go = asyncio.Semaphore(0)
+        self._answer = answer or (lambda tokens: LabelLogits((float(len(tokens)),)))
+
+    async def run(self, batch: Sequence[Tokens]) -> BatchReport:
+        self.batches.append(list(batch))
+        await self.go.acquire()
+        return BatchReport(tuple(self._answer(tokens) for tokens in batch))
+
+    def release(self, batches: int = 1000) -> None:
+        for _ in range(batches):
+            self.go.release()
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.batches: list[tuple[str, bool]] = []
+
+    def batch_done(self, tier: str, *, out_of_memory: bool) -> None:
+        self.batches.append((tier, out_of_memory))
+
+
+INFO = ModelInfo(
+    location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
+    device="cpu", window=1024, vocabulary=6, labels=("sea",), activation=Activation.SOFTMAX, tokenizer_file="",
+)  # fmt: skip
+TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))
+
+
+@asynccontextmanager
+async def scheduling(
+    folder: Path, engine: HeldEngine, deadline: float = 20.0, **policy: Any
+) -> AsyncIterator[Scheduler]:
+    save_tokenizer(word_tokenizer(["sea", "forbidden"]), folder)
+    tokeniser = Tokeniser(
+        str(folder / "tokenizer.json"),
+        threads=1,
+        max_text_bytes=100_000,
+        cut_above=16,
+        with_offsets=False,
+        has_room=lambda size: True,
+    )
+    rules = LongInputConfig.model_validate({"chunk_tokens": 32, "overlap_tokens": 4, **policy}, by_name=True)
+    scheduler = Scheduler(INFO, TIERS, rules, tokeniser, engine, Counter(), deadline)
+    running = asyncio.create_task(scheduler.run())
+    try:
+        yield scheduler
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        scheduler.close()
+
+
+def words(number: int) -> str:
+    """A text of `number` words: two tokens more, with its frame."""
+    return "sea " * number
+
+
+def queue_holds(scheduler: Scheduler, tokens: int) -> bool:
+    return sum(scheduler.queued_tokens().values()) == tokens
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  what changes is the scheduler's own business
+            await asyncio.sleep(0.001)
+
+
+async def test_requests_that_wait_while_a_batch_runs_form_the_next_one(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(1)], raw=True))]
+        await until(lambda: len(engine.batches) == 1)
+        asks += [asyncio.create_task(scheduler.answer_texts([words(number)], raw=True)) for number in (2, 3, 4)]
+        await until(lambda: sum(scheduler.queued_tokens().values()) == 4 + 5 + 6)
+        engine.release()
+        answers = [(await ask)[0].scores for ask in asks]
+    assert answers == [(3.0,), (4.0,), (5.0,), (6.0,)]
+    assert [len(batch) for batch in engine.batches] == [1, 3]
+
+
+async def test_tiers_never_share_a_batch_and_the_longest_wait_goes_first(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(1)]))]
+        await until(lambda: len(engine.batches) == 1)
+        for number, waiting in ((30, 32), (2, 36), (3, 41)):
+            asks.append(asyncio.create_task(scheduler.answer_texts([words(number)])))
+            await until(partial(queue_holds, scheduler, waiting))
+        engine.release()
+        await asyncio.gather(*asks)
+    assert [[len(tokens) for tokens in batch] for batch in engine.batches] == [[3], [32], [4, 5]]
+
+
+async def test_a_caller_that_left_is_never_run(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        first = asyncio.create_task(scheduler.answer_texts([words(1)]))
+        await until(lambda: len(engine.batches) == 1)
+        leaver, stayer = (asyncio.create_task(scheduler.answer_texts([words(number)])) for number in (7, 8))
+        await until(lambda: scheduler.queued_tokens()["short"] == 9 + 10)
+        leaver.cancel()
+        await until(lambda: scheduler.queued_tokens()["short"] == 10)
+        engine.release()
+        await asyncio.gather(first, stayer)
+    assert [[len(tokens) for tokens in batch] for batch in engine.batches] == [[3], [10]]
+
+
+async def test_a_full_queue_refuses_and_loses_nobody(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(60)])) for _ in range(12)]
+        await until(lambda: sum(ask.done() for ask in asks) > 0)
+        engine.release()
+        results = await asyncio.gather(*asks, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, OverloadedError)]
+    answered = [result for result in results if not isinstance(result, BaseException)]
+    assert len(refused) + len(answered) == 12
+    assert len(answered) >= 4
+    assert all(error.retry_after and error.tier == "long" for error in refused)
+
+
+async def test_a_text_of_many_chunks_is_admitted_once_and_leaves_room_for_others(tmp_path: Path) -> None:
+    """More chunks than the queue has places: they follow each other, and a short text is served among them."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        whole = asyncio.create_task(scheduler.answer_texts([words(800)]))
+        await until(lambda: len(engine.batches) == 1)
+        other = asyncio.create_task(scheduler.answer_texts([words(2)]))
+        await until(lambda: scheduler.queued_tokens()["short"] > 0)
+        engine.release(4)
+        await asyncio.wait_for(other, 5)
+        assert not whole.done()
+        engine.release()
+        (answer,) = await asyncio.wait_for(whole, 5)
+    assert answer.chunks > 29
+    assert max(len(batch) for batch in engine.batches) <= 4
+
+
+async def test_a_batch_of_texts_is_answered_in_its_order(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        answers = await scheduler.answer_texts([words(number) for number in (40, 1, 20, 2)], raw=True)
+    assert [answer.scores for answer in answers] == [(42.0,), (3.0,), (22.0,), (4.0,)]
+    assert [answer.tier.name for answer in answers] == ["long", "short", "long", "short"]
+
+
+async def test_chunks_of_one_text_are_weighed_by_what_they_add(tmp_path: Path) -> None:
+    """Raw scores are the chunks' lengths, so the mean tells how much each of them counted."""
+    engine = HeldEngine()
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        answer = (await scheduler.answer_texts([words(100)], raw=True))[0]
+    lengths = [len(tokens) for batch in engine.batches for tokens in batch]
+    overlap = 4
+    added = [lengths[0] - 2, *(length - 2 - overlap for length in lengths[1:])]
+    assert answer.scores[0] == pytest.approx(sum(a * b for a, b in zip(lengths, added, strict=True)) / 100, abs=0.5)
+    assert (answer.chunks, answer.tokens, answer.truncated_tokens) == (len(lengths), 102, 0)
+
+
+async def test_every_chunk_carries_the_frame(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        await scheduler.answer_texts([words(100)])
+    assert {(tokens[0], tokens[-1]) for batch in engine.batches for tokens in batch} == {(CLS, SEP)}
+
+
+async def test_truncation_is_told(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    engine.release()
+    async with scheduling(tmp_path, engine, policy="Truncate") as scheduler:
+        (answer,) = await scheduler.answer_texts([words(100)])
+    assert (answer.tokens, answer.truncated_tokens) == (64, 38)
+
+
+async def test_the_deadline_covers_the_wait_and_frees_the_place(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, deadline=0.2) as scheduler:
+        running = asyncio.create_task(scheduler.answer_texts([words(1)]))
+        await until(lambda: len(engine.batches) == 1)
+        with pytest.raises(DeadlineError, match=r"no answer within 0\.2 s") as late:
+            await scheduler.answer_texts([words(2)])
+        assert late.value.tier == "short"
+        assert scheduler.queued_tokens() == {"short": 0, "long": 0}
+        engine.release()
+        with pytest.raises(DeadlineError):
+            await running
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected", "retry"),
+    [
+        pytest.param(Failure.OUT_OF_MEMORY, OutOfMemoryError, 10, id="out of memory"),
+        pytest.param(Failure.NON_FINITE, NonFiniteError, None, id="not finite"),
+    ],
+)
+async def test_a_failure_of_one_sequence_is_its_own(
+    tmp_path: Path, failure: Failure, expected: type[Exception], retry: int | None
+) -> None:
+    engine = HeldEngine(lambda tokens: failure if FORBIDDEN in tokens else LabelLogits((1.0,)))
+    async with scheduling(tmp_path, engine) as scheduler:
+        first = asyncio.create_task(scheduler.answer_texts([words(1)]))
+        await until(lambda: len(engine.batches) == 1)
+        good, bad = (asyncio.create_task(scheduler.answer_texts([text])) for text in ("sea sea", "sea forbidden"))
+        await until(lambda: scheduler.queued_tokens()["short"] == 8)
+        engine.release()
+        await asyncio.gather(first, good)
+        with pytest.raises(expected) as failed:
+            await bad
+    assert failed.value.retry_after == retry  # type: ignore[attr-defined]
+
+
+async def test_a_fault_of_the_model_ends_its_batch_and_not_the_server(tmp_path: Path) -> None:
+    def answer(tokens: Tokens) -> Outcome:
+        if FORBIDDEN in tokens:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        return LabelLogits((1.0,))
+
+    engine = HeldEngine(answer)
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        with pytest.raises(ModelFaultError):
+            await scheduler.answer_texts(["forbidden"])
+        assert await scheduler.answer_texts(["sea"])
+
+
+async def test_tokens_outside_the_vocabulary_are_refused(tmp_path: Path) -> None:
+    async with scheduling(tmp_path, HeldEngine()) as scheduler:
+        with pytest.raises(InvalidInputError, match="run from 0 to 5, found 1 to 6"):
+            await scheduler.answer_tokens([[1, 6]], at_once=32)
+
+
+async def test_batch_size_bounds_what_runs_together(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        await scheduler.answer_tokens([[CLS, SEA, SEP]] * 5, at_once=1)
+    assert [len(batch) for batch in engine.batches] == [1] * 5
+
+
+async def test_saturation_rises_with_the_queue(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(40)])) for _ in range(3)]
+        await until(lambda: scheduler.queued_tokens()["long"] == 84)
+        await asyncio.sleep(0.6)
+        assert 1.5 < scheduler.saturation() <= 3.0
+        engine.release()
+        await asyncio.gather(*asks)

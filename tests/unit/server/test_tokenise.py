@@ -1,0 +1,112 @@
+"""Tokenising: frames, characters, borders, and bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from plimsoll_server.scheduler.documents import Border
+from plimsoll_server.scheduler.errors import InvalidInputError, OutOfMemoryError, OverloadedError, TooLongError
+from plimsoll_server.scheduler.tokenise import Tokeniser
+from server_builders import CLS, SEP, byte_tokenizer, save_tokenizer, word_tokenizer
+
+Make = Callable[..., Tokeniser]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    made: list[Tokeniser] = []
+
+    def tokeniser(kind: str = "bytes", max_text_bytes: int = 100_000, room: bool = True) -> Tokeniser:
+        save_tokenizer(byte_tokenizer() if kind == "bytes" else word_tokenizer(["sea"]), tmp_path)
+        made.append(
+            Tokeniser(
+                str(tmp_path / "tokenizer.json"),
+                threads=2,
+                max_text_bytes=max_text_bytes,
+                cut_above=16,
+                with_offsets=True,
+                has_room=lambda size: room,
+            )
+        )
+        return made[-1]
+
+    yield tokeniser
+    for one in made:
+        one.close()
+
+
+async def test_the_frame_is_found_and_kept_apart_from_the_content(make: Make) -> None:
+    document = await make("words").document("sea sea")
+    assert document.piece(0, 2) == [CLS, 4, 4, SEP]
+    assert (len(document.content), document.tokens) == (2, 4)
+
+
+async def test_truncation_and_padding_saved_in_the_file_are_not_obeyed(make: Make) -> None:
+    assert (await make("words").document("sea " * 20)).tokens == 22
+    assert (await make("words").document("sea")).tokens == 3
+
+
+async def test_offsets_are_characters_of_the_original_text(make: Make) -> None:
+    text = "Grüße 🚢 old harbour"
+    document = await make().document(text)
+    covered = {text[start:end] for start, end in document.offsets}
+    assert {"🚢", "ü", "ß"} <= covered, "all tokens of a character cover the whole character"
+
+
+async def test_borders_tell_words_from_characters_and_from_their_insides(make: Make) -> None:
+    document = await make().document("zz 🚢🚢 " * 5)
+    kinds = [Border(kind) for kind in document.borders]
+    assert kinds[0] is Border.WORD
+    assert {Border.WORD, Border.CHARACTER, Border.INSIDE_CHARACTER} == set(kinds)
+    for (start, end), before, kind in zip(document.offsets[1:], document.offsets, kinds[1:], strict=False):
+        assert (kind is Border.INSIDE_CHARACTER) == ((start, end) == before)
+
+
+async def test_a_text_too_short_to_be_cut_has_no_borders(make: Make) -> None:
+    assert (await make("words").document("sea sea")).borders == b""
+
+
+async def test_ready_made_tokens_keep_the_frame_they_came_with(make: Make) -> None:
+    tokeniser = make("words")
+    framed, bare = tokeniser.framed([CLS, 4, 4, SEP]), tokeniser.framed([4, 4])
+    assert (framed.piece(0, 1), bare.piece(0, 1)) == ([CLS, 4, SEP], [4])
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t"], ids=["empty", "a space", "white space"])
+async def test_a_text_without_a_token_is_refused(make: Make, text: str) -> None:
+    with pytest.raises(InvalidInputError, match="empty once tokenised"):
+        await make("words").document(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [
+        pytest.param("a" * 64, True, id="as many bytes as allowed"),
+        pytest.param("a" * 65, False, id="one more"),
+        pytest.param("🚢" * 17, False, id="few characters of many bytes"),
+    ],
+)
+async def test_a_text_is_measured_in_bytes_before_it_is_tokenised(make: Make, text: str, accepted: bool) -> None:
+    tokeniser = make(max_text_bytes=64)
+    if accepted:
+        assert await tokeniser.document(text)
+        return
+    with pytest.raises(TooLongError, match="at most 64 are tokenised"):
+        await tokeniser.document(text)
+
+
+async def test_tokenising_needs_memory_to_spare(make: Make) -> None:
+    with pytest.raises(OutOfMemoryError, match="too little memory"):
+        await make(room=False).document("sea")
+
+
+async def test_too_many_texts_at_once_are_refused_and_the_others_are_read(make: Make) -> None:
+    tokeniser = make()
+    results = await asyncio.gather(*(tokeniser.document("sea " * 500) for _ in range(200)), return_exceptions=True)
+    refused = [result for result in results if isinstance(result, OverloadedError)]
+    assert len(refused) == 200 - 128
+    assert await tokeniser.document("sea")
