@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from plimsoll_operator.cluster.apply import OwnerGoneError, carry_out
+from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, carry_out
 from plimsoll_operator.cluster.errors import KubeError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
@@ -40,15 +40,17 @@ class Controller:
                 return await self._reconcile(key)
 
     async def _reconcile(self, key: Key) -> timedelta | None:
-        observed = await self.observer.observe(key)
-        if observed is None:
+        reading = await self.observer.observe(key)
+        if reading is None:
             return None
-        plan = reconcile(observed, self.policy, self.now())
+        plan = reconcile(reading.observed, self.policy, self.now())
         try:
-            await carry_out(self.kube, observed, plan, self.now())
+            await carry_out(self.kube, reading, plan, self.now())
         except OwnerGoneError as error:
             logger.info("went away while it was reconciled: %s", error, extra={"object": str(key)})
             return None
+        except OwnerChangedError:
+            return timedelta(0)
         return plan.requeue_after
 
     def report(self, failure: Failure[Key]) -> None:

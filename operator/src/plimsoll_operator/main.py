@@ -56,7 +56,7 @@ def run() -> None:
         raise typer.Exit(2) from error
     configure_logs(settings.log_format)
     # The creation time of every series would double their number, and nobody asks for it.
-    prometheus_client.disable_created_metrics()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     try:
         lived = asyncio.run(operate(settings))
     except (AccessError, CannotListenError) as error:

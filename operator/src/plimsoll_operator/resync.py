@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from plimsoll_operator.cluster.errors import KubeError
+from plimsoll_operator.cluster.errors import KubeError, NotFoundError
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key
@@ -57,7 +57,10 @@ class Resync:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
         except KubeError as error:
             self.telemetry.failed(error.reason)
-            logger.warning("cannot list InferenceDeployments: %s", error, extra={"reason": error.reason})
+            # A list of none would be empty: the apiserver does not know the kind at all.
+            missing = isinstance(error, NotFoundError)
+            advice = ". The CRD is missing: install it, it comes with the chart" if missing else ""
+            logger.warning("cannot list InferenceDeployments: %s%s", error, advice, extra={"reason": error.reason})
             return min(self.period, RETRY)
         self.heartbeat.listed()
         self.telemetry.counted(count_by_ready(objects))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -60,18 +60,34 @@ async def test_what_the_role_does_not_allow_is_forbidden(kube: Kube) -> None:
         await kube.get(kinds.CONFIG_MAP, "kube-system", "extension-apiserver-authentication")
 
 
-async def test_a_write_bound_to_another_object_is_a_conflict(edge: Edge, kube: Kube) -> None:
+def revision(**metadata: Any) -> dict[str, Any]:
+    body = {"revision": 1, "data": {"input": {}, "template": {}}}
+    return {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": {"name": "x"} | metadata, **body}
+
+
+@pytest.mark.parametrize("build", [service, revision], ids=["Service", "ControllerRevision"])
+async def test_a_write_bound_to_another_object_is_a_conflict(
+    edge: Edge, kube: Kube, build: Callable[..., dict[str, Any]]
+) -> None:
     namespace = edge.kit.namespace
     with pytest.raises(ConflictError):
-        await kube.apply(service(uid="not-there"), namespace)
-    await kube.apply(service(), namespace)
+        await kube.apply(build(uid="not-there"), namespace)
+    await kube.apply(build(), namespace)
     with pytest.raises(ConflictError):
-        await kube.apply(service(uid="another"), namespace)
+        await kube.apply(build(uid="another"), namespace)
+    kind = kinds.kind_of(build()["apiVersion"], build()["kind"])
+    stored = await kube.get(kind, namespace, "x")
+    await kube.apply(build(uid=stored["metadata"]["uid"]), namespace)
+
+
+async def test_a_deletion_is_of_the_very_object(edge: Edge, kube: Kube) -> None:
+    namespace = edge.kit.namespace
+    await kube.apply(revision(), namespace)
     with pytest.raises(ConflictError):
-        await kube.delete(kinds.SERVICE, namespace, "x", "another")
-    stored = await kube.get(kinds.SERVICE, namespace, "x")
-    await kube.apply(service(uid=stored["metadata"]["uid"]), namespace)
-    await kube.delete(kinds.SERVICE, namespace, "x", stored["metadata"]["uid"])
+        await kube.delete(kinds.CONTROLLER_REVISION, namespace, "x", "another")
+    stored = await kube.get(kinds.CONTROLLER_REVISION, namespace, "x")
+    await kube.delete(kinds.CONTROLLER_REVISION, namespace, "x", stored["metadata"]["uid"])
+    assert await kube.find(kinds.CONTROLLER_REVISION, namespace, "x") is None
 
 
 async def test_applying_the_same_again_changes_nothing(edge: Edge, kube: Kube) -> None:

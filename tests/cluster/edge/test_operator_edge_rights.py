@@ -79,7 +79,7 @@ def test_it_waits_for_its_kind_and_ends_loudly_when_that_is_taken_away(edge: Edg
     edge.kit.kubectl("delete", "crd", CRD)
     try:
         operator = start()
-        eventually(lambda: operator.said("the server could not find the requested resource"), 30)
+        eventually(lambda: operator.said("The CRD is missing: install it"), 30)
         assert operator.health() == 200
         install(edge.kit, chart)
         eventually(lambda: try_to_serve(edge), 30)

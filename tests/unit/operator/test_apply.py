@@ -12,10 +12,11 @@ import pytest
 from builders import NOW, make_observed, make_owner
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
-from plimsoll_operator.cluster.apply import OwnerGoneError, carry_out
+from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, carry_out
 from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError
 from plimsoll_operator.cluster.events import MESSAGE_LIMIT, record_event, render_event
 from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.cluster.observe import Reading
 from plimsoll_operator.observed import ObjectKey
 from plimsoll_operator.plan import Event, Plan, Scale
 from scripted_apiserver import Answer, ScriptedApiserver, ok, refusal, scripted_apiserver
@@ -54,15 +55,16 @@ async def kube(apiserver: ScriptedApiserver, tmp_path: Path) -> AsyncIterator[Ku
 
 
 OBSERVED = replace(make_observed(), children={OLD: {"metadata": {"name": "domains-old", "uid": "uid-old"}}})
+READ = Reading(OBSERVED, "42")
 
 
 async def test_a_plan_is_carried_out_in_its_order(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, OBSERVED, PLAN, NOW)
+    await carry_out(kube, READ, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER
 
 
 async def test_an_empty_plan_asks_for_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, OBSERVED, Plan(requeue_after=timedelta(minutes=1)), NOW)
+    await carry_out(kube, READ, Plan(requeue_after=timedelta(minutes=1)), NOW)
     assert apiserver.requests == []
 
 
@@ -70,52 +72,58 @@ async def test_an_empty_plan_asks_for_nothing(apiserver: ScriptedApiserver, kube
 async def test_the_first_write_that_fails_is_the_last(apiserver: ScriptedApiserver, kube: Kube, failing: int) -> None:
     apiserver.answer(IN_ORDER[failing], refusal(403, "Forbidden", "not allowed"))
     with pytest.raises(ForbiddenError, match="not allowed"):
-        await carry_out(kube, OBSERVED, PLAN, NOW)
+        await carry_out(kube, READ, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER[: failing + 1]
 
 
 async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: ScriptedApiserver, kube: Kube) -> None:
     read = replace(OBSERVED, children={**OBSERVED.children, ObjectKey.of(SERVICE): {"metadata": {"uid": "uid-svc"}}})
-    await carry_out(kube, read, PLAN, NOW)
+    await carry_out(kube, Reading(read, "42"), PLAN, NOW)
     applied, _, deleted, status, _ = (request.body for request in apiserver.requests)
     assert applied["metadata"]["uid"] == "uid-svc"
     assert deleted["preconditions"] == {"uid": "uid-old"}
-    assert status["metadata"] == {"name": "domains", "namespace": "guardrails", "uid": "uid-1"}
+    assert status["metadata"] == {"name": "domains", "namespace": "guardrails", "resourceVersion": "42"}
 
 
 async def test_a_child_that_is_new_is_bound_to_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, OBSERVED, Plan(apply=(SERVICE,)), NOW)
+    await carry_out(kube, READ, Plan(apply=(SERVICE,)), NOW)
     assert apiserver.requests[0].body == SERVICE
 
 
 async def test_what_is_to_be_deleted_and_is_gone_is_no_failure(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"DELETE {OLD_PATH}", refusal(404, "NotFound", "gone"))
-    await carry_out(kube, OBSERVED, PLAN, NOW)
+    await carry_out(kube, READ, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER
 
 
 async def test_another_object_under_a_childs_name_is_not_deleted(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"DELETE {OLD_PATH}", refusal(409, "Conflict", "the UID in the precondition does not match"))
     with pytest.raises(ConflictError):
-        await carry_out(kube, OBSERVED, PLAN, NOW)
+        await carry_out(kube, READ, PLAN, NOW)
 
 
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
         (f"PATCH {STATUS_PATH}", refusal(404, "NotFound", "gone")),
-        (f"PATCH {STATUS_PATH}", refusal(409, "Conflict", "another uid")),
         (f"PATCH {SERVICE_PATH}", refusal(403, "Forbidden", "terminating", [{"reason": "NamespaceTerminating"}])),
     ],
-    ids=["deleted", "replaced", "namespace on its way out"],
+    ids=["deleted", "namespace on its way out"],
 )
 async def test_an_owner_that_goes_away_meanwhile_ends_the_plan(
     apiserver: ScriptedApiserver, kube: Kube, line: str, answer: Answer
 ) -> None:
     apiserver.answer(line, answer)
     with pytest.raises(OwnerGoneError):
-        await carry_out(kube, OBSERVED, PLAN, NOW)
+        await carry_out(kube, READ, PLAN, NOW)
     assert apiserver.asked()[-1] == line
+
+
+async def test_a_status_is_not_written_to_what_the_object_has_become(apiserver: ScriptedApiserver, kube: Kube) -> None:
+    apiserver.answer(f"PATCH {STATUS_PATH}", refusal(409, "Conflict", "the object has been modified"))
+    with pytest.raises(OwnerChangedError):
+        await carry_out(kube, READ, PLAN, NOW)
+    assert apiserver.asked()[-1] == f"PATCH {STATUS_PATH}"
 
 
 # Events

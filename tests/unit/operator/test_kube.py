@@ -117,6 +117,11 @@ def test_a_validation_error_names_its_fields() -> None:
     assert (error.fields, error.reason) == (("spec.ports[0].port",), "Invalid")
 
 
+def test_a_uid_of_another_object_is_a_conflict_however_the_apiserver_calls_it() -> None:
+    answer = b'{"message": "is invalid", "details": {"causes": [{"field": "metadata.uid"}]}}'
+    assert isinstance(error_of(422, answer, "PATCH /x"), ConflictError)
+
+
 async def test_find_answers_none_for_what_is_not_there(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"GET {SERVICES}/x", refusal(404, "NotFound", "not found"))
     assert await kube.find(kinds.SERVICE, "guardrails", "x") is None

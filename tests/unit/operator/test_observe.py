@@ -15,7 +15,7 @@ from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
-from plimsoll_operator.observed import ObjectKey
+from plimsoll_operator.observed import ObjectKey, Observed
 from scripted_apiserver import Answer, ScriptedApiserver, ok, refusal, scripted_apiserver
 
 SOMEBODY = {"ownerReferences": [{"uid": "uid-2", "controller": True}]}
@@ -46,12 +46,19 @@ async def observer(apiserver: ScriptedApiserver, tmp_path: Path) -> AsyncIterato
 
 
 def store_owner(apiserver: ScriptedApiserver, uri: str = "pvc://models/domains", **metadata: Any) -> None:
-    identity = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1}
+    identity = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1, "resourceVersion": "42"}
     owner = {"metadata": identity | metadata, "spec": make_spec(model={"uri": uri})}
     apiserver.answer(f"GET {OWNER}", ok(owner))
 
 
 KEY = Key("guardrails", "domains")
+
+
+async def observe(observer: Observer) -> Observed:
+    reading = await observer.observe(KEY)
+    assert reading is not None
+    assert reading.version == "42"
+    return reading.observed
 
 
 async def test_an_object_that_is_gone_costs_one_request(apiserver: ScriptedApiserver, observer: Observer) -> None:
@@ -67,8 +74,7 @@ async def test_an_object_on_its_way_out_is_left_alone(apiserver: ScriptedApiserv
 
 async def test_an_object_at_rest_costs_ten_requests(apiserver: ScriptedApiserver, observer: Observer) -> None:
     store_owner(apiserver)
-    observed = await observer.observe(KEY)
-    assert observed is not None
+    observed = await observe(observer)
     assert len(observed.children) == len(kinds.CHILDREN)
     assert (set(observed.profiles), observed.claim_found, observed.foreign) == ({"cpu"}, True, ())
     assert len(apiserver.requests) == 10
@@ -79,8 +85,7 @@ async def test_a_name_that_the_list_misses_is_looked_up(apiserver: ScriptedApise
     path = kinds.AUTOSCALER.path("guardrails")
     apiserver.answer(f"GET {path}", ok({"items": [], "metadata": {}}))
     apiserver.answer(f"GET {path}/domains", ok(make_child(kinds.AUTOSCALER, "domains", metadata=SOMEBODY)))
-    observed = await observer.observe(KEY)
-    assert observed is not None
+    observed = await observe(observer)
     assert observed.foreign == (ObjectKey("autoscaling/v2", "HorizontalPodAutoscaler", "domains"),)
 
 
@@ -92,8 +97,7 @@ async def test_the_claim_is_looked_for_where_the_model_lives_in_one(
 ) -> None:
     store_owner(apiserver, uri)
     apiserver.answer(f"GET {NAMESPACE}/persistentvolumeclaims/models", ABSENT)
-    observed = await observer.observe(KEY)
-    assert observed is not None
+    observed = await observe(observer)
     assert observed.claim_found is found
 
 
@@ -107,7 +111,6 @@ async def test_a_profile_table_that_cannot_be_read_is_an_answer_and_not_an_error
 ) -> None:
     store_owner(apiserver)
     apiserver.answer(f"GET {CONFIG_MAP}", answer)
-    observed = await observer.observe(KEY)
-    assert observed is not None
+    observed = await observe(observer)
     assert "ConfigMap plimsoll-system/profiles" in observed.profiles_error
     assert says in observed.profiles_error

@@ -1,8 +1,8 @@
 """Carries a Plan out, in its order, and stops at the first write that fails: the next reconcile starts from what is.
 
-Every write is fenced, since the object may be deleted, or replaced by another of its name, while the plan is made:
-a child names its owner's uid and is collected with it, a write to a child that was read names the child's own uid, and
-the status its owner's.
+Every write is fenced, since things change while the plan is made: a child names its owner's uid and is collected with
+it, a write to a child that was read names the child's own uid, and the status names the version of the object that it
+was made for (the apiserver ignores a uid there).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from plimsoll_operator.cluster.errors import ConflictError, NamespaceTerminating
 from plimsoll_operator.cluster.events import record_event
 from plimsoll_operator.cluster.kinds import kind_of
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
+from plimsoll_operator.cluster.observe import Reading
+from plimsoll_operator.observed import Manifest, ObjectKey, Owner
 from plimsoll_operator.plan import Plan
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,16 @@ class OwnerGoneError(Exception):
     """The InferenceDeployment went away while its plan was carried out: nothing more is to be done."""
 
 
-async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -> None:
-    """Write what `plan` says. Raises the KubeError of the first write that fails, or OwnerGoneError."""
-    owner = observed.owner
+class OwnerChangedError(Exception):
+    """The InferenceDeployment is another by now, so the status made for it says nothing true: look again."""
+
+
+async def carry_out(kube: Kube, reading: Reading, plan: Plan, now: datetime) -> None:
+    """Write what `plan` says of `reading`.
+
+    Raises the KubeError of the first write that fails, OwnerGoneError or OwnerChangedError.
+    """
+    observed, owner = reading.observed, reading.observed.owner
     try:
         for manifest in plan.apply:
             await kube.apply(_fenced(manifest, observed.children), owner.namespace)
@@ -40,7 +48,7 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
         for key in plan.delete:
             await _delete(kube, owner, key, observed.children)
         if plan.status is not None:
-            await _write_status(kube, owner, plan.status)
+            await _write_status(kube, owner, reading.version, plan.status)
         for event in plan.events:
             await record_event(kube, owner, event, now)
     except NamespaceTerminatingError as error:
@@ -64,11 +72,11 @@ async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[Ob
     _log(owner, "deleted", key)
 
 
-async def _write_status(kube: Kube, owner: Owner, status: Manifest) -> None:
+async def _write_status(kube: Kube, owner: Owner, version: str, status: Manifest) -> None:
     document: dict[str, Any] = {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
-        "metadata": {"name": owner.name, "namespace": owner.namespace, "uid": owner.uid},
+        "metadata": {"name": owner.name, "namespace": owner.namespace, "resourceVersion": version},
         "status": status,
     }
     try:
@@ -76,8 +84,7 @@ async def _write_status(kube: Kube, owner: Owner, status: Manifest) -> None:
     except NotFoundError as error:
         raise OwnerGoneError(str(error)) from error
     except ConflictError as error:
-        # The only fence of this request is the uid: another object has taken the name.
-        raise OwnerGoneError(str(error)) from error
+        raise OwnerChangedError(str(error)) from error
 
 
 def _log(owner: Owner, done: str, key: ObjectKey) -> None:

@@ -66,7 +66,7 @@ def error_of(status: int, body: bytes, what: str) -> KubeError:
     if status == 500 and _UNDECLARED in said:
         return SchemaTooOldError(f"{said}. The installed CRD is older than this operator: upgrade the CRD")
     if status == 422:
-        return InvalidError(said, tuple(str(cause["field"]) for cause in causes if cause.get("field")))
+        return _invalid(said, tuple(str(cause["field"]) for cause in causes if cause.get("field")))
     if status == 403 and any(cause.get("reason") == "NamespaceTerminating" for cause in causes):
         return NamespaceTerminatingError(said)
     if status in _BUSY or status >= 500:
@@ -81,6 +81,11 @@ def error_of(status: int, body: bytes, what: str) -> KubeError:
         410: UnavailableError,
     }
     return by_status.get(status, RefusedError)(said)
+
+
+def _invalid(said: str, fields: tuple[str, ...]) -> KubeError:
+    # An apply that names the uid of another object than the one there: a 409 for some kinds, this for others.
+    return ConflictError(said) if "metadata.uid" in fields else InvalidError(said, fields)
 
 
 def _parse(body: bytes) -> Mapping[str, Any]:

@@ -1,0 +1,64 @@
+"""The process from the outside: how it starts, what it refuses, how it ends. No cluster needed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from operator_process import COMMAND, OperatorProcess, running_operator
+from scripted_apiserver import ScriptedApiserver
+
+
+@pytest.fixture
+def kubeconfig(tmp_path: Path) -> Path:
+    """Leads to an apiserver that is away."""
+    path = tmp_path / "kubeconfig"
+    ScriptedApiserver(url="https://127.0.0.1:9").write_kubeconfig(path)
+    return path
+
+
+def test_an_environment_that_does_not_fit_ends_it_with_2_and_every_problem() -> None:
+    environment = {"PATH": os.environ["PATH"], "PLIMSOLL_METRICS_PORT": "http"}
+    done = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == "plimsoll-operator: the environment does not fit"
+    assert {line.partition(":")[0] for line in done.stderr.splitlines()[1:]} == {
+        "POD_NAMESPACE",
+        "PLIMSOLL_SERVER_IMAGE",
+        "PLIMSOLL_METRICS_PORT",
+    }
+
+
+def test_without_a_way_to_the_apiserver_it_ends_with_1_and_says_what_to_set(tmp_path: Path) -> None:
+    operator = OperatorProcess(tmp_path / "nowhere", tmp_path / "log")
+    operator.start()
+    assert operator.wait(30) == 1
+    assert operator.said(f"cannot start: KUBECONFIG={tmp_path / 'nowhere'}: expected a readable kubeconfig")
+
+
+def test_a_port_in_use_ends_it_with_1_and_names_the_variable(kubeconfig: Path, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        operator = OperatorProcess(kubeconfig, tmp_path / "log", metrics_port=taken.getsockname()[1])
+        operator.start()
+        assert operator.wait(30) == 1
+    assert operator.said("Address already in use): set PLIMSOLL_METRICS_PORT")
+
+
+def test_while_the_apiserver_is_away_it_keeps_trying_turns_unhealthy_and_still_ends_in_order(
+    kubeconfig: Path, tmp_path: Path
+) -> None:
+    with running_operator(kubeconfig, tmp_path / "log", PLIMSOLL_RESYNC_PERIOD="300ms") as operator:
+        assert operator.health() == 200
+        while operator.health() == 200:
+            assert operator.process is not None
+            assert operator.process.poll() is None
+            time.sleep(0.05)
+        assert operator.health() == 503
+        assert operator.said("cannot list InferenceDeployments: GET /apis/plimsoll.dev/v1alpha1")
+        assert operator.metric('plimsoll_operator_reconcile_errors_total{reason="Unavailable"}') >= 1
+        assert operator.stop() == 0
