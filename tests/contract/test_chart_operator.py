@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def test_the_operator_reads_every_setting_that_the_chart_writes(default: Objects
         pytest.param({"watchNamespace": "guardrails"}, "watch_namespace", "guardrails", id="one namespace"),
         pytest.param({}, "frozen", False, id="not frozen"),
         pytest.param({"freeze": True}, "frozen", True, id="frozen"),
+        pytest.param({"resyncPeriod": "5m"}, "resync_period", timedelta(minutes=5), id="a resync period"),
         pytest.param({"logFormat": "text"}, "log_format", "text", id="logs for people"),
         pytest.param({"fullnameOverride": "p"}, "profiles_configmap", "p-gpu-profiles", id="the ConfigMap's name"),
     ],

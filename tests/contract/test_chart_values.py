@@ -146,6 +146,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a tag in the repository": ({"image": {"repository": "a/b@sha256:0"}}, "at '/image/repository'"),
     "an unknown pull policy": ({"image": {"pullPolicy": "always"}}, "'Always', 'IfNotPresent', 'Never'"),
     "several namespaces": ({"watchNamespace": "a,b"}, "at '/watchNamespace': 'a,b' does not match"),
+    "a period without a unit": ({"resyncPeriod": "60"}, "at '/resyncPeriod': '60' does not match pattern"),
     "an unknown log format": ({"logFormat": "xml"}, "'json', 'text'"),
     "pull secrets as names": ({"imagePullSecrets": ["a"]}, "at '/imagePullSecrets/0': got string, want object"),
     "credentials in the URL": ({"prometheus": {"url": "http://me:pw@host"}}, "at '/prometheus/url'"),

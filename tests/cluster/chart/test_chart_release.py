@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from cluster.chart.conftest import ADOPT, CRD, crd_owner, give_back, nowhere
 from cluster_kit import Kit, KubectlError, eventually
-from helm_chart import CHART, Chart
+from helm_chart import CHART, Chart, Values
+from shared_crd import ADOPT, CRD, crd_owner, give_back
 
 pytestmark = pytest.mark.cluster
 
@@ -98,13 +98,15 @@ def test_users_of_the_built_in_roles_may_read_and_change(cluster_chart: Chart, k
         kit.kubectl("delete", "clusterrole", *(role["metadata"]["name"] for role in roles))
 
 
-def test_an_upgrade_upgrades_the_crd_and_an_uninstall_keeps_it(cluster_chart: Chart, kit: Kit, tmp_path: Path) -> None:
+def test_an_upgrade_upgrades_the_crd_and_an_uninstall_keeps_it(
+    cluster_chart: Chart, kit: Kit, nowhere: Values, tmp_path: Path
+) -> None:
     owner = crd_owner(kit)
     older = dataclasses.replace(cluster_chart, path=with_older_crd(tmp_path))
     try:
-        older.release("install", *ADOPT, values=nowhere(kit), namespace=kit.namespace)
+        older.release("install", *ADOPT, values=nowhere, namespace=kit.namespace)
         assert "Age" not in columns(kit)
-        cluster_chart.release("upgrade", values=nowhere(kit), namespace=kit.namespace)
+        cluster_chart.release("upgrade", values=nowhere, namespace=kit.namespace)
         assert "Age" in columns(kit)
         cluster_chart.uninstall(kit.namespace)
         assert "Age" in columns(kit)
