@@ -12,8 +12,11 @@ from pathlib import Path
 MARK = "PLIMSOLL_SANDBOX"
 """Environment variable of every process of a sandbox; its value is the sandbox's folder."""
 
+POD_MARK = "PLIMSOLL_SANDBOX_POD"
+"""Environment variable of every process of a pod; its value is the sandbox's folder too."""
+
 CONTAINER_MARK = "PLIMSOLL_SANDBOX_CONTAINER"
-"""Environment variable of every process of a container; its value names pod, container and attempt."""
+"""Environment variable of every process of a container; its value is the container's folder."""
 
 
 def kill_marked(name: str, value: str, *, deadline_seconds: float = 5.0) -> int:

@@ -17,3 +17,7 @@ def timestamp(moment: datetime.datetime) -> str:
 def micro_time(moment: datetime.datetime) -> str:
     """metav1.MicroTime."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_timestamp(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
