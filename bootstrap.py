@@ -37,11 +37,17 @@ UV_REQUIREMENT = f"""uv=={UV} \\
     --hash=sha256:5337c30bb893b4f9ce0ceb921ba2da0d13f649da644f40ad3bef84083bef0203 \\
     --hash=sha256:29451c60f5e8b07403e0a175d5229efc36b0289b34143ff4aaa499a5dd52553a
 """
-NEEDED_GIB = 8  # PyTorch with its CUDA libraries is nearly all of it
+NEEDED_GIB = 8.0  # PyTorch with its CUDA libraries is nearly all of it
+NEEDED_FOR_CHANGES_GIB = 1.0
 DEADLINE_SECONDS = 1800
 LOCK_DEADLINE_SECONDS = 3600
 HEARTBEAT_SECONDS = 15
 ANOTHER_DISK = "free some space, or set PLIMSOLL_HOME to a folder on another disk"
+
+# The kernel ends the command when we die, even by SIGKILL, so that it does not work on beside the next one.
+DIE_WITH_PARENT = (
+    "import ctypes, os, signal, sys; ctypes.CDLL(None).prctl(1, signal.SIGKILL); os.execv(sys.argv[1], sys.argv[1:])"
+)
 
 # The registry is the business of the machine's settings: its address is not repeated here.
 ADDRESS = re.compile(r"(\w+://)[^/\s'\"`)]+|(host=|lookup )['\"]?[A-Za-z0-9.:-]+['\"]?")
@@ -163,7 +169,12 @@ def run(purpose: str, command: list[str]) -> None:
     log = make_folder(home() / "tools" / "logs") / "setup.log"
     with log.open("w") as output:
         process = subprocess.Popen(  # noqa: S603 - the arguments are ours
-            command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT, *command],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
         try:
             wait(process, purpose)
@@ -232,10 +243,11 @@ def make_folder(folder: Path) -> Path:
 
 
 def require_room(folder: Path) -> None:
+    needed_gib = NEEDED_FOR_CHANGES_GIB if PYTHON.exists() else NEEDED_GIB
     free_gib = shutil.disk_usage(make_folder(folder)).free / 2**30
-    if free_gib < NEEDED_GIB and not PYTHON.exists():
+    if free_gib < needed_gib:
         raise SetupError(
-            f"The disk of {folder} has {free_gib:.1f} GiB free, and the Python environment needs {NEEDED_GIB} GiB: "
+            f"The disk of {folder} has {free_gib:.1f} GiB free, and the Python environment needs {needed_gib:.0f} GiB: "
             f"{ANOTHER_DISK} (the checkout itself holds .venv)."
         )
 

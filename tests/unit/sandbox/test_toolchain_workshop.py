@@ -255,7 +255,7 @@ def test_a_build_that_is_killed_half_way_can_be_started_again(
         builders = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
-    assert any("go" in builder.name() or not builder.is_running() for builder in builders)
+    assert builders
     wait_for(lambda: not any(builder.is_running() for builder in builders), "the end of go and its compilers")
     assert len(partial_builds(cold)) == 1
 
