@@ -1,4 +1,4 @@
-"""The command line: `plimsoll-server serve` and `plimsoll-server train-demo`."""
+"""The command line: `plimsoll-server`."""
 
 from __future__ import annotations
 
@@ -43,4 +43,10 @@ def serve() -> None:
 
 
 def main() -> None:
+    # A server has no use for what the training commands import.
+    if sys.argv[1:2] != ["serve"]:
+        from plimsoll_server.train.cli import demo_texts, train_demo
+
+        app.command()(train_demo)
+        app.command()(demo_texts)
     app()

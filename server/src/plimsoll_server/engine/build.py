@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
@@ -44,6 +45,9 @@ def build_engine(config: ServerConfig, memory_limit: int | None, worker: ThreadP
             }
         },
     )
+    # What is there now stays for good: a collection after a shortage of memory need not look through all of it.
+    gc.collect()
+    gc.freeze()
     return Engine(model, worker)
 
 

@@ -89,6 +89,8 @@ def _load_network(folder: ModelFolder, network_class: type[PreTrainedModel], pla
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            # What does not fit is reported and refused below, with its names.
+            ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
@@ -103,7 +105,7 @@ def _check_complete(path: Path, report: dict[str, Any]) -> None:
     """Without this check, missing weights would be drawn at random and served."""
     for kind in ("missing_keys", "mismatched_keys", "error_msgs"):
         if found := report.get(kind):
-            names = sorted(str(name) for name in found)[:5]
+            names = sorted(name if isinstance(name, str) else str(name[0]) for name in found)[:5]
             raise ModelError(
                 f"the weights in {path} do not fit its config.json ({kind.replace('_', ' ')}: {', '.join(names)}); "
                 "save model and configuration together"

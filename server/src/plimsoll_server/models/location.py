@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plimsoll_server.models.errors import ModelError
 
-_HUB = re.compile(r"^hf://(?P<repo>[\w.-]+/[\w.-]+):(?P<revision>[0-9a-f]{40})$")
+_HUB = re.compile(r"^hf://(?P<repo>\w[\w.-]*/\w[\w.-]*):(?P<revision>[0-9a-f]{40})$")
 _NEEDED_FILES = ("config.json", "tokenizer.json", "*.safetensors", "*.safetensors.index.json")
 
 
@@ -47,23 +47,25 @@ def _neighbours(folder: Path) -> str:
 def _fetch(repo: str, revision: str) -> Path:
     # Imported here: a server of a local folder needs no HTTP client.
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
     try:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_NEEDED_FILES)))
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"the hub could not be reached for {repo}@{revision} and the cache does not hold it: {error}. "
-            "Check the network policy and the proxy settings, or serve the model from a volume"
-        ) from error
     except HfHubHTTPError as error:
         raise ModelError(
-            f"the hub refused {repo}@{revision}: {error}. Check repository and revision; "
-            "a private or gated one needs spec.server.hubTokenSecret"
+            f"the hub refused {repo} at {revision}: {_first_line(error)}. Check repository and revision; a private or "
+            "gated one needs spec.server.hubTokenSecret"
         ) from error
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise ModelError(f"no space left while fetching {repo}@{revision} into the cache (HF_HOME)") from error
-        raise ModelError(f"fetching {repo}@{revision} failed: {error}") from error
+    except Exception as error:  # the client's transport and cache raise types of their own, too many to name
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise ModelError(f"no space is left in the cache (HF_HOME) for {repo} at {revision}; enlarge it") from error
+        raise ModelError(
+            f"{repo} at {revision} could not be fetched and is not in the cache: {_first_line(error)}. Check the "
+            "network policy and the proxy settings, or serve the model from a volume"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0] or type(error).__name__

@@ -1,0 +1,139 @@
+"""Everything that can be wrong with a model has a message of its own, before the first request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from plimsoll_server.config import ModelConfig
+from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.family import Placement
+from plimsoll_server.models.load import load_model
+from plimsoll_server.types import Activation
+from server_builders import edit_json, save_tokenizer, topic_model, word_tokenizer
+
+CPU = Placement(torch.device("cpu"), torch.float32, "sdpa")
+
+
+def wanted(location: Path | str, **fields: Any) -> ModelConfig:
+    return ModelConfig(location=str(location), **fields)
+
+
+def test_a_loaded_model_tells_what_it_is(topic_folder: Path) -> None:
+    info = load_model(wanted(topic_folder), CPU).info
+    assert (info.family, info.task, info.dtype, info.attention) == (
+        "modernbert",
+        "text-classification",
+        "float32",
+        "sdpa",
+    )
+    assert (info.window, info.labels, info.activation) == (1024, ("sea", "land"), Activation.SOFTMAX)
+    assert info.revision is None
+
+
+@pytest.mark.parametrize("changes", [{"problem_type": "multi_label_classification"}], ids=["multi-label"])
+def test_independent_labels_are_scored_by_themselves(tmp_path: Path, changes: dict[str, Any]) -> None:
+    assert load_model(wanted(topic_model(tmp_path, **changes)), CPU).info.activation is Activation.SIGMOID
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def write(name: str, content: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        (folder / name).write_text(content)
+
+    return spoil
+
+
+def change_config(**changes: Any) -> Callable[[Path], None]:
+    return lambda folder: edit_json(folder / "config.json", **changes)
+
+
+def drop_classifier(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier")}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def pickle_the_weights(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def cut_the_weights_short(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+
+
+def point_to_missing_shards(folder: Path) -> None:
+    index = {"metadata": {}, "weight_map": {"classifier.weight": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+
+
+def enlarge_the_tokenizer(folder: Path) -> None:
+    save_tokenizer(word_tokenizer([f"word{number}" for number in range(500)]), folder)
+
+
+WRONG = [
+    pytest.param(shutil.rmtree, {}, "does not exist", id="no folder"),
+    pytest.param(remove("config.json"), {}, "has no config.json; point the model location", id="no config"),
+    pytest.param(write("config.json", "{"), {}, "cannot be read as JSON", id="config is not JSON"),
+    pytest.param(write("config.json", "[]"), {}, "holds a list, expected", id="config is a list"),
+    pytest.param(remove("model.safetensors"), {}, "found no weights at all", id="no weights"),
+    pytest.param(pickle_the_weights, {}, "found pytorch_model.bin, which can run code", id="pickled weights"),
+    pytest.param(cut_the_weights_short, {}, "cannot be loaded", id="weights cut short"),
+    pytest.param(point_to_missing_shards, {}, "cannot be loaded", id="a shard is missing"),
+    pytest.param(drop_classifier, {}, "missing keys: classifier.bias, classifier.weight", id="head is missing"),
+    pytest.param(change_config(hidden_size=64), {}, "do not fit its config.json", id="shapes differ"),
+    pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),
+    pytest.param(write("tokenizer.json", "{}"), {}, "is no tokenizer that can be read", id="bad tokenizer"),
+    pytest.param(enlarge_the_tokenizer, {}, "has 504 tokens, but the model embeds", id="tokenizer of another model"),
+    pytest.param(
+        change_config(model_type="bert"), {}, "has model_type 'bert', but the family is modernbert", id="family"
+    ),
+    pytest.param(
+        change_config(architectures=["ModernBertForMaskedLM"]), {}, "fine-tune it for the task first", id="not tuned"
+    ),
+    pytest.param(
+        lambda folder: None,
+        {"task": "token-classification"},
+        "set spec.model.task: text-classification",
+        id="the other task",
+    ),
+    pytest.param(lambda folder: None, {"task": "feature-extraction"}, "does not serve the task", id="task not served"),
+    pytest.param(
+        lambda folder: None, {"family": "deberta"}, "no model family 'deberta'; this server has", id="no family"
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "fields", "message"), WRONG)
+def test_a_model_that_cannot_be_served_is_refused_with_what_to_do(
+    topic_folder: Path, tmp_path: Path, spoil: Callable[[Path], None], fields: dict[str, Any], message: str
+) -> None:
+    folder = Path(shutil.copytree(topic_folder, tmp_path / "models" / "topics"))
+    spoil(folder)
+    with pytest.raises(ModelError) as refusal:
+        load_model(wanted(folder, **fields), CPU)
+    assert message in str(refusal.value)
+
+
+def test_code_in_the_folder_is_never_run(topic_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(topic_folder, tmp_path / "model"))
+    trace = tmp_path / "trace"
+    (folder / "modeling_own.py").write_text(f"open({str(trace)!r}, 'w')")
+    edit_json(
+        folder / "config.json",
+        auto_map={"AutoModelForSequenceClassification": "modeling_own.Own", "AutoConfig": "modeling_own.Own"},
+    )
+    assert load_model(wanted(folder), CPU)
+    assert not trace.exists()
