@@ -91,6 +91,7 @@ def build_environment(environment: Mapping[str, str], caches: Path) -> dict[str,
         "GOFLAGS": "-modcacherw",  # or the cache folder could not simply be removed
         "GO111MODULE": "on",
         "CGO_ENABLED": "0",  # no C compiler is assumed
+        "GOGC": "400",  # the compiler collects less often: a fifth less time for a third more memory
     }
 
 

@@ -59,7 +59,7 @@ CONTROLPLANE = Recipe(
     links=("kubectl", "metrics-adapter"),
     expected_seconds=360,
     expected_packages=2670,
-    needs_mib=6000,
+    needs_mib=4500,
     deadline_seconds=3600,
     # No machine has all six in one, and six of six different versions would be no control plane.
     on_machine=False,
@@ -75,9 +75,9 @@ PROMETHEUS_SERVER = Recipe(
     # Of the two dozen ways to find targets only the one that is used: the others are most of the build.
     tags=("remove_all_sd", "enable_kubernetes_sd"),
     variables=(("github.com/prometheus/common/version.Version", PROMETHEUS),),
-    expected_seconds=210,
+    expected_seconds=150,
     expected_packages=980,
-    needs_mib=2000,
+    needs_mib=1700,
     deadline_seconds=2400,
 )
 
@@ -91,7 +91,7 @@ HELM_CLIENT = Recipe(
     variables=(("helm.sh/helm/v4/internal/version.version", HELM),),
     expected_seconds=80,
     expected_packages=500,
-    needs_mib=1000,
+    needs_mib=900,
     deadline_seconds=2400,
 )
 
@@ -105,7 +105,7 @@ KUBECONFORM_CHECKER = Recipe(
     variables=(("main.version", KUBECONFORM),),
     expected_seconds=5,
     expected_packages=15,
-    needs_mib=500,
+    needs_mib=100,
     deadline_seconds=900,
 )
 
