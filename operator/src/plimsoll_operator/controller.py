@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS = 120.0
 """For one reconcile as a whole, above the timeout of each of its requests."""
 
+LOOK_AGAIN = timedelta(milliseconds=100)
+"""After an object changed under its reconcile: at once, but not in a tight loop with whoever changes it."""
+
 
 @dataclass(frozen=True)
 class Controller:
@@ -50,7 +53,7 @@ class Controller:
             logger.info("went away while it was reconciled: %s", error, extra={"object": str(key)})
             return None
         except OwnerChangedError:
-            return timedelta(0)
+            return LOOK_AGAIN
         return plan.requeue_after
 
     def report(self, failure: Failure[Key]) -> None:
@@ -62,7 +65,7 @@ class Controller:
             "reconcile failed, attempt %d, next in %.1f s: %s",
             failure.count,
             failure.delay,
-            failure.error or type(failure.error).__name__,
+            str(failure.error) or type(failure.error).__name__,
             exc_info=failure.error if reason == "Internal" else None,
             extra={"object": str(failure.key), "reason": reason},
         )

@@ -11,7 +11,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -86,7 +86,7 @@ def watch_registry(enqueue: Enqueue, access: Access) -> kopf.OperatorRegistry:
     """Handlers for the InferenceDeployment and for the children and pods that carry its label."""
     registry = kopf.OperatorRegistry()
 
-    kopf.on.login(id="login", registry=registry)(LogIn(access, time.monotonic).__call__)
+    kopf.on.login(id="login", registry=registry)(LogIn(access, time.monotonic, asyncio.sleep).__call__)
 
     @kopf.on.event(*_address(INFERENCE_DEPLOYMENT), registry=registry)
     async def owner_changed(meta: kopf.Meta, **_: Any) -> None:
@@ -128,9 +128,10 @@ class LogIn:
     the last ones did not live long.
     """
 
-    def __init__(self, access: Access, clock: Callable[[], float]) -> None:
+    def __init__(self, access: Access, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._access = access
         self._clock = clock
+        self._sleep = sleep
         self._given = -math.inf
         self._pauses = iter(EndlessBackoff())
 
@@ -138,7 +139,7 @@ class LogIn:
         if self._clock() - self._given < REFUSED_WITHIN.total_seconds():
             pause = next(self._pauses)
             logger.warning("the apiserver refused the credentials; reading them again in %.1f s", pause)
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
         else:
             self._pauses = iter(EndlessBackoff())
         self._given = self._clock()

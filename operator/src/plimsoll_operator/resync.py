@@ -32,7 +32,7 @@ RETRY = timedelta(seconds=5)
 class Resync:
     """Lists the objects of `namespace` (empty: of all) every `period` and enqueues each.
 
-    `served` is set once the apiserver has answered: from then on the kind is known to be there.
+    `served` is set once the apiserver has answered and tells of the kind to whoever asks what there is to watch.
     """
 
     kube: Kube
@@ -53,21 +53,26 @@ class Resync:
                     await stop.wait()
 
     async def _turn(self) -> timedelta:
+        """One look at every object. Returns the pause until the next."""
         try:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
+            self.heartbeat.listed()
+            self.telemetry.counted(count_by_ready(objects))
+            for manifest in objects:
+                self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+            if not self.served.is_set() and await self.kube.discovers(INFERENCE_DEPLOYMENT):
+                self.served.set()
         except KubeError as error:
-            self.telemetry.failed(error.reason)
-            # A list of none would be empty: the apiserver does not know the kind at all.
-            missing = isinstance(error, NotFoundError)
-            advice = ". The CRD is missing: install it, it comes with the chart" if missing else ""
-            logger.warning("cannot list InferenceDeployments: %s%s", error, advice, extra={"reason": error.reason})
+            self._report(error)
             return min(self.period, RETRY)
-        self.heartbeat.listed()
-        self.telemetry.counted(count_by_ready(objects))
-        for manifest in objects:
-            self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
-        self.served.set()
-        return self.period
+        return self.period if self.served.is_set() else min(self.period, RETRY)
+
+    def _report(self, error: KubeError) -> None:
+        self.telemetry.failed(error.reason)
+        # A list of none would be empty: the apiserver does not know the kind at all.
+        missing = isinstance(error, NotFoundError)
+        advice = ". The CRD is missing: install it, it comes with the chart" if missing else ""
+        logger.warning("cannot list InferenceDeployments: %s%s", error, advice, extra={"reason": error.reason})
 
 
 def count_by_ready(objects: Iterable[Manifest]) -> Mapping[str, int]:

@@ -35,7 +35,7 @@ class Settings(BaseModel):
     namespace: str = Field(alias="POD_NAMESPACE")
     """Where the operator runs; its GPU profile table is there."""
     profiles_configmap: str = Field("plimsoll-gpu-profiles", alias="PLIMSOLL_GPU_PROFILES_CONFIGMAP")
-    watch_namespace: str = Field("", alias="PLIMSOLL_WATCH_NAMESPACE")
+    watch_namespace: str = Field("", alias="PLIMSOLL_WATCH_NAMESPACE", pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
     """The one namespace that is served; empty for all of them."""
     frozen: bool = Field(False, alias="PLIMSOLL_FREEZE")
     """No rollout starts anywhere."""

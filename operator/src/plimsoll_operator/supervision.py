@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 GRACE_SECONDS = 8.0
 """For the parts to finish what they hold; below the 10 s that the process promises to take."""
 
+CANCEL_SECONDS = 1.0
+"""For what was cancelled to clean up."""
+
 
 class Shutdown:
     """The wish to end, made by a signal or by the death of a part. `stop` is set then, and `drains` are called."""
@@ -26,6 +29,8 @@ class Shutdown:
         self._drains.append(begin)
 
     def begin(self) -> None:
+        if self.stop.is_set():
+            return
         self.stop.set()
         for begin in self._drains:
             begin()
@@ -60,12 +65,12 @@ async def supervise(parts: Mapping[str, Coroutine[Any, Any, None]], shutdown: Sh
     for name in died:
         logger.error("part %s ended although nobody asked it to: ending the process", name)
     shutdown.begin()
-    _, late = await asyncio.wait({*tasks, stopping}, timeout=GRACE_SECONDS)
+    _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     for task in late:
         logger.warning("part %s did not end within %g s: cancelled", task.get_name(), GRACE_SECONDS)
         task.cancel()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-    failures = [result for result in results if isinstance(result, Exception)]
+    over, _ = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+    failures = [error for task in over if not task.cancelled() and (error := task.exception()) is not None]
     for failure in failures:
         logger.error("a part failed: %s", failure, exc_info=failure)
     return not died and not failures

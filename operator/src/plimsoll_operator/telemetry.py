@@ -39,7 +39,7 @@ class Telemetry:
         )
         self._errors = Counter(
             "plimsoll_operator_reconcile_errors_total",
-            "Reconciles that failed and are tried again, by reason.",
+            "Reconciles, and lists of what to reconcile, that failed and are tried again, by reason.",
             ["reason"],
             registry=registry,
         )

@@ -78,12 +78,15 @@ def test_a_token_that_is_revoked_is_replaced_by_the_one_in_its_file(edge: Edge, 
 def test_it_waits_for_its_kind_and_ends_loudly_when_that_is_taken_away(edge: Edge, start: Start, chart: Chart) -> None:
     edge.kit.kubectl("delete", "crd", CRD)
     try:
-        operator = start()
+        operator = start(PLIMSOLL_RESYNC_PERIOD="60s")
         eventually(lambda: operator.said("The CRD is missing: install it"), 30)
         assert operator.health() == 200
         install(edge.kit, chart)
         eventually(lambda: try_to_serve(edge), 30)
-        comes_back(edge, "late")
+        # Sooner than the next resync: both the object and its children are watched.
+        eventually(lambda: operator.said("Initial authentication has finished"), 30)
+        served(edge, "later")
+        comes_back(edge, "later")
         edge.kit.kubectl("delete", "crd", CRD)
         assert operator.wait(60) == 1
         assert operator.said("part watches ended although nobody asked it to")

@@ -50,6 +50,7 @@ def test_a_variable_is_read(variable: str, value: str, field: str, expected: Any
         ("PLIMSOLL_METRICS_PORT", "tcp://10.96.0.7:9090", "valid integer"),
         ("PLIMSOLL_HEALTH_PORT", "70000", "less than or equal to 65535"),
         ("PLIMSOLL_FREEZE", "maybe", "valid boolean"),
+        ("PLIMSOLL_WATCH_NAMESPACE", "team-a,team-b", "should match pattern"),
         ("PLIMSOLL_BIND_ADDRESS", "localhost", "valid IPv4 or IPv6 address"),
         ("PLIMSOLL_LOG_FORMAT", "xml", "'json' or 'text'"),
         ("PLIMSOLL_RESYNC_PERIOD", "sixty", "such as 30s or 5m"),

@@ -75,6 +75,14 @@ class Kube:
                 return items
         raise UnavailableError(f"list of {kind.plural}: more than {MAX_PAGES * PAGE} objects")
 
+    async def discovers(self, kind: Kind) -> bool:
+        """Whether the apiserver lists the kind among what it serves, which it does a moment after it serves it."""
+        groups = await self._request("GET", "/apis")
+        if kind.group not in {group["name"] for group in groups["groups"]}:
+            return False
+        resources = await self._request("GET", f"/apis/{kind.api_version}")
+        return kind.plural in {resource["name"] for resource in resources["resources"]}
+
     # Writing
 
     async def apply(self, manifest: Manifest, namespace: str) -> None:
@@ -163,7 +171,7 @@ class Kube:
         except TimeoutError as error:
             raise UnavailableError(f"{what}: no answer within {self._timeout.total:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UnavailableError(f"{what}: {error or type(error).__name__}") from error
+            raise UnavailableError(f"{what}: {str(error) or type(error).__name__}") from error
         if not 200 <= response.status < 300:
             raise error_of(response.status, answer, what)
         parsed: dict[str, Any] = json.loads(answer)
