@@ -37,7 +37,7 @@ def cached_model(cache: Path) -> Path:
 
 
 def ensure_demo_model(cache: Path, reporter: Reporter | None = None) -> Path:
-    """The cached model, trained first if it is not there yet. Two callers never train it twice. Raises TrainingError."""
+    """The cached model, trained first if it is not there; two callers do not train it twice. Raises TrainingError."""
     reporter = reporter or Reporter(Console(stderr=True))
     model = cached_model(cache)
     if is_trained_model(model):

@@ -15,6 +15,7 @@ _UNSEEN = {
 
 def model_card(record: TrainingRecord, recipe: Recipe) -> str:
     """Markdown with the hub's metadata, every number from `record` or `recipe`."""
+    learnt, held_out = len(record.training_modules), len(record.held_out_modules)
     return f"""---
 language: en
 library_name: transformers
@@ -25,27 +26,27 @@ tags: [modernbert]
 # Topics of the Python standard library's documentation
 
 A small ModernBERT ({recipe.layers} layers, width {recipe.hidden}, window {recipe.window:,} tokens) that tells
-{", ".join(record.labels[:-1])} and {record.labels[-1]} apart. `plimsoll-server train-demo` trained it on one machine
-within minutes, from random weights, so that a demonstration has a real model to serve.
+{", ".join(record.labels[:-1])} and {record.labels[-1]} apart. `plimsoll-server train-demo` trained it from random
+weights within minutes, so that a demonstration has a real model to serve.
 
 ## Data
 
-The docstrings of {len(record.training_modules) + len(record.held_out_modules)} modules of the standard library
-(`{record.library}`), read from its sources on that machine; a module's topic is that of its row in a table. A docstring
-that stands in several modules counts once. {len(record.held_out_modules)} modules, about a quarter of each topic's text,
-were held out by a hash of their names and seed {record.seed}. {_UNSEEN[record.apart]}
+The docstrings of the standard library in `{record.library}`, read from its sources: {learnt} modules to learn from, and
+{held_out} held out by a hash of their names and seed {record.seed}, about a quarter of each topic's text. The topic of
+a module is that of its row in a table. A docstring that stands in several modules counts once.
+{_UNSEEN[record.apart]}
 
 ## Measured on the held-out modules
 
 | documents | number | tokens, mean | accuracy | always the most frequent topic |
 |---|---|---|---|---|
 {_row("a run of neighbouring docstrings", record.results.short)}
-{_row("a longer run, still one pass", record.results.long)}
-{_row("a topic's modules joined, in chunks", record.results.chunked)}
+{_row("a longer run", record.results.long)}
+{_row("a topic's modules, joined", record.results.chunked)}
 
-The first kind ends with the docstring that completes {recipe.document_characters:,} characters, the second
-{recipe.long_document_characters:,}, the third {recipe.joined_document_characters:,}. Chunks are
-{recipe.window:,} tokens, overlap by {recipe.overlap}, and their probabilities are averaged.
+A document ends with the docstring that completes {recipe.document_characters:,}, {recipe.long_document_characters:,} or
+{recipe.joined_document_characters:,} characters. A text longer than the window is cut into chunks that overlap by
+{recipe.overlap} tokens, and their probabilities are averaged.
 
 ## Limits
 

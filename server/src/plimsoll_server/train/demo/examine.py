@@ -49,7 +49,7 @@ class Results:
 
 
 class Examiner:
-    """Reads texts as the server does: one by one, and one longer than the window in chunks whose scores are averaged."""
+    """Reads texts as the server does: one by one; one longer than the window in chunks whose scores are averaged."""
 
     def __init__(
         self, network: ModernBertForSequenceClassification, tokenizer: Tokenizer, *, window: int, overlap: int

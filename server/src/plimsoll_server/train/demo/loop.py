@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-import torch
 from torch import nn
 from torch.nn import functional
 from torch.optim import AdamW, Optimizer
@@ -27,7 +26,7 @@ def train(
     recipe: Recipe,
     on_step: Callable[[float], None],
 ) -> None:
-    """Changes the network's weights. `on_step` gets each batch's loss. Raises TrainingError on a loss that is no number."""
+    """Changes the network's weights. `on_step` gets each loss. Raises TrainingError on one that is no number."""
     optimizer = _optimizer(network, recipe)
     schedule = LambdaLR(optimizer, lambda step: learning_rate_share(step, recipe.steps, recipe.warm_up))
     network.train()
@@ -37,8 +36,8 @@ def train(
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
-                f"expected a finite loss, found {value} at step {step} of {recipe.steps}; nothing was saved. Train with "
-                f"another --seed, or a learning rate below {recipe.learning_rate:g}"
+                f"expected a finite loss, found {value} at step {step} of {recipe.steps}; nothing was saved. "
+                f"Train with another --seed (the learning rate was {recipe.learning_rate:g})"
             )
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT_NORM)
@@ -46,7 +45,7 @@ def train(
         optimizer.zero_grad()
         schedule.step()
         on_step(value)
-    network.eval()
+    network.train(mode=False)
 
 
 def learning_rate_share(step: int, steps: int, warm_up: float) -> float:

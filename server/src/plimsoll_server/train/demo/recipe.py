@@ -39,6 +39,6 @@ class Recipe:
     """Tokens that two chunks of a text longer than the window share when the model is examined."""
     document_characters: int = 600
     long_document_characters: int = 3_000
-    joined_document_characters: int = 15_000
+    joined_document_characters: int = 12_500
     least_margin: float = 0.30
     """Held-out accuracy above the most frequent topic's share; a model below has not learnt and is not published."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -48,14 +47,17 @@ def write_record(record: TrainingRecord, folder: Path) -> None:
     (folder / FILE).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def summary(record: TrainingRecord) -> Sequence[str]:
+def summary(record: TrainingRecord) -> tuple[str, str]:
     """What a person wants to read after the training."""
     short, long, chunked = record.results.short, record.results.long, record.results.chunked
-    return (
+    main = (
         f"held-out accuracy {short.accuracy:.1%} of {short.documents} documents of about {short.mean_tokens} tokens, "
         f"from {len(record.held_out_modules)} modules that it never saw; "
-        f"always answering {short.majority_topic}: {short.majority_share:.1%}, {100 * short.margin:.0f} points less",
-        f"{long.accuracy:.1%} of {long.documents} documents of about {long.mean_tokens:,} tokens in one pass "
-        f"(majority {long.majority_share:.1%}), {chunked.accuracy:.1%} of {chunked.documents} of about "
-        f"{chunked.mean_tokens:,} tokens in chunks (majority {chunked.majority_share:.1%})",
+        f"always answering {short.majority_topic}: {short.majority_share:.1%}, {100 * short.margin:.0f} points less"
     )
+    longer = (
+        f"of longer texts: {long.accuracy:.1%} of {long.documents} of about {long.mean_tokens:,} tokens "
+        f"(majority {long.majority_share:.1%}); in chunks, {chunked.accuracy:.1%} of {chunked.documents} of about "
+        f"{chunked.mean_tokens:,} tokens (majority {chunked.majority_share:.1%})"
+    )
+    return main, longer

@@ -1,13 +1,15 @@
 """A tokenizer made on the spot from the training text.
 
-Byte pairs within words, where a word ends at a space, a mark, a digit, or a capital inside an identifier: `readLine` and
-`read_line` both hold `read` and `line`. Plain byte pairs, because the library's trainers of marked ones (WordPiece's
+Byte pairs within words, where a word ends at a space, a mark, a digit, or a capital inside an identifier: `readLine`
+and `read_line` both hold `read` and `line`. Plain pairs, because the library's trainers of marked ones (WordPiece's
 `##`) break ties at random, and two runs of one seed would differ.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Regex, Tokenizer
@@ -18,7 +20,6 @@ from tokenizers.pre_tokenizers import BertPreTokenizer, Digits
 from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import BpeTrainer
-from transformers import PreTrainedTokenizerFast
 
 PAD, UNKNOWN, START, END, MASK = SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -45,17 +46,17 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def for_transformers(tokenizer: Tokenizer, window: int) -> PreTrainedTokenizerFast:
-    """The same tokenizer in the form that is saved beside a model."""
-    wrapped: Any = PreTrainedTokenizerFast
-    fast: PreTrainedTokenizerFast = wrapped(
-        tokenizer_object=tokenizer,
-        model_max_length=window,
-        model_input_names=["input_ids", "attention_mask"],
-        pad_token=PAD,
-        unk_token=UNKNOWN,
-        cls_token=START,
-        sep_token=END,
-        mask_token=MASK,
-    )
-    return fast
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, window: int) -> None:
+    """The tokenizer's own file, and the one from which transformers, old or new, learns how to use it."""
+    tokenizer.save(str(folder / "tokenizer.json"))
+    settings = {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": window,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "pad_token": PAD,
+        "unk_token": UNKNOWN,
+        "cls_token": START,
+        "sep_token": END,
+        "mask_token": MASK,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
