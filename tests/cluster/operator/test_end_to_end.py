@@ -15,6 +15,7 @@ import yaml
 from cluster_kit import Kit, eventually
 from plimsoll_sandbox.demo.cluster import model_volume
 from plimsoll_sandbox.sandbox import Sandbox
+from plimsoll_server.train.demo.texts import DemoText
 
 pytestmark = pytest.mark.cluster
 
@@ -46,16 +47,16 @@ def ask(url: str, path: str, body: Any) -> tuple[int, Any]:
 
 
 def test_three_texts_are_classified_and_the_longest_is_read_in_chunks(
-    kit: Kit, sandbox: Sandbox, domains: dict[str, Any], demo_texts: list[dict[str, str]]
+    kit: Kit, sandbox: Sandbox, domains: dict[str, Any], three_texts: list[DemoText]
 ) -> None:
     url = sandbox.url(kit.namespace, "domains")
     window = domains["spec"]["tiers"][-1]["maxTokens"]
-    for text in demo_texts:
-        status, answer = ask(url, "/predict", {"inputs": text["text"]})
+    for text in three_texts:
+        status, answer = ask(url, "/predict", {"inputs": text.text})
         assert status == 200, answer
         assert sum(label["score"] for label in answer) == pytest.approx(1, abs=1e-3)
-        assert text["topic"] in {label["label"] for label in answer}
-    assert len(demo_texts[-1]["text"].split()) > window, "the last text must be longer than the largest tier"
+        assert text.topic in {label["label"] for label in answer}
+    assert three_texts[-1].tokens > window, "the last text must be longer than the largest tier"
 
 
 def test_the_load_line_in_status_is_what_the_server_got(kit: Kit, sandbox: Sandbox, domains: dict[str, Any]) -> None:
@@ -69,7 +70,7 @@ def test_the_load_line_in_status_is_what_the_server_got(kit: Kit, sandbox: Sandb
 
 @pytest.mark.slow
 def test_replicas_follow_the_saturation_up_and_down(
-    kit: Kit, sandbox: Sandbox, domains: dict[str, Any], demo_texts: list[dict[str, str]]
+    kit: Kit, sandbox: Sandbox, domains: dict[str, Any], three_texts: list[DemoText]
 ) -> None:
     del domains
     url = sandbox.url(kit.namespace, "domains")
@@ -77,7 +78,7 @@ def test_replicas_follow_the_saturation_up_and_down(
 
     def client(_: int) -> None:
         while not enough:
-            ask(url, "/predict", {"inputs": demo_texts[1]["text"]})
+            ask(url, "/predict", {"inputs": three_texts[1].text})
 
     with ThreadPoolExecutor(8) as clients:
         for number in range(8):
