@@ -1,3 +1,7 @@
+// The control plane and the metrics adapter in one module, so that their common packages are compiled once.
+//
+// A new Kubernetes version changes k8s.io/kubernetes, every `replace` below (v1.x.y there is v0.x.y here),
+// custom-metrics-apiserver (the release for that minor version) and KUBERNETES in the toolchain's recipes.py.
 module plimsoll.dev/sandbox/controlplane
 
 go 1.26.0
