@@ -100,6 +100,9 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return error_response(404, f"no such path: {request.url.path}; see /docs", "NotFound")
+    if error.status_code == 400:
+        # The framework's own word for a body that its parser gave up on, such as one nested without end.
+        return error_response(400, f"the body is not JSON: {error.detail}", VALIDATION)
     return error_response(error.status_code, str(error.detail), VALIDATION)
 
 

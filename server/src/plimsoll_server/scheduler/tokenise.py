@@ -90,10 +90,14 @@ class Tokeniser:
         return Frame(tuple(empty.ids[:lead]), tuple(empty.ids[lead:]))
 
     def _check_size(self, text: str) -> None:
-        limit = self._max_text_bytes
-        if len(text) * 4 > limit and (size := len(text.encode(errors="replace"))) > limit:
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError as error:
+            raise InvalidInputError(f"character {error.start} of the text is half of a surrogate pair") from None
+        if size > self._max_text_bytes:
             raise TooLongError(
-                f"the text has {size} bytes; at most {limit} are tokenised (PLIMSOLL_MAX_TEXT_BYTES). Split it"
+                f"the text has {size} bytes, at most {self._max_text_bytes} are tokenised (PLIMSOLL_MAX_TEXT_BYTES); "
+                "split it"
             )
 
     def _encode(self, text: str) -> Document:
