@@ -115,5 +115,15 @@ class Observed:
         marked = [revision for revision in self.revisions if revision.stable]
         return max(marked, key=lambda revision: revision.number, default=None)
 
+    @property
+    def replicas(self) -> int:
+        """Pods of any revision that are asked for."""
+        return sum(workload.replicas for workload in self.workloads.values())
+
+    @property
+    def ready(self) -> int:
+        """Pods of any revision behind the Service that answer."""
+        return sum(workload.ready for workload in self.workloads.values())
+
     def workload(self, revision: str) -> Workload | None:
         return self.workloads.get(revision)

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from builders import POLICY, Cluster, make_spec
-from plimsoll_operator.observed import Observed
-from plimsoll_operator.reconcile import Policy
-
-
-def spec_of(version: int, replicas: int, strategy: str = "RollingUpdate", **rollout: Any) -> dict[str, Any]:
-    return make_spec(
-        model={"uri": f"pvc://models/v{version}"},
-        scaling={"minReplicas": replicas, "provider": "None"},
-        rollout={"strategy": strategy, **rollout},
-    )
-
-
-def settled(replicas: int, gpus: int, strategy: str = "RollingUpdate") -> Cluster:
-    cluster = Cluster(spec_of(1, replicas, strategy), gpus)
-    cluster.settle()
-    return cluster
-
-
-def serving(state: Observed) -> int:
-    return sum(workload.ready for workload in state.workloads.values())
-
-
-def pods(state: Observed) -> int:
-    return sum(workload.replicas for workload in state.workloads.values())
-
-
-def condition(state: Observed, kind: str) -> dict[str, Any]:
-    return next(dict(c) for c in state.owner.status["conditions"] if c["type"] == kind)
+from builders import Cluster
+from rollouts import condition, settled, spec_of
 
 
 def test_a_first_revision_becomes_stable_and_ready() -> None:
     cluster = Cluster(spec_of(1, 3))
     cluster.settle()
-    assert serving(cluster.observed) == 3
+    assert cluster.observed.ready == 3
     assert cluster.observed.stable is not None
     assert condition(cluster.observed, "Ready")["status"] == "True"
     assert cluster.observed.owner.status["rollout"]["phase"] == "Idle"
@@ -63,11 +35,11 @@ def test_a_rolling_update_ends_with_the_new_revision_alone(
     old = set(cluster.observed.workloads)
     cluster.change(spec_of(2, replicas))
     states = cluster.settle()
-    assert min(serving(state) for state in states) == fewest_serving
-    assert max(pods(state) for state in states) <= most_pods
+    assert min(state.ready for state in states) == fewest_serving
+    assert max(state.replicas for state in states) <= most_pods
     assert len(cluster.observed.workloads) == 1
     assert not old & set(cluster.observed.workloads)
-    assert serving(cluster.observed) == replicas
+    assert cluster.observed.ready == replicas
     assert condition(cluster.observed, "Ready")["status"] == "True"
 
 
@@ -75,7 +47,7 @@ def test_the_only_serving_pod_is_not_given_up_for_want_of_a_gpu() -> None:
     cluster = settled(replicas=1, gpus=1)
     cluster.change(spec_of(2, 1))
     cluster.settle()
-    assert serving(cluster.observed) == 1
+    assert cluster.observed.ready == 1
     assert cluster.observed.owner.status["rollout"]["phase"] == "WaitingForGPU"
     reason = condition(cluster.observed, "Ready")
     assert reason["reason"] == "NoFreeGPU"
@@ -108,19 +80,32 @@ def test_recreate_frees_the_gpu_first() -> None:
     cluster = settled(replicas=1, gpus=1, strategy="Recreate")
     cluster.change(spec_of(2, 1, "Recreate"))
     states = cluster.settle()
-    assert min(serving(state) for state in states) == 0
-    assert max(pods(state) for state in states) == 1
-    assert serving(cluster.observed) == 1
+    assert min(state.ready for state in states) == 0
+    assert max(state.replicas for state in states) == 1
+    assert cluster.observed.ready == 1
+
+
+def test_a_target_without_a_gpu_takes_no_more_than_one_from_pods_that_are_only_starting() -> None:
+    cluster = settled(replicas=3, gpus=3)
+    [stable] = cluster.observed.workloads
+    cluster.broken = {stable, "pvc://models/v2"}
+    cluster.reconcile()
+    cluster.change(spec_of(2, 3))
+    cluster.settle()
+    assert cluster.observed.workloads[stable].replicas == 2
+    cluster.broken -= {stable}
+    cluster.settle()
+    assert cluster.observed.ready == 2
 
 
 def test_a_broken_stable_revision_gives_its_gpus_to_the_fix() -> None:
     cluster = settled(replicas=2, gpus=2)
     cluster.broken = set(cluster.observed.workloads)
     cluster.reconcile()
-    assert serving(cluster.observed) == 0
+    assert cluster.observed.ready == 0
     cluster.change(spec_of(2, 2))
     cluster.settle()
-    assert serving(cluster.observed) == 2
+    assert cluster.observed.ready == 2
     assert condition(cluster.observed, "Ready")["status"] == "True"
 
 
@@ -131,7 +116,7 @@ def test_a_revision_that_never_gets_ready_takes_no_pod_from_stable() -> None:
     cluster.reconcile()
     cluster.broken = set(cluster.observed.workloads) - {stable}
     states = cluster.settle()
-    assert min(serving(state) for state in states) == 3
+    assert min(state.ready for state in states) == 3
     assert cluster.observed.stable is not None
     assert cluster.observed.stable.hash == stable
 
@@ -145,8 +130,20 @@ def test_a_spec_taken_back_half_way_ends_on_the_old_revision() -> None:
     assert len(cluster.observed.workloads) == 2
     cluster.change(spec_of(1, 3))
     states = cluster.settle()
-    assert min(serving(state) for state in states) >= 3
+    assert min(state.ready for state in states) >= 3
     assert set(cluster.observed.workloads) == {stable}
+
+
+def test_recreate_taken_back_ends_the_new_pods_before_the_old_ones_start_again() -> None:
+    cluster = settled(replicas=2, gpus=10, strategy="Recreate")
+    stable = next(iter(cluster.observed.workloads))
+    cluster.change(spec_of(2, 2, "Recreate"))
+    while len(cluster.observed.workloads) == 1:
+        cluster.reconcile()
+    cluster.change(spec_of(1, 2, "Recreate"))
+    states = cluster.settle()
+    assert all(sum(bool(workload.pods) for workload in state.workloads.values()) <= 1 for state in states)
+    assert (set(cluster.observed.workloads), cluster.observed.ready) == ({stable}, 2)
 
 
 def test_a_third_revision_supersedes_the_second() -> None:
@@ -156,34 +153,10 @@ def test_a_third_revision_supersedes_the_second() -> None:
         cluster.reconcile()
     cluster.change(spec_of(3, 3))
     states = cluster.settle()
-    assert min(serving(state) for state in states) >= 2
+    assert min(state.ready for state in states) >= 2
     assert len(cluster.observed.workloads) == 1
     template = next(iter(cluster.observed.revisions[-1:])).template
     assert "/models/v3" in str(template)
-
-
-@pytest.mark.parametrize(
-    ("rollout", "policy", "reason"),
-    [
-        pytest.param({"paused": True}, POLICY, "Paused", id="paused by the spec"),
-        pytest.param({}, Policy("plimsoll/server:1", frozen=True), "Frozen", id="frozen by the installation"),
-    ],
-)
-def test_a_held_rollout_starts_no_pod_and_says_why(rollout: dict[str, Any], policy: Policy, reason: str) -> None:
-    cluster = settled(replicas=2, gpus=4)
-    before = cluster.observed.workloads
-    cluster.change(spec_of(2, 2, **rollout))
-    cluster.reconcile(policy)
-    assert cluster.observed.workloads == before
-    ready = condition(cluster.observed, "Ready")
-    assert (ready["status"], ready["reason"]) == ("False", reason)
-    assert condition(cluster.observed, "Available")["status"] == "True"
-
-
-def test_a_frozen_installation_still_starts_a_first_revision() -> None:
-    cluster = Cluster(spec_of(1, 1))
-    cluster.reconcile(Policy("plimsoll/server:1", frozen=True))
-    assert len(cluster.observed.workloads) == 1
 
 
 def test_returning_to_an_old_revision_renders_nothing_anew() -> None:

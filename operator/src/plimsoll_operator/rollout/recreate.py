@@ -7,20 +7,19 @@ from plimsoll_operator.rollout.situation import Move, Situation, retired
 
 def advance(situation: Situation) -> Move:
     """Stop the older revisions, then start the target at full size; it is stable with its first ready pod."""
-    running = situation.running
     stopping = {workload.revision: 0 for workload in situation.older if workload.replicas > 0}
     pods_left = sum(len(workload.pods) for workload in situation.older)
-    if running is None and (stopping or pods_left):
+    if stopping or pods_left:
         message = f"waiting for {pods_left} pods of older revisions to end before {situation.target} starts"
         return Move("Progressing", "StoppingOld", message, stopping)
+    running = situation.running
     if running is None:
         return Move("Progressing", "Starting", f"revision {situation.target} starts", start=True)
-    raised = {running.revision: situation.wanted} if running.replicas < situation.wanted else {}
     return Move(
         phase="Progressing",
         reason="Complete" if running.ready else "Starting",
         message=f"{running.ready} of {situation.wanted} pods of revision {situation.target} are ready",
-        replicas=stopping | raised,
+        replicas={running.revision: situation.wanted} if running.replicas < situation.wanted else {},
         promote=running.ready > 0,
         retire=retired(situation.older),
     )

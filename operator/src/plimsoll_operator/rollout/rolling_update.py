@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.situation import Move, Situation, changed, retired
 
@@ -12,23 +14,21 @@ def advance(situation: Situation) -> Move:
     if running is None:
         return Move("Progressing", "Starting", f"revision {situation.target} gets its first pod", start=True)
 
-    make_room = _must_make_room(situation, running)
-    kept = _kept(situation, running, make_room=make_room)
+    shrunk = changed(situation.older, _kept(situation, running)) or _make_room(situation, running)
     grown = _grown(situation, running)
-    replicas = changed(situation.older, kept) | ({running.revision: grown} if grown != running.replicas else {})
     # Where nothing else serves, the first ready pod is the best there is.
     done = running.ready >= (situation.wanted if situation.older else 1)
     move = Move(
         phase="Progressing",
         reason="Complete" if done else "Replacing",
         message=f"{running.ready} of {situation.wanted} pods of revision {situation.target} are ready",
-        replicas=replicas,
+        replicas=shrunk | ({running.revision: grown} if grown != running.replicas else {}),
         promote=done,
         retire=retired(situation.older),
     )
     if done or not running.unschedulable:
         return move
-    return _short_of_gpus(situation, running, move, make_room=make_room)
+    return _short_of_gpus(situation, running, move)
 
 
 def _grown(situation: Situation, running: Workload) -> int:
@@ -39,35 +39,41 @@ def _grown(situation: Situation, running: Workload) -> int:
     return max(running.replicas, one_more)
 
 
-def _must_make_room(situation: Situation, running: Workload) -> bool:
-    """A pod has no GPU to go to, and one old pod can be spared: one fewer than wanted may serve, but never none."""
-    return bool(running.unschedulable) and situation.ready > max(1, situation.wanted - 1)
-
-
-def _kept(situation: Situation, running: Workload, *, make_room: bool) -> dict[str, int]:
-    """Replicas that each older revision keeps. Where GPUs are short, pods that serve nobody give theirs up first."""
+def _kept(situation: Situation, running: Workload) -> dict[str, int]:
+    """Replicas that each older revision keeps: what the target does not serve yet, the stable one first."""
     left = max(0, situation.wanted - running.ready)
-    if make_room:
-        left = min(left, sum(workload.ready for workload in situation.older) - 1)
     kept = {}
     for workload in situation.older:
-        useful = workload.ready if running.unschedulable else workload.replicas
-        kept[workload.revision] = min(workload.replicas, useful, left)
+        kept[workload.revision] = min(workload.replicas, left)
         left -= min(workload.ready, kept[workload.revision])
     return kept
 
 
-def _short_of_gpus(situation: Situation, running: Workload, move: Move, *, make_room: bool) -> Move:
+def _make_room(situation: Situation, running: Workload) -> dict[str, int]:
+    """One old pod less where a new one has no GPU to go to: one that serves nobody, or else one that can be spared.
+
+    One fewer than wanted may serve, but never none. A pod that is still ending has made room already.
+    """
+    if not running.unschedulable or situation.leaving:
+        return {}
+    can_be_spared = situation.ready > max(1, situation.wanted - 1)
+    idle = [workload for workload in situation.older if workload.replicas > workload.ready]
+    serving = [workload for workload in situation.older if workload.ready and can_be_spared]
+    given_up = next(reversed(idle or serving), None)
+    return {given_up.revision: given_up.replicas - 1} if given_up else {}
+
+
+def _short_of_gpus(situation: Situation, running: Workload, move: Move) -> Move:
     scheduler_says = running.unschedulable[0].unschedulable
     no_room = f"no node has room for profile {situation.gpu}"
     if not situation.older:
         message = f"{no_room}: add a node or free one. The scheduler says: {scheduler_says}"
-        return Move("WaitingForGPU", "NoFreeGPU", message, move.replicas)
-    if make_room or move.replicas or situation.ready < situation.wanted:
+        return replace(move, phase="WaitingForGPU", reason="NoFreeGPU", message=message)
+    if move.replicas or situation.leaving or situation.ready < situation.wanted:
         message = f"{no_room}: replacing one pod at a time. The scheduler says: {scheduler_says}"
-        return Move("Progressing", "ReplacingOneAtATime", message, move.replicas, retire=move.retire)
+        return replace(move, reason="ReplacingOneAtATime", message=message)
     message = (
         f"{no_room}, and the only serving pod is not given up for revision {situation.target}: free or add a GPU, "
         f"or set spec.rollout.strategy to Recreate. The scheduler says: {scheduler_says}"
     )
-    return Move("WaitingForGPU", "NoFreeGPU", message, move.replicas, retire=move.retire)
+    return replace(move, phase="WaitingForGPU", reason="NoFreeGPU", message=message)

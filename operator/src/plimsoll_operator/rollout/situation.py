@@ -29,6 +29,11 @@ class Situation:
         """Pods of any revision that answer the Service."""
         return (self.running.ready if self.running else 0) + sum(workload.ready for workload in self.older)
 
+    @property
+    def leaving(self) -> int:
+        """Pods of older revisions that were told to end, or will be in a moment, and still hold their GPU."""
+        return sum(max(0, len(workload.pods) - workload.replicas) for workload in self.older)
+
 
 @dataclass(frozen=True)
 class Move:
