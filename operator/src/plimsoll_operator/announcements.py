@@ -28,10 +28,15 @@ def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping
     ]
     # One cause may show in several conditions; it is told once.
     events = list({event.reason: event for event in reversed(told)}.values())[::-1]
-    canary = rollout.get("canary", "")
-    if canary and canary != stored.get("rollout", {}).get("canary", ""):
-        events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {canary}"))
+    if _has_started(rollout, stored.get("rollout", {})):
+        events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {rollout['canary']}"))
     return tuple(events)
+
+
+def _has_started(rollout: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    """A rollout that is held has not started yet; one that goes on after a pause starts again."""
+    started = rollout.get("startedAt")
+    return bool(rollout.get("canary") and started and started != before.get("startedAt"))
 
 
 def _is_news(condition: Condition, before: Mapping[str, Any] | None) -> bool:

@@ -12,10 +12,10 @@ from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
 from plimsoll_operator.steps.children import list_children
-from plimsoll_operator.steps.draft import Draft, Policy, Step
+from plimsoll_operator.steps.draft import Draft, Policy, Reason, Step
 from plimsoll_operator.steps.gpu_profile import find_gpu_profile
 from plimsoll_operator.steps.history import prune_history
-from plimsoll_operator.steps.judgement import judge, remaining_deadline
+from plimsoll_operator.steps.judgement import available, judge, remaining_deadline
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
 from plimsoll_operator.steps.revision import choose_revision
@@ -76,7 +76,7 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 def _wake(draft: Draft) -> timedelta | None:
     """When time alone changes the answer: a deadline passes, or the autoscaler may shrink again."""
     moments = [remaining_deadline(draft)]
-    if draft.move is not None and (draft.move.promote or draft.move.retire):
+    if draft.move and (draft.move.promote or draft.move.retire):
         moments.append(NEXT_MOVE)
     if draft.rollout_finished is not None:
         moments.append(draft.rollout_finished + draft.spec.scaling.scale_down_stabilization - draft.now)
@@ -87,13 +87,21 @@ def _refused(observed: Observed, error: InvalidSpecError, now: datetime) -> Plan
     """A spec that cannot be read changes nothing that runs; it only says so."""
     stored = observed.owner.status
     message = f"{error}. The CRD should have refused this: upgrade it together with the operator"
+    cause = Reason("InvalidSpec", message)
     conditions = [
-        Condition("Ready", "False", "InvalidSpec", message),
-        Condition("Reconciling", "False", "InvalidSpec", message),
-        Condition("Stalled", "True", "InvalidSpec", message),
+        available(observed, cause),
+        Condition("Ready", "False", *cause),
+        Condition("Reconciling", "False", *cause),
+        Condition("Stalled", "True", *cause),
     ]
     told = {condition.type for condition in conditions}
     kept = [condition for condition in stored.get("conditions", ()) if condition["type"] not in told]
     rendered = render_conditions(conditions, stored.get("conditions", ()), observed.owner.generation, now)
-    status = {**stored, "observedGeneration": observed.owner.generation, "conditions": [*kept, *rendered]}
+    status = {
+        **stored,
+        "observedGeneration": observed.owner.generation,
+        "replicas": observed.replicas,
+        "readyReplicas": observed.ready,
+        "conditions": [*rendered, *kept],
+    }
     return Plan(status=status if status != stored else None, events=announce(conditions, stored, {}))

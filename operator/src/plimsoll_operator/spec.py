@@ -81,6 +81,11 @@ class Scaling(_Section):
     scale_down_stabilization: Duration = timedelta(minutes=5)
     provider: Literal["HPA", "None"] = "HPA"
 
+    @property
+    def autoscaled(self) -> bool:
+        """Whether an autoscaler sets the number of pods; else it is fixed at the minimum."""
+        return self.provider == "HPA"
+
 
 class Rollout(_Section):
     strategy: Literal["RollingUpdate", "Recreate"] = "RollingUpdate"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, POLICY, PROFILES, Cluster, make_observed, make_pod, make_spec, make_workload
+from builders import NOW, POLICY, PROFILES, Cluster, make_observed, make_pod, make_pods, make_spec, make_workload
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import Policy, reconcile
@@ -105,6 +105,21 @@ def test_a_field_of_ours_edited_by_hand_is_applied_again(kind: str, path: tuple[
     observed = replace(cluster.observed, children={**cluster.observed.children, key: edited})
     plan = reconcile(observed, POLICY, cluster.now)
     assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
+
+
+def test_a_stable_label_put_on_another_revision_by_hand_is_taken_off_again() -> None:
+    cluster = at_rest()
+    cluster.change(make_spec(model={"uri": "pvc://models/other"}))
+    cluster.settle()
+    children = dict(cluster.observed.children)
+    for key, live in children.items():
+        if key.kind == "ControllerRevision":
+            labels = live["metadata"]["labels"] | {"plimsoll.dev/stable": "true"}
+            children[key] = {**live, "metadata": live["metadata"] | {"labels": labels}}
+    serves = cluster.observed.stable
+    cluster.store(children)
+    cluster.settle()
+    assert [revision for revision in cluster.observed.revisions if revision.stable] == [serves]
 
 
 def test_a_child_deleted_by_hand_is_applied_again() -> None:
@@ -205,6 +220,16 @@ def test_a_bad_change_leaves_the_serving_revision_in_place() -> None:
     assert condition(plan, "Available")["status"] == "True"
     assert condition(plan, "Ready")["status"] == "False"
     assert not plan.delete
+
+
+@pytest.mark.parametrize("ready", [0, 2])
+def test_a_spec_that_cannot_be_read_leaves_it_told_whether_anything_serves(ready: int) -> None:
+    serving = make_workload("0ld", 2, *make_pods("0ld", ready))
+    observed = make_observed(make_spec(model={"uri": "ftp://x"}), workloads={"0ld": serving})
+    plan = reconcile(observed, POLICY, NOW)
+    assert condition(plan, "Available")["status"] == ("True" if ready else "False")
+    assert plan.status is not None
+    assert (plan.status["replicas"], plan.status["readyReplicas"]) == (2, ready)
 
 
 def test_a_name_that_belongs_to_another_is_never_written() -> None:

@@ -11,9 +11,8 @@ from plimsoll_operator.observed import Owner, Revision
 
 def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
     """History entry of `revision`. Which one is stable is a label here: an object restored without status keeps it."""
-    labels = revision_labels(owner.name, revision.hash)
-    if revision.stable:
-        labels[LABEL_STABLE] = "true"
+    # Written down even when false: a label that is merely left out could be added by hand and stay.
+    labels = {**revision_labels(owner.name, revision.hash), LABEL_STABLE: "true" if revision.stable else "false"}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",

@@ -27,15 +27,22 @@ def list_children(draft: Draft) -> Draft:
     retire = draft.move.retire if draft.move else ()
     delete = draft.delete + tuple(_deployment_key(draft, revision) for revision in retire)
     scaled = _scaled(draft, draft.target, live)
-    if draft.spec.scaling.provider == "HPA":
-        rolling = any(revision.hash != scaled.hash for revision in live)
-        children.append(autoscaler(owner, draft.spec, scaled.name, rolling=rolling, settling=settling(draft)))
-    elif (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
+    if draft.spec.scaling.autoscaled and scaled is not None:
+        rolling = _rolling(draft, live)
+        children.append(autoscaler(owner, draft.spec, scaled.name, rolling=rolling, settling=_settling(draft)))
+    elif not draft.spec.scaling.autoscaled and (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
         delete += (key,)
     return replace(draft, children=tuple(children), delete=delete)
 
 
-def settling(draft: Draft) -> bool:
+def _rolling(draft: Draft, live: list[Revision]) -> bool:
+    """Another revision than the stable one has a Deployment, or had one until now."""
+    resting = draft.observed.stable or draft.target
+    deployed = {revision.hash for revision in live} | set(draft.observed.workloads)
+    return resting is not None and deployed != {resting.hash}
+
+
+def _settling(draft: Draft) -> bool:
     """Within one stabilisation window after a rollout the autoscaler remembers another Deployment's past."""
     finished = draft.rollout_finished
     return finished is not None and draft.now - finished < draft.spec.scaling.scale_down_stabilization
@@ -50,14 +57,20 @@ def _live(draft: Draft, target: Revision) -> list[Revision]:
     move = draft.move
     retire = move.retire if move else ()
     starting = {target.hash} if move and move.start else set()
-    running = (set(draft.observed.workloads) | starting) - set(retire)
+    serving = {draft.stable.hash} if draft.waiting and draft.stable else set()
+    running = (set(draft.observed.workloads) | starting | serving) - set(retire)
     return [revision for revision in draft.revisions if revision.hash in running]
 
 
-def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision:
-    """The revision that the autoscaler works on: the target as soon as it has a Deployment."""
-    stable = draft.stable
-    return target if target in live or stable is None else stable
+def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | None:
+    """The revision that the autoscaler works on: the stable one until the target serves, or needs its GPUs.
+
+    A target that never gets ready must not keep the one that serves from being scaled up.
+    """
+    running = draft.observed.workload(target.hash)
+    taking_over = running is not None and bool(running.ready or running.unschedulable)
+    first, second = (target, draft.stable) if taking_over else (draft.stable, target)
+    return next((revision for revision in (first, second, *live) if revision in live), None)
 
 
 def _deployment_key(draft: Draft, revision: str) -> ObjectKey:

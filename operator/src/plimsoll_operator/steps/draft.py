@@ -61,8 +61,18 @@ class Draft:
 
     @property
     def stable(self) -> Revision | None:
-        marked = [revision for revision in self.revisions if revision.stable]
-        return max(marked, key=lambda revision: revision.number, default=None)
+        return next((revision for revision in self.revisions if revision.stable), None)
+
+    @property
+    def remembered(self) -> int | None:
+        """Pods that this rollout leads to, as status has kept them since it began."""
+        wanted = self.observed.owner.status.get("rollout", {}).get("wantedReplicas")
+        return None if wanted is None else int(wanted)
+
+    @property
+    def waiting(self) -> bool:
+        """The target may not start yet: what serves goes on as if nothing else were asked for."""
+        return self.held is not None and self.target is not None and self.observed.workload(self.target.hash) is None
 
     @property
     def rolling(self) -> bool:

@@ -9,7 +9,7 @@ from plimsoll_operator.diagnosis import diagnose
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_shapes import dimensions_of
 from plimsoll_operator.names import SATURATION_METRIC
-from plimsoll_operator.observed import Manifest, ObjectKey
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
@@ -21,7 +21,7 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
     unready = stalled or _unready(draft)
     reconciling = unready if not stalled and not draft.held else None
     return (
-        _available(draft),
+        available(draft.observed, draft.blocked or _diagnosis(draft)),
         _condition("Ready", unready, "Serving", "this generation serves", holds=unready is None),
         _condition("Reconciling", reconciling, "AtRest", "nothing is under way", holds=reconciling is not None),
         _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
@@ -35,24 +35,18 @@ def _condition(kind: str, cause: Reason | None, reason: str, message: str, *, ho
     return Condition(kind, truth(holds), *(cause or Reason(reason, message)))
 
 
-def ready_pods(draft: Draft) -> int:
-    """Pods of any revision behind the Service that answer."""
-    return sum(workload.ready for workload in draft.observed.workloads.values())
-
-
 def remaining_deadline(draft: Draft) -> timedelta | None:
-    """Time left for the rollout under way, or None when there is none. Not positive: it is over."""
-    if not draft.rolling or draft.held or draft.rollout_started is None:
+    """Time left for the rollout under way, or None when none moves. Not positive: it is over."""
+    if draft.rollout_started is None:
         return None
     return draft.spec.rollout.progress_deadline - (draft.now - draft.rollout_started)
 
 
-def _available(draft: Draft) -> Condition:
-    ready = ready_pods(draft)
-    if ready:
-        return Condition("Available", "True", "Serving", f"{ready} pods answer")
-    cause = draft.blocked or _diagnosis(draft) or Reason("NoPodReady", "no pod is ready yet")
-    return Condition("Available", "False", *cause)
+def available(observed: Observed, cause: Reason | None) -> Condition:
+    """Does anything serve? `cause` says why not, where it is known."""
+    if observed.ready:
+        return Condition("Available", "True", "Serving", f"{observed.ready} pods answer")
+    return Condition("Available", "False", *(cause or Reason("NoPodReady", "no pod is ready yet")))
 
 
 def _diagnosis(draft: Draft) -> Reason | None:
@@ -83,7 +77,7 @@ def _unready(draft: Draft) -> Reason | None:
     if draft.rolling and draft.move:
         cause = _diagnosis(draft) if draft.move.phase == "Progressing" else None
         return cause or Reason(draft.move.reason, draft.move.message)
-    ready, least = ready_pods(draft), draft.spec.scaling.min_replicas
+    ready, least = draft.observed.ready, draft.spec.scaling.min_replicas
     if ready < least:
         return _diagnosis(draft) or Reason("TooFewReady", f"{ready} of at least {least} pods are ready")
     return None
@@ -119,7 +113,7 @@ def _profile_that_carries(draft: Draft) -> str:
 
 
 def _scaling_active(draft: Draft) -> Condition:
-    if draft.spec.scaling.provider == "None":
+    if not draft.spec.scaling.autoscaled:
         message = f"spec.scaling.provider is None: {draft.spec.scaling.min_replicas} replicas, as minReplicas says"
         return Condition("ScalingActive", "False", "ProviderNone", message)
     live = draft.observed.children.get(ObjectKey(*AUTOSCALER, draft.observed.owner.name))

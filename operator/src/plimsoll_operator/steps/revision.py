@@ -7,7 +7,7 @@ from dataclasses import replace
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.names import content_hash, revision_object_name
-from plimsoll_operator.observed import Manifest, Revision
+from plimsoll_operator.observed import Manifest, Observed, Revision
 from plimsoll_operator.spec import revision_input
 from plimsoll_operator.steps.draft import Draft
 
@@ -16,17 +16,24 @@ MAX_COLLISIONS = 16
 
 def choose_revision(draft: Draft) -> Draft:
     """Set the target. Without a way to make the one asked for, the stable revision stays the target."""
+    draft = replace(draft, revisions=_with_one_stable(draft.observed))
     wanted = revision_input(draft.spec)
-    known = next((revision for revision in draft.observed.revisions if revision.input == wanted), None)
+    known = next((revision for revision in draft.revisions if revision.input == wanted), None)
     if known is not None:
         return _aim(draft, _newest(draft, known))
     if draft.blocked or draft.profile is None:
-        return replace(draft, revisions=draft.observed.revisions, target=draft.observed.stable)
+        return replace(draft, target=draft.stable)
     return _aim(draft, _rendered(draft, wanted, draft.profile))
 
 
+def _with_one_stable(observed: Observed) -> tuple[Revision, ...]:
+    """The history, where an operator killed during a promotion may have left two revisions marked as stable."""
+    stable = observed.stable
+    return tuple(replace(revision, stable=revision is stable) for revision in observed.revisions)
+
+
 def _aim(draft: Draft, target: Revision) -> Draft:
-    others = tuple(revision for revision in draft.observed.revisions if revision.hash != target.hash)
+    others = tuple(revision for revision in draft.revisions if revision.hash != target.hash)
     return replace(draft, revisions=(*others, target), target=target, asked_for=target.hash)
 
 

@@ -13,14 +13,13 @@ from plimsoll_operator.steps.draft import Draft, Reason
 
 
 def move_the_rollout(draft: Draft) -> Draft:
-    if draft.target is None:
+    target = draft.target
+    if target is None:
         return draft
-    draft = replace(draft, held=_held(draft, draft.target), wanted=_wanted(draft))
-    move = _next_move(draft, draft.target)
-    draft = _timed(replace(draft, move=move), draft.target)
-    if move.promote:
-        draft = _promoted(draft, draft.target)
-    return replace(draft, scale=_scales(draft, draft.target, move))
+    draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
+    move = _next_move(draft, target)
+    draft = _timed(replace(draft, move=move, scale=_scales(draft, move)), target)
+    return _promoted(draft, target) if move.promote else draft
 
 
 def _next_move(draft: Draft, target: Revision) -> Move:
@@ -32,7 +31,8 @@ def _next_move(draft: Draft, target: Revision) -> Move:
     if running is not None and target.stable and not older:
         return Move("Idle", "AsAsked", f"revision {target.hash} serves")
     situation = Situation(target.hash, running, older, draft.wanted, draft.spec.gpu.profile)
-    return STRATEGIES[draft.spec.rollout.strategy](situation)
+    move = STRATEGIES[draft.spec.rollout.strategy](situation)
+    return replace(move, promote=move.promote and not target.stable)
 
 
 def _older(draft: Draft, target: Revision) -> tuple[Workload, ...]:
@@ -56,20 +56,25 @@ def _held(draft: Draft, target: Revision) -> Reason | None:
 
 
 def _wanted(draft: Draft) -> int:
-    """Pods that served when the rollout began, within the bounds of the spec."""
+    """Pods that served when the rollout began, or that the autoscaler has asked for since, within the spec's bounds.
+
+    Should status not remember, the pods that serve now are the best guess.
+    """
     scaling = draft.spec.scaling
-    if scaling.provider == "None":
+    if not scaling.autoscaled:
         return scaling.min_replicas
-    stored = draft.observed.owner.status.get("rollout", {}).get("wantedReplicas")
     stable = draft.observed.stable
     serving = draft.observed.workload(stable.hash) if stable else None
-    began_with = stored if stored is not None else serving.replicas if serving else 0
-    return min(draft.spec.max_replicas, max(scaling.min_replicas, int(began_with)))
+    began_with = draft.remembered if draft.remembered is not None else draft.observed.ready
+    asked_for = max(began_with, serving.replicas if serving else 0)
+    return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
 
 
 def _timed(draft: Draft, target: Revision) -> Draft:
-    """When this rollout began and ended, kept in status across reconciles."""
+    """When this rollout began and ended, kept in status across reconciles. One that is held begins when it goes on."""
     stored = draft.observed.owner.status.get("rollout", {})
+    if draft.held:
+        return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
     if draft.rolling:
         same = stored.get("canary") == ("" if target.stable else target.hash)
         return replace(draft, rollout_started=(_time(stored.get("startedAt")) if same else None) or draft.now)
@@ -87,18 +92,21 @@ def _promoted(draft: Draft, target: Revision) -> Draft:
     return replace(draft, revisions=revisions, target=replace(target, stable=True))
 
 
-def _scales(draft: Draft, target: Revision, move: Move) -> tuple[Scale, ...]:
+def _scales(draft: Draft, move: Move) -> tuple[Scale, ...]:
     workloads = draft.observed.workloads
-    wanted = dict(move.replicas)
-    running = workloads.get(target.hash)
-    if move.phase == "Idle" and running is not None:
-        wanted |= _at_rest(draft, running)
+    # No rollout moves a pod before status remembers how many there were: an operator killed in between would not know.
+    rolling = move.replicas if draft.remembered is not None or not draft.spec.scaling.autoscaled else {}
+    wanted = {**rolling, **_at_rest(draft, move)}
     return tuple(Scale(workloads[revision].name, count) for revision, count in wanted.items())
 
 
-def _at_rest(draft: Draft, running: Workload) -> dict[str, int]:
-    """With an autoscaler only a zero is mended: it would switch the autoscaler off for good."""
-    fixed = draft.spec.scaling.provider == "None"
-    if (fixed and running.replicas != draft.wanted) or running.replicas == 0:
-        return {running.revision: draft.spec.scaling.min_replicas}
-    return {}
+def _at_rest(draft: Draft, move: Move) -> dict[str, int]:
+    """Replicas of the revision that no rollout moves: the target when it is reached, the stable one until it starts.
+
+    With an autoscaler only a zero is mended: it would switch the autoscaler off for good.
+    """
+    resting = draft.stable if draft.waiting else draft.target if move.phase == "Idle" else None
+    workload = draft.observed.workload(resting.hash) if resting else None
+    if workload is None or (draft.spec.scaling.autoscaled and workload.replicas > 0):
+        return {}
+    return {workload.revision: draft.wanted} if workload.replicas != draft.wanted else {}

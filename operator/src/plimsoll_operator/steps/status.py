@@ -7,16 +7,14 @@ from typing import Any
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.judgement import ready_pods
 
 
 def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
     owner = draft.observed.owner
-    workloads = draft.observed.workloads.values()
     status: dict[str, Any] = {
         "observedGeneration": owner.generation,
-        "replicas": sum(workload.replicas for workload in workloads),
-        "readyReplicas": ready_pods(draft),
+        "replicas": draft.observed.replicas,
+        "readyReplicas": draft.observed.ready,
         "conditions": render_conditions(conditions, owner.status.get("conditions", ()), owner.generation, draft.now),
         "rollout": _rollout(draft),
         "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
@@ -36,9 +34,11 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         "reason": draft.move.reason,
         "message": draft.move.message,
     }
-    if draft.rolling and draft.rollout_started:
-        rollout |= {"startedAt": timestamp(draft.rollout_started), "wantedReplicas": draft.wanted}
-    elif draft.rollout_finished:
+    if draft.rolling and not draft.waiting:
+        rollout["wantedReplicas"] = draft.wanted
+    if draft.rollout_started:
+        rollout["startedAt"] = timestamp(draft.rollout_started)
+    if draft.rollout_finished:
         rollout["finishedAt"] = timestamp(draft.rollout_finished)
     return rollout
 

@@ -1,0 +1,78 @@
+"""The autoscaler through a rollout: which Deployment it works on, and when it may shrink it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from plimsoll_operator.observed import Observed
+from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, delete, version_of
+
+
+def target_of(state: Observed) -> str:
+    return version_of(state, autoscaler_of(state)["spec"]["scaleTargetRef"]["name"])
+
+
+def may_shrink(state: Observed) -> bool:
+    return bool(autoscaler_of(state)["spec"]["behavior"]["scaleDown"]["selectPolicy"] != "Disabled")
+
+
+def test_it_moves_to_the_new_revision_with_its_first_ready_pod() -> None:
+    cluster = autoscaled(2)
+    cluster.change(autoscaled_spec_of(2))
+    for state in cluster.settle():
+        new = next((w for w in state.workloads.values() if version_of(state, w.name) == "v2"), None)
+        if new is None or not new.ready:
+            assert target_of(state) == "v1"
+    assert target_of(cluster.observed) == "v2"
+
+
+def test_a_revision_that_never_gets_ready_does_not_keep_the_serving_one_from_growing() -> None:
+    cluster = autoscaled(2)
+    cluster.broken = {"pvc://models/v2"}
+    cluster.change(autoscaled_spec_of(2))
+    cluster.settle()
+    cluster.demand = 6
+    cluster.settle()
+    assert cluster.observed.ready == 6
+
+
+def test_what_it_asked_for_during_a_rollout_is_kept_by_the_new_revision() -> None:
+    cluster = autoscaled(2)
+    cluster.broken = {"pvc://models/v2"}
+    cluster.change(autoscaled_spec_of(2))
+    cluster.settle()
+    cluster.demand = 6
+    cluster.settle()
+    cluster.demand, cluster.broken = None, set()
+    states = cluster.settle()
+    assert min(state.ready for state in states) == 6
+    assert target_of(cluster.observed) == "v2"
+
+
+@pytest.mark.parametrize("gpus", [3, 5])
+def test_it_may_not_shrink_from_the_start_of_a_rollout_until_one_window_after_its_end(gpus: int) -> None:
+    cluster = autoscaled(3, gpus)
+    cluster.now += timedelta(hours=1)
+    cluster.settle()
+    assert may_shrink(cluster.observed)
+    cluster.change(autoscaled_spec_of(2))
+    states = cluster.settle()
+    began = next(n for n, state in enumerate(states) if len(state.workloads) > 1)
+    assert not any(may_shrink(state) for state in states[began:])
+    cluster.now += timedelta(minutes=5)
+    cluster.settle()
+    assert may_shrink(cluster.observed)
+
+
+def test_it_is_not_created_before_there_is_a_deployment_that_it_can_work_on() -> None:
+    cluster = autoscaled(1, strategy="Recreate")
+    delete(cluster, "ControllerRevision")
+    delete(cluster, "HorizontalPodAutoscaler")
+    cluster.change(autoscaled_spec_of(2, "Recreate"))
+    for state in cluster.settle():
+        for key, live in state.children.items():
+            if key.kind == "HorizontalPodAutoscaler":
+                assert live["spec"]["scaleTargetRef"]["name"] in {w.name for w in state.workloads.values()}
+    assert target_of(cluster.observed) == "v2"
