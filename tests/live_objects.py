@@ -24,7 +24,9 @@ def make_child(kind: kinds.Kind, name: str, **fields: Any) -> dict[str, Any]:
 
 
 def make_deployment(**fields: Any) -> dict[str, Any]:
-    return make_child(kinds.DEPLOYMENT, f"domains-{HASH}", **({"spec": {"replicas": 2}} | fields))
+    selector = {"matchLabels": {"plimsoll.dev/name": "domains", "plimsoll.dev/revision": HASH}}
+    spec = {"selector": selector, **fields.pop("spec", {"replicas": 2})}
+    return make_child(kinds.DEPLOYMENT, f"domains-{HASH}", spec=spec, **fields)
 
 
 def make_revision(**fields: Any) -> dict[str, Any]:

@@ -84,7 +84,6 @@ def test_the_stable_revision_is_told_by_its_label() -> None:
     [
         pytest.param({"data": None}, "data of type NoneType", id="no data"),
         pytest.param({"data": {"input": {}}}, r"the fields \['input'\]", id="no template"),
-        pytest.param({"metadata": {"labels": {}}}, "expected the label plimsoll.dev/revision", id="no label"),
     ],
 )
 def test_a_damaged_revision_is_named_with_what_to_do(damaged: dict[str, Any], says: str) -> None:
@@ -92,9 +91,11 @@ def test_a_damaged_revision_is_named_with_what_to_do(damaged: dict[str, Any], sa
         parse_revision(make_revision(**damaged))
 
 
-def test_a_deployment_without_its_revision_label_is_named() -> None:
-    with pytest.raises(UnreadableObjectError, match=f"Deployment domains-{HASH}: .*restore it"):
-        parse_workload(make_deployment(metadata={"labels": {}}), {})
+@pytest.mark.parametrize("labels", [{}, {"plimsoll.dev/revision": "edited"}], ids=["removed", "edited"])
+def test_labels_edited_by_hand_hide_no_revision(labels: dict[str, str]) -> None:
+    metadata = {"labels": labels, "creationTimestamp": "2026-05-04T03:00:00Z"}
+    assert parse_revision(make_revision(metadata=metadata)).hash == HASH
+    assert parse_workload(make_deployment(metadata={"labels": labels}), {}).revision == HASH
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,14 @@ def parse_revision(manifest: Manifest) -> Revision:
     metadata = manifest["metadata"]
     labels = metadata.get("labels", {})
     data = manifest.get("data")
-    if not isinstance(data, Mapping) or not {"input", "template"} <= data.keys() or LABEL_REVISION not in labels:
+    if not isinstance(data, Mapping) or not {"input", "template"} <= data.keys():
         raise UnreadableObjectError(
-            f"ControllerRevision {metadata['name']}: expected the label {LABEL_REVISION} and data with `input` and "
-            f"`template`, found {_outline(data)}; restore it, or delete it to have it made again"
+            f"ControllerRevision {metadata['name']}: expected data with `input` and `template`, found {_outline(data)}; "
+            "restore it, or delete it to have it made again"
         )
     return Revision(
-        hash=labels[LABEL_REVISION],
+        # By its name, which cannot be edited as the label can.
+        hash=metadata["name"].rpartition("-")[2],
         name=metadata["name"],
         number=manifest["revision"],
         stable=labels.get(LABEL_STABLE) == "true",
@@ -58,12 +59,8 @@ def parse_workloads(deployments: Iterable[Manifest], pods: Iterable[Manifest]) -
 
 def parse_workload(deployment: Manifest, pods: Mapping[str, list[Pod]]) -> Workload:
     name = deployment["metadata"]["name"]
-    revision = _label(deployment, LABEL_REVISION)
-    if not revision:
-        raise UnreadableObjectError(
-            f"Deployment {name}: expected the label {LABEL_REVISION}, found none; restore it, or delete the Deployment "
-            "to have it made again"
-        )
+    # By its selector, which cannot be edited as the label can.
+    revision = deployment["spec"]["selector"]["matchLabels"][LABEL_REVISION]
     failure = _condition(deployment, "ReplicaFailure")
     return Workload(
         name=name,
