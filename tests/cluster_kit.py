@@ -48,8 +48,11 @@ class Kit:
     def apply(self, manifest: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
 
-    def patch(self, kind: str, name: str, patch: Any, *how: str) -> None:
-        self.kubectl("patch", kind, name, *(how or ("--type", "merge")), "-p", json.dumps(patch))
+    def patch(self, kind: str, name: str, patch: Any) -> dict[str, Any]:
+        """Merge a patch in; the object as the apiserver stored it then."""
+        text = self.kubectl("patch", kind, name, "--type", "merge", "-p", json.dumps(patch), "-o", "json")
+        patched: dict[str, Any] = json.loads(text)
+        return patched
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json"))

@@ -126,8 +126,7 @@ def test_a_field_edited_by_hand_is_repaired_without_a_new_pod(
     [pod] = serving_pods(kit, drifting)
     [child] = kit.select(kind, f"plimsoll.dev/name={drifting}")
     name, wanted = child["metadata"]["name"], what_matters(child)
-    kit.patch(kind, name, edit)
-    assert what_matters(kit.get(kind, name)) != wanted
+    assert what_matters(kit.patch(kind, name, edit)) != wanted
     eventually(lambda: what_matters(kit.get(kind, name)) == wanted, 10, lambda: str(kit.get(kind, name)))
     eventually(lambda: kit.condition(drifting, "Ready")["status"] == "True", 30)
     assert serving_pods(kit, drifting) == {pod}
