@@ -13,7 +13,7 @@ import yaml
 
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.sandbox import Options, Sandbox
-from plimsoll_sandbox.toolchain import Tools
+from plimsoll_sandbox.toolchain import Tools, plimsoll_home
 from plimsoll_server.train.demo.cache import ensure_demo_model, model_cache
 from plimsoll_server.train.demo.corpus import standard_library
 from plimsoll_server.train.demo.texts import DemoText, demo_texts
@@ -39,14 +39,15 @@ def image_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tools: Tools, image_map: Path) -> Iterator[Sandbox]:
+def sandbox(tools: Tools, image_map: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    _take_down_what_was_left()
     sandbox = Sandbox(f"test-{os.getpid()}")
     nodes = [NodeGroup.parse(group) for group in NODES]
     try:
         sandbox.up(tools, Options(nodes, image_map, restart_backoff_seconds=RESTART_BACKOFF_SECONDS))
         yield sandbox
     finally:
-        sandbox.down()
+        sandbox.down(keep_logs=request.session.testsfailed > 0)
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,13 @@ def demo_model() -> Path:
 @pytest.fixture(scope="session")
 def three_texts(demo_model: Path) -> list[DemoText]:
     return demo_texts(demo_model, standard_library())
+
+
+def _take_down_what_was_left() -> None:
+    """A test run that was killed could not: its process is in the sandbox's name."""
+    for folder in (plimsoll_home() / "sandboxes").glob("test-*"):
+        if not Path("/proc", folder.name.split("-")[1]).exists():
+            Sandbox(folder.name).down()
 
 
 def _installed(program: str, argument: str) -> Mapping[str, Any]:

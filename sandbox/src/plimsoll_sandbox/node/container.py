@@ -37,15 +37,26 @@ class Past:
 
 
 class ContainerRunner:
-    """`run` until it returns; `stop` makes it return. `changed` is called whenever `status` may have."""
+    """`run` until it returns; `stop` makes it return. `changed` is called whenever `status` may have.
 
-    def __init__(self, container: Container, room: Room, policy: str, past: Past, changed: Callable[[], None]) -> None:
+    `before_start` is the reason the status gives for waiting until then.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        room: Room,
+        policy: str,
+        past: Past,
+        before_start: str,
+        changed: Callable[[], None],
+    ) -> None:
         self.container = container
         self._room = room
         self._policy = policy
         self._changed = changed
         self._is_over = past.last is not None and not restarts_after(policy, past.last, ended_by_probe=False)
-        self._state: State = past.last if past.last is not None and self._is_over else Waiting("ContainerCreating")
+        self._state: State = past.last if past.last is not None and self._is_over else Waiting(before_start)
         self._last = None if self._is_over else past.last
         self._restarts = past.restarts + (past.last is not None and not self._is_over)
         self._attempt: Attempt | None = None

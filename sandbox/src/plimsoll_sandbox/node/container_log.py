@@ -56,8 +56,8 @@ class ContainerLog:
     def _finish(self) -> None:
         asyncio.get_running_loop().remove_reader(self._reading)
         os.close(self._reading)
-        if self._rest:
-            self._write([(b"F", self._rest)])
+        if self._rest:  # A last line without its end is told as it was written.
+            self._write([(b"P", self._rest)])
         self._file.close()
         self._ended.set()
 

@@ -99,4 +99,5 @@ class Crew:
         if statuses == "initContainerStatuses":
             policy = "Always" if container.is_sidecar else "Never" if policy == "Never" else "OnFailure"
         past = past_of(container.name, room.pod.status.get(statuses, ()), now())
-        return ContainerRunner(container, room, policy, past, self._changed)
+        before_start = "PodInitializing" if room.pod.init_containers else "ContainerCreating"
+        return ContainerRunner(container, room, policy, past, before_start, self._changed)

@@ -7,7 +7,7 @@ import logging
 import shutil
 
 from plimsoll_sandbox.kube import UNREACHABLE, ApiError
-from plimsoll_sandbox.node.clock import now
+from plimsoll_sandbox.node.clock import now, parse_timestamp
 from plimsoll_sandbox.node.crew import Crew
 from plimsoll_sandbox.node.endpoint import LogSource
 from plimsoll_sandbox.node.events import WARNING, Event, PodName
@@ -38,7 +38,8 @@ class PodWorker:
         self._was_over = pod.phase in {SUCCEEDED, FAILED}
         self._has_volumes = False
         self._done = False
-        self._began = now()
+        # A pod that an earlier agent began keeps its start.
+        self._began = parse_timestamp(pod.status["startTime"]) if "startTime" in pod.status else now()
         self._deleted = asyncio.Event()
         self._vanished = False
         self._hurrying: set[asyncio.Task[None]] = set()

@@ -1,0 +1,53 @@
+"""Namespaces to try pods in, and further sandboxes for tests that break one or need two."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from cluster_kit import Kit, eventually
+from plimsoll_sandbox.fleet import NodeGroup
+from plimsoll_sandbox.sandbox import Options, Sandbox
+from plimsoll_sandbox.toolchain import Tools
+
+StartSandbox = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def kit(sandbox: Sandbox, tools: Tools) -> Iterator[Kit]:
+    """A namespace of the test's own, in which pods can be made at once."""
+    yield from _namespace(tools, sandbox)
+
+
+@pytest.fixture(scope="module")
+def shared_kit(sandbox: Sandbox, tools: Tools) -> Iterator[Kit]:
+    """A namespace for all tests of a file."""
+    yield from _namespace(tools, sandbox)
+
+
+@pytest.fixture
+def new_sandbox(tools: Tools, image_map: Path) -> Iterator[StartSandbox]:
+    """Starts further sandboxes, taken down at the end whatever happened to them."""
+    made: list[Sandbox] = []
+
+    def start(name: str, *groups: NodeGroup) -> Sandbox:
+        sandbox = Sandbox(f"test-{os.getpid()}-{name}")
+        made.append(sandbox)
+        sandbox.up(tools, Options(nodes=groups or (NodeGroup("cpu"),), images=image_map))
+        return sandbox
+
+    yield start
+    for sandbox in made:
+        sandbox.down()
+
+
+def _namespace(tools: Tools, sandbox: Sandbox) -> Iterator[Kit]:
+    kit = Kit(tools.kubectl, sandbox.kubeconfig, f"test-{uuid4().hex[:8]}")
+    kit.kubectl("create", "namespace", kit.namespace)
+    eventually(lambda: kit.kubectl("get", "serviceaccount", "default", "--ignore-not-found"), deadline=20)
+    yield kit
+    kit.kubectl("delete", "namespace", kit.namespace, "--wait=false")
