@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from plimsoll_sandbox.toolchain import ToolchainError, plimsoll_home
-from plimsoll_sandbox.toolchain.disk import require_room, require_writable, used_mib
+from plimsoll_sandbox.toolchain.disk import remove_discarded, require_room, require_writable, used_mib
 
 # A disk of 64 KiB in a mount namespace of its own, which needs no privilege where user namespaces are allowed.
 IN_A_SMALL_DISK = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec")
@@ -75,6 +76,15 @@ def test_used_space_is_counted_in_mebibytes(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "file").write_bytes(bytes(3 << 20))
     assert used_mib(tmp_path) == 3
+
+
+def test_what_an_interrupted_removal_left_is_removed_the_next_time(tmp_path: Path) -> None:
+    (tmp_path / ".discarded-abc" / "go" / "mod").mkdir(parents=True)
+    remove_discarded(tmp_path)
+    deadline = time.monotonic() + 30
+    while any(tmp_path.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

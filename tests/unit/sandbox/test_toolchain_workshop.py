@@ -226,6 +226,7 @@ def test_go_caches_are_kept_only_on_demand(workshop: Workshop, environment: dict
     (module / "main.go").write_text(SOURCE.replace("greeter ", "changed "))
     workshop.ensure([make_recipe(module)])
     assert not (workshop.home / "go").exists()
+    wait_for(lambda: [path.name for path in workshop.home.iterdir()] == ["tools"], "the removal in the background")
 
 
 @contextmanager

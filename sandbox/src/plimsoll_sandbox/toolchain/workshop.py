@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from plimsoll_sandbox.toolchain.command import Command, run
-from plimsoll_sandbox.toolchain.disk import require_room, require_writable, used_mib
+from plimsoll_sandbox.toolchain.disk import discard, remove_discarded, require_room, require_writable, used_mib
 from plimsoll_sandbox.toolchain.errors import ToolchainError
 from plimsoll_sandbox.toolchain.fingerprint import fingerprint, source_files
 from plimsoll_sandbox.toolchain.go import build_environment, find_go, install_go
@@ -51,6 +51,7 @@ class Workshop:
         deadline = sum(recipe.deadline_seconds for recipe in recipes)
         with exclusive(self.store.folder / "lock", deadline, self.progress.note):
             self.store.sweep()
+            remove_discarded(self.home)
             missing = self._missing(recipes)  # whoever held the lock may have built them
             if missing:
                 self._require_room(missing)
@@ -82,7 +83,7 @@ class Workshop:
         for recipe in missing:
             self._build(recipe, binary, fingerprint(recipe, go.version), logs)
         if self.environment.get("PLIMSOLL_KEEP_GO_CACHE") != "1":
-            shutil.rmtree(self._caches, ignore_errors=True)
+            discard(self._caches)
 
     def _build(self, recipe: Recipe, go: Path, name: str, logs: Path) -> None:
         job = _job(recipe)
