@@ -111,9 +111,11 @@ class Observed:
 
     @property
     def stable(self) -> Revision | None:
-        """The revision that carries the stable label; the newest one should two carry it."""
+        """The revision that carries the stable label: the newest should two carry it, status' own should none."""
+        told = self.owner.status.get("rollout", {}).get("stable", "")
         marked = [revision for revision in self.revisions if revision.stable]
-        return max(marked, key=lambda revision: revision.number, default=None)
+        mirrored = [revision for revision in self.revisions if revision.hash == told]
+        return max(marked or mirrored, key=lambda revision: revision.number, default=None)
 
     @property
     def replicas(self) -> int:

@@ -45,9 +45,11 @@ async def observer(apiserver: ScriptedApiserver, tmp_path: Path) -> AsyncIterato
         yield Observer(kube, "plimsoll-system", "profiles")
 
 
-def store_owner(apiserver: ScriptedApiserver, uri: str = "pvc://models/domains", **metadata: Any) -> None:
+def store_owner(
+    apiserver: ScriptedApiserver, uri: str = "pvc://models/domains", status: Any = None, **metadata: Any
+) -> None:
     identity = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1, "resourceVersion": "42"}
-    owner = {"metadata": identity | metadata, "spec": make_spec(model={"uri": uri})}
+    owner = {"metadata": identity | metadata, "spec": make_spec(model={"uri": uri}), "status": status or {}}
     apiserver.answer(f"GET {OWNER}", ok(owner))
 
 
@@ -87,6 +89,19 @@ async def test_a_name_that_the_list_misses_is_looked_up(apiserver: ScriptedApise
     apiserver.answer(f"GET {path}/domains", ok(make_child(kinds.AUTOSCALER, "domains", metadata=SOMEBODY)))
     observed = await observe(observer)
     assert observed.foreign == (ObjectKey("autoscaling/v2", "HorizontalPodAutoscaler", "domains"),)
+
+
+async def test_a_revision_that_runs_is_found_without_its_labels(
+    apiserver: ScriptedApiserver, observer: Observer
+) -> None:
+    store_owner(apiserver, status={"rollout": {"stable": HASH, "canary": ""}})
+    for kind, live in ((kinds.DEPLOYMENT, make_deployment()), (kinds.CONTROLLER_REVISION, make_revision())):
+        apiserver.answer(f"GET {kind.path('guardrails')}", ok({"items": [], "metadata": {}}))
+        bare = {**live, "metadata": live["metadata"] | {"labels": {}}}
+        apiserver.answer(f"GET {kind.path('guardrails', f'domains-{HASH}')}", ok(bare))
+    observed = await observe(observer)
+    assert set(observed.workloads) == {HASH}
+    assert [revision.hash for revision in observed.revisions] == [HASH]
 
 
 @pytest.mark.parametrize(

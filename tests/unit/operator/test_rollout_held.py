@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from builders import POLICY, Cluster
+from plimsoll_operator.observed import Manifest
 from plimsoll_operator.reconcile import Policy
 from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, condition, delete, settled, spec_of
 
@@ -126,3 +127,16 @@ def test_a_rollout_is_announced_when_it_starts_and_not_while_it_is_held() -> Non
     cluster.change(spec_of(2, 1))
     assert "RolloutStarted" in [event.reason for event in cluster.reconcile().events]
     assert "RolloutStarted" not in [event.reason for event in cluster.reconcile().events]
+
+
+def test_a_stable_label_removed_by_hand_lets_no_held_rollout_go() -> None:
+    cluster = held(replicas=1)
+    [serving] = cluster.observed.workloads
+    cluster.store({key: without_labels(live) for key, live in cluster.observed.children.items()})
+    cluster.settle()
+    assert set(cluster.observed.workloads) == {serving}
+    assert cluster.observed.owner.status["rollout"]["stable"] == serving
+
+
+def without_labels(live: Manifest) -> Manifest:
+    return {**live, "metadata": {**live["metadata"], "labels": {}}}

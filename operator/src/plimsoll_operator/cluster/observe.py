@@ -1,8 +1,8 @@
 """Reads everything that one reconcile looks at.
 
 Requests per object at rest: 1 for the object, then at once 7 lists by label, 1 for the profile table and 1 for the
-claim when the model lives in one. A child named after its owner that the lists miss costs one more, to learn whether
-somebody else holds the name.
+claim when the model lives in one. A child that the lists miss costs one more, to learn whether somebody else holds its
+name, or took its labels off.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 from plimsoll_operator.cluster import kinds
@@ -18,7 +19,7 @@ from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.parse import is_controlled_by, parse_owner, parse_revision, parse_workloads
 from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
-from plimsoll_operator.names import LABEL_NAME
+from plimsoll_operator.names import LABEL_NAME, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
 
 
@@ -68,13 +69,14 @@ class Observer:
     async def _children(self, owner: Owner) -> list[Manifest]:
         """All objects that carry the owner's label or hold a name it needs, whoever controls them."""
         lists = await asyncio.gather(*(self._list(kind, owner) for kind in kinds.CHILDREN))
-        listed = dict(zip(kinds.CHILDREN, lists, strict=True))
-        found = [manifest for manifests in listed.values() for manifest in manifests]
-        for kind in kinds.NAMED_AFTER_OWNER:
-            if all(manifest["metadata"]["name"] != owner.name for manifest in listed[kind]):
-                unlabelled = await self.kube.find(kind, owner.namespace, owner.name)
-                found += [unlabelled] if unlabelled is not None else []
-        return found
+        listed = {
+            (kind, manifest["metadata"]["name"]): manifest
+            for kind, manifests in zip(kinds.CHILDREN, lists, strict=True)
+            for manifest in manifests
+        }
+        missed = _needed(owner, listed) - listed.keys()
+        unlabelled = await asyncio.gather(*(self.kube.find(kind, owner.namespace, name) for kind, name in missed))
+        return [*listed.values(), *filter(None, unlabelled)]
 
     async def _list(self, kind: Kind, owner: Owner) -> list[Manifest]:
         return await self.kube.list_all(kind, owner.namespace, labels=f"{LABEL_NAME}={owner.name}")
@@ -84,6 +86,18 @@ class Observer:
         if claim is None:
             return None
         return await self.kube.find(kinds.CLAIM, owner.namespace, claim) is not None
+
+
+def _needed(owner: Owner, listed: Iterable[tuple[Kind, str]]) -> set[tuple[Kind, str]]:
+    """The children that ought to be there; of the revisions only those that run, or ran when status was written.
+
+    A Deployment without its labels would count as gone, and its pods with it. The history of one that runs would be
+    made anew, which the ControllerRevision that is there refuses.
+    """
+    rollout = owner.status.get("rollout", {})
+    told = {revision_object_name(owner.name, rollout[role]) for role in ("stable", "canary") if rollout.get(role)}
+    running = told | {name for kind, name in listed if kind == kinds.DEPLOYMENT}
+    return {(kind, owner.name) for kind in kinds.NAMED_AFTER_OWNER} | set(product(kinds.NAMED_AFTER_REVISION, running))
 
 
 def _claim_of(owner: Owner) -> str | None:
