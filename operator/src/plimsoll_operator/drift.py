@@ -1,7 +1,8 @@
 """Does a live object still hold what we want of it? The answer decides whether it is applied: at rest nothing is.
 
 Two signs of drift: the hash of what was applied last differs (we changed our mind, or dropped a field), or a field
-that we own has another value now (somebody edited it). Fields that we do not set are never looked at.
+that we own has another value now (somebody edited it). Fields that we do not set are never looked at, except in maps
+that the API takes as a whole.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _MERGE_KEYS = {
     "ownerReferences": "uid",
     "topologySpreadConstraints": "topologyKey",
 }
+# Maps that the API replaces as a whole. One label more in a Service's selector and it finds no pod.
+_ATOMIC_MAPS = {"selector", "labelSelector", "nodeSelector"}
 _QUANTITY_FIELDS = {"limits", "requests", "averageValue"}
 
 
@@ -41,6 +44,8 @@ def has_drifted(wanted: Manifest, live: Manifest | None) -> bool:
 
 def _holds(wanted: Any, live: Any, field: str) -> bool:
     """Whether `live` holds everything that `wanted` states; `field` is the name under which both stand."""
+    if field in _ATOMIC_MAPS:
+        return bool(wanted == live)
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and _holds_mapping(wanted, live, field)
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
@@ -53,7 +58,8 @@ def _holds(wanted: Any, live: Any, field: str) -> bool:
 def _holds_mapping(wanted: Mapping[str, Any], live: Mapping[str, Any], field: str) -> bool:
     # Names of resources are arbitrary, so quantities are told by the map that holds them.
     inherited = field if field in _QUANTITY_FIELDS else None
-    return all(key in live and _holds(value, live[key], inherited or key) for key, value in wanted.items())
+    # The API leaves an empty text out, such as a toleration's value.
+    return all(_holds(value, live.get(key, ""), inherited or key) for key, value in wanted.items())
 
 
 def _holds_list(wanted: Sequence[Any], live: Sequence[Any], field: str) -> bool:

@@ -107,6 +107,24 @@ def test_a_field_of_ours_edited_by_hand_is_applied_again(kind: str, path: tuple[
     assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
 
 
+def test_a_label_added_to_a_selector_by_hand_is_taken_out_for_it_would_select_no_pod() -> None:
+    cluster = at_rest()
+    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == "Service")
+    selector = live["spec"]["selector"] | {"tier": "short"}
+    edited = {**live, "spec": live["spec"] | {"selector": selector}}
+    observed = replace(cluster.observed, children={**cluster.observed.children, key: edited})
+    assert [ObjectKey.of(manifest) for manifest in reconcile(observed, POLICY, cluster.now).apply] == [key]
+
+
+def test_what_the_api_leaves_out_for_being_empty_is_no_drift() -> None:
+    cluster = at_rest(make_spec(pod={"tolerations": [{"key": "dedicated", "operator": "Equal", "value": ""}]}))
+    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == "Deployment")
+    stored = json.loads(json.dumps(live))
+    del stored["spec"]["template"]["spec"]["tolerations"][0]["value"]
+    observed = replace(cluster.observed, children={**cluster.observed.children, key: stored})
+    assert reconcile(observed, POLICY, cluster.now) == Plan()
+
+
 def test_a_stable_label_put_on_another_revision_by_hand_is_taken_off_again() -> None:
     cluster = at_rest()
     cluster.change(make_spec(model={"uri": "pvc://models/other"}))
