@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from transformers.models.modernbert.modeling_modernbert import ModernBertForSequenceClassification
 
+from plimsoll_server.engine.self_test import SelfTestError
 from server_builders import (
     TOPICS,
     entity_model,
@@ -246,6 +248,16 @@ async def test_a_form_is_told_to_be_json(server: Server) -> None:
     response = await post(server, b"inputs=sea", "application/x-www-form-urlencoded")
     assert response.status_code == 422
     assert "send Content-Type: application/json" in response.json()["error"]
+
+
+async def test_a_model_whose_weights_are_not_numbers_never_becomes_ready(tmp_path: Path) -> None:
+    folder = topic_model(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.final_norm.weight"].fill_(float("nan"))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SelfTestError, match="is not finite; its weights are damaged"):
+        async with serving(server_config(folder)):
+            pass
 
 
 async def test_a_word_that_poisons_the_model_is_an_error_of_its_own_text(tmp_path: Path) -> None:

@@ -115,17 +115,17 @@ async def test_requests_that_wait_while_a_batch_runs_form_the_next_one(tmp_path:
     assert [len(batch) for batch in engine.batches] == [1, 3]
 
 
-async def test_tiers_never_share_a_batch_and_the_longest_wait_goes_first(tmp_path: Path) -> None:
+async def test_tiers_never_share_a_batch_and_take_turns(tmp_path: Path) -> None:
     engine = HeldEngine()
     async with scheduling(tmp_path, engine) as scheduler:
         asks = [asyncio.create_task(scheduler.answer_texts([words(1)]))]
         await until(lambda: len(engine.batches) == 1)
-        for number, waiting in ((30, 32), (2, 36), (3, 41)):
+        for number, waiting in ((30, 32), (30, 64), (2, 68), (3, 73)):
             asks.append(asyncio.create_task(scheduler.answer_texts([words(number)])))
             await until(partial(queue_holds, scheduler, waiting))
         engine.release()
         await asyncio.gather(*asks)
-    assert [[len(tokens) for tokens in batch] for batch in engine.batches] == [[3], [32], [4, 5]]
+    assert [[len(tokens) for tokens in batch] for batch in engine.batches] == [[3], [32], [4, 5], [32]]
 
 
 async def test_a_caller_that_left_is_never_run(tmp_path: Path) -> None:

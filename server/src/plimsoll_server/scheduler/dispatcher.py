@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -23,10 +24,10 @@ class BatchObserver(Protocol):
 
 
 class Dispatcher:
-    """One batch at a time, from the lane whose head has waited longest: no tier starves."""
+    """One batch at a time, the lanes by turns: no tier starves, and a short text waits for one long batch at most."""
 
     def __init__(self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver) -> None:
-        self._lanes = lanes
+        self._turns = deque(lanes)
         self._engine = engine
         self._observer = observer
         self._work = asyncio.Event()
@@ -45,8 +46,12 @@ class Dispatcher:
                 await self._run_batch(lane)
 
     def _next_lane(self) -> Lane | None:
-        waiting = [(arrived, lane) for lane in self._lanes if (arrived := lane.head_arrived()) is not None]
-        return min(waiting, key=lambda entry: entry[0])[1] if waiting else None
+        """The lane with work that has not been served for longest."""
+        lane = next((lane for lane in self._turns if lane.queued), None)
+        if lane is not None:
+            self._turns.remove(lane)
+            self._turns.append(lane)
+        return lane
 
     async def _run_batch(self, lane: Lane) -> None:
         batch = lane.take()

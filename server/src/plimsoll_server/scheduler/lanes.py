@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from plimsoll_server.scheduler.errors import OverloadedError
 from plimsoll_server.scheduler.tiers import Tier
@@ -26,7 +25,6 @@ class Work:
 
     tokens: Tokens
     outcome: asyncio.Future[Outcome]
-    arrived: float = field(default_factory=time.monotonic)
 
 
 class Lane:
@@ -56,10 +54,6 @@ class Lane:
     def saturation(self) -> float:
         """Load over what is safe: 1.0 is the load line. A tier that never runs has no load."""
         return (self.running + self.queued) / self.tier.running_limit if self.tier.usable else 0.0
-
-    def head_arrived(self) -> float | None:
-        """When the longest waiting sequence came, or None when nobody waits."""
-        return self._queue[0].arrived if self._queue else None
 
     def admit(self, tokens: Tokens) -> Work:
         """A place for the first sequence of a request. Raises OverloadedError when there is none."""
