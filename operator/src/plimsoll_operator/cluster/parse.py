@@ -33,8 +33,8 @@ def parse_revision(manifest: Manifest) -> Revision:
     data = manifest.get("data")
     if not isinstance(data, Mapping) or not {"input", "template"} <= data.keys():
         raise UnreadableObjectError(
-            f"ControllerRevision {metadata['name']}: expected data with `input` and `template`, found {_outline(data)}; "
-            "restore it, or delete it to have it made again"
+            f"ControllerRevision {metadata['name']}: expected data with `input` and `template`, "
+            f"found {_outline(data)}; restore it, or delete it to have it made again"
         )
     return Revision(
         # By its name, which cannot be edited as the label can.

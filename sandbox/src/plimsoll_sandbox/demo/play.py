@@ -93,7 +93,7 @@ def play(stage: Stage) -> None:
         _deploy(stage, cluster, model)
     url = sandbox.url(NAMESPACE, NAME)
     with story.step("Three texts to the Service; the last is longer than the model's window"):
-        texts = read_texts(stage.commands)
+        texts = read_texts(stage.commands, model)
         story.show(prediction_table(asyncio.run(classify(f"{url}/predict", texts))))
     with story.step(f"{CLIENTS} clients for {LOAD_SECONDS} s: the autoscaler holds saturation at the load line"):
         run = asyncio.run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -35,9 +36,9 @@ class Prediction:
     how: str
 
 
-def read_texts(commands: Commands) -> list[DemoText]:
-    """A short, a medium and a long text, from the shortest to the longest."""
-    lines = commands.run(installed("plimsoll-server"), "demo-texts", deadline=120).splitlines()
+def read_texts(commands: Commands, model: Path) -> list[DemoText]:
+    """A short, a medium and a long text, from the shortest to the longest, none of which `model` has seen."""
+    lines = commands.run(installed("plimsoll-server"), "demo-texts", model, deadline=120).splitlines()
     entries: list[dict[str, Any]] = [json.loads(line) for line in lines if line.startswith("{")]
     return [DemoText(entry["name"], entry["topic"], entry["text"]) for entry in entries]
 
