@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,18 +18,24 @@ from server_process import IDENTITY, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LONG = "x" * 1000
+LONG = "x" * 2000
 """As many tokens, of a model slow enough that others must wait for it."""
+SLOW: dict[str, Any] = {
+    "hidden_size": 256,
+    "intermediate_size": 1024,
+    "num_hidden_layers": 8,
+    "max_position_embeddings": 2048,
+}
 MEBIBYTE = 1 << 20
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """One sequence of the long tier takes some hundred milliseconds, and only one may run."""
-    folder = random_model(tmp_path_factory.mktemp("slow"), hidden_size=256, intermediate_size=1024, num_hidden_layers=8)
+    folder = random_model(tmp_path_factory.mktemp("slow"), **SLOW)
     tiers = [
         {"name": "short", "maxTokens": 32, "concurrency": 4, "safeConcurrency": 4},
-        {"name": "long", "maxTokens": 1024, "concurrency": 2, "safeConcurrency": 1},
+        {"name": "long", "maxTokens": 2048, "concurrency": 2, "safeConcurrency": 1},
     ]
     async with serving(server_config(folder, tiers=tiers), PLIMSOLL_MAX_BODY_BYTES=str(MEBIBYTE)) as ready:
         yield ready
@@ -105,7 +112,7 @@ async def test_callers_that_disconnect_are_not_run(server: Server) -> None:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
     assert (await running).status_code == 200
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.7)
     after = await server.metrics()
     assert after["plimsoll_batches_total", "long"] - before["plimsoll_batches_total", "long"] == 1
     cancelled = "plimsoll_requests_total", "none", "cancelled"
@@ -159,8 +166,7 @@ async def test_other_paths_and_methods_are_refused_in_the_same_shape(server: Ser
 
 
 async def test_the_deadline_of_a_request_is_a_setting(tmp_path: Path) -> None:
-    folder = random_model(tmp_path, hidden_size=256, intermediate_size=1024, num_hidden_layers=8)
-    config = server_config(folder, tiers=[{"name": "long", "maxTokens": 1024}])
+    config = server_config(random_model(tmp_path, **SLOW), tiers=[{"name": "long", "maxTokens": 2048}])
     async with serving(config, PLIMSOLL_REQUEST_DEADLINE_SECONDS="0.1") as hurried:
         responses = await asyncio.gather(*(hurried.predict(LONG) for _ in range(4)))
     late = [response for response in responses if response.status_code == 504]

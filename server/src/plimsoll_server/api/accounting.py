@@ -34,7 +34,7 @@ class Accounting:
         if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
-        scope["state"]["body_read"] = time.monotonic()
+        scope.setdefault("state", {})["body_read"] = time.monotonic()
         status = 0
 
         async def noting_send(message: Message) -> None:

@@ -31,7 +31,7 @@ class BodyLimit:
         try:
             refusal = await self._read(scope, receive, body)
             if refusal is None:
-                scope["state"]["body_read"] = time.monotonic()
+                scope.setdefault("state", {})["body_read"] = time.monotonic()
                 await self._app(scope, _replay(bytes(body), receive), send)
             else:
                 await _refuse(refusal, receive, send)
