@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 
@@ -36,8 +37,8 @@ def parse_quantity(text: str | int) -> Decimal:
 
 
 def parse_bytes(text: str | int) -> int:
-    """A quantity of memory in whole bytes, rounded down. Raises ValueError when it is not positive."""
-    value = int(parse_quantity(text))
+    """A quantity of memory in whole bytes, rounded up as Kubernetes does. Raises ValueError when it is not positive."""
+    value = math.ceil(parse_quantity(text))
     if value <= 0:
         raise ValueError(f"expected more than zero bytes, found {text!r}")
     return value

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from plimsoll_operator.duration import parse_duration
@@ -123,7 +123,7 @@ class Spec(_Section):
 
     model: Model
     gpu: Gpu
-    tiers: tuple[Tier, ...]
+    tiers: tuple[Tier, ...] = Field(min_length=1)
     long_input: LongInput = LongInput()
     scaling: Scaling = Scaling()
     rollout: Rollout = Rollout()

@@ -212,6 +212,19 @@ def blocked_observations() -> list[Any]:
             "NothingFits",
             "no tier fits cpu",
         ),
+        pytest.param(
+            make_observed(
+                make_spec(
+                    model={"uri": "pvc://m/d", "shape": "modernbert-base"},
+                    gpu={"profile": "cpu"},
+                    server={"resources": {"limits": {"memory": "500m"}}},
+                )
+            ),
+            "NothingFits",
+            "exceed 0 MiB",
+            id="half a byte, which the API takes for memory",
+        ),
+        pytest.param(make_observed(make_spec(tiers=[])), "InvalidSpec", "spec.tiers"),
         pytest.param(make_observed(foreign=taken), "NameTaken", "Service domains"),
         pytest.param(make_observed(make_spec(model={"uri": "ftp://x"})), "InvalidSpec", "hf://org/repository"),
         pytest.param(make_observed({"model": {"uri": "pvc://a"}}), "InvalidSpec", "spec.gpu"),

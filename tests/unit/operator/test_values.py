@@ -34,6 +34,11 @@ def test_quantities_are_exact(text: str | int, value: str) -> None:
     assert parse_quantity(text) == Decimal(value)
 
 
+@pytest.mark.parametrize(("text", "value"), [("500m", 1), ("1.5", 2), ("1Ki", 1024), (7, 7)])
+def test_a_part_of_a_byte_counts_as_one(text: str | int, value: int) -> None:
+    assert parse_bytes(text) == value
+
+
 @pytest.mark.parametrize("text", ["", "Gi", "1 Gi", "1GiB", "1..5", "0", "-1Gi"])
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
