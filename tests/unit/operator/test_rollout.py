@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from builders import Cluster
-from rollouts import condition, settled, spec_of
+from rollouts import condition, settled, spec_of, version_of
 
 
 def test_a_first_revision_becomes_stable_and_ready() -> None:
@@ -157,6 +157,19 @@ def test_a_third_revision_supersedes_the_second() -> None:
     assert len(cluster.observed.workloads) == 1
     template = next(iter(cluster.observed.revisions[-1:])).template
     assert "/models/v3" in str(template)
+
+
+@pytest.mark.parametrize("strategy", ["RollingUpdate", "Recreate"])
+@pytest.mark.parametrize("gpus", [0, 2])
+def test_a_model_that_is_parked_runs_no_pod_and_takes_every_change_at_once(strategy: str, gpus: int) -> None:
+    cluster = settled(replicas=0, gpus=gpus, strategy=strategy)
+    cluster.change(spec_of(2, 0, strategy))
+    cluster.settle()
+    [workload] = cluster.observed.workloads.values()
+    assert (version_of(cluster.observed, workload.name), workload.pods) == ("v2", ())
+    for kind, status in (("Ready", "True"), ("Available", "False")):
+        told = condition(cluster.observed, kind)
+        assert (told["status"], told["reason"]) == (status, "Parked")
 
 
 def test_returning_to_an_old_revision_renders_nothing_anew() -> None:

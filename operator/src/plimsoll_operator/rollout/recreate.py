@@ -15,11 +15,12 @@ def advance(situation: Situation) -> Move:
     running = situation.running
     if running is None:
         return Move("Progressing", "Starting", f"revision {situation.target} starts", start=True)
+    done = running.ready >= situation.least
     return Move(
         phase="Progressing",
-        reason="Complete" if running.ready else "Starting",
+        reason="Complete" if done else "Starting",
         message=f"{running.ready} of {situation.wanted} pods of revision {situation.target} are ready",
         replicas={running.revision: situation.wanted} if running.replicas < situation.wanted else {},
-        promote=running.ready > 0,
+        promote=done,
         retire=retired(situation.older),
     )

@@ -17,7 +17,7 @@ def advance(situation: Situation) -> Move:
     shrunk = changed(situation.older, _kept(situation, running)) or _make_room(situation, running)
     grown = _grown(situation, running)
     # Where nothing else serves, the first ready pod is the best there is.
-    done = running.ready >= (situation.wanted if situation.older else 1)
+    done = running.ready >= (situation.wanted if situation.older else situation.least)
     move = Move(
         phase="Progressing",
         reason="Complete" if done else "Replacing",

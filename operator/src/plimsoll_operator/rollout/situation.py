@@ -30,6 +30,11 @@ class Situation:
         return (self.running.ready if self.running else 0) + sum(workload.ready for workload in self.older)
 
     @property
+    def least(self) -> int:
+        """Ready pods with which the target takes over where nothing else serves: none of a model that is parked."""
+        return min(1, self.wanted)
+
+    @property
     def leaving(self) -> int:
         """Pods of older revisions that were told to end, or will be in a moment, and still hold their GPU."""
         return sum(max(0, len(workload.pods) - workload.replicas) for workload in self.older)

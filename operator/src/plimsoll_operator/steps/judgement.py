@@ -15,14 +15,17 @@ from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
 
 
+_SERVING = Reason("Serving", "this generation serves")
+
+
 def judge(draft: Draft) -> tuple[Condition, ...]:
     """All conditions. `Reconciling` and `Stalled` are abnormal when true and never true together."""
     stalled = _stalled(draft)
     unready = stalled or _unready(draft)
     reconciling = unready if not stalled and not draft.held else None
     return (
-        available(draft.observed, draft.blocked or _diagnosis(draft)),
-        _condition("Ready", unready, "Serving", "this generation serves", holds=unready is None),
+        available(draft.observed, draft.blocked or _diagnosis(draft) or _parked(draft)),
+        _condition("Ready", unready, *_parked(draft) or _SERVING, holds=unready is None),
         _condition("Reconciling", reconciling, "AtRest", "nothing is under way", holds=reconciling is not None),
         _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
         _within_load_line(draft),
@@ -51,6 +54,12 @@ def available(observed: Observed, cause: Reason | None) -> Condition:
 
 def _diagnosis(draft: Draft) -> Reason | None:
     return diagnose(draft.observed.workload(draft.target.hash)) if draft.target else None
+
+
+def _parked(draft: Draft) -> Reason | None:
+    if draft.spec.scaling.min_replicas > 0:
+        return None
+    return Reason("Parked", "spec.scaling.minReplicas is 0: no pod runs")
 
 
 def _stalled(draft: Draft) -> Reason | None:
