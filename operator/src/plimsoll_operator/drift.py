@@ -44,15 +44,17 @@ def has_drifted(wanted: Manifest, live: Manifest | None) -> bool:
 
 def _holds(wanted: Any, live: Any, field: str) -> bool:
     """Whether `live` holds everything that `wanted` states; `field` is the name under which both stand."""
+    if wanted == live:
+        return True
     if field in _ATOMIC_MAPS:
-        return bool(wanted == live)
+        return False
     if isinstance(wanted, Mapping):
         return isinstance(live, Mapping) and _holds_mapping(wanted, live, field)
     if isinstance(wanted, Sequence) and not isinstance(wanted, str):
         return isinstance(live, Sequence) and _holds_list(wanted, live, field)
     if field in _QUANTITY_FIELDS and isinstance(wanted, str) and isinstance(live, str | int):
         return parse_quantity(wanted) == parse_quantity(live)
-    return bool(wanted == live)
+    return False
 
 
 def _holds_mapping(wanted: Mapping[str, Any], live: Mapping[str, Any], field: str) -> bool:
