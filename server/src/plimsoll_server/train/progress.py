@@ -10,17 +10,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-SECONDS_BETWEEN_LINES = 5.0
-
 Advance = Callable[[str], None]
 """One more is done; the text says how it stands."""
 
 
 class Reporter:
-    """Writes to one console."""
+    """Writes to one console; without a terminal, a line at most every `seconds_between_lines`."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, seconds_between_lines: float = 5.0) -> None:
         self._console = console
+        self._seconds_between_lines = seconds_between_lines
 
     def say(self, text: str) -> None:
         self._console.print(escape(text), highlight=False, soft_wrap=True)
@@ -57,7 +56,7 @@ class Reporter:
             nonlocal last, done
             done += 1
             now = time.monotonic()
-            if now - last >= SECONDS_BETWEEN_LINES:
+            if now - last >= self._seconds_between_lines:
                 last = now
                 left = (now - start) / done * (total - done)
                 self.say(f"{title}: {done} of {total}, about {left:.0f} s left {state}".rstrip())

@@ -22,6 +22,8 @@ MODEL_NAME = "domains"
 WAIT_SECONDS = 900.0
 """For another process that trains the same model; several times what a slow machine needs."""
 
+_RECIPE = Recipe()
+
 
 def model_cache(environment: Mapping[str, str] = os.environ) -> Path:
     """`models` in $PLIMSOLL_HOME, else in `plimsoll` of the user's cache folder. Not created here."""
@@ -31,15 +33,15 @@ def model_cache(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(home).expanduser().absolute() / "models"
 
 
-def cached_model(cache: Path) -> Path:
+def cached_model(cache: Path, recipe: Recipe = _RECIPE) -> Path:
     """Where the model of this Python and these sources is, or will be: a folder `domains` alone in one of its own."""
-    return cache / f"demo-{_key()}" / MODEL_NAME
+    return cache / f"demo-{_key(recipe)}" / MODEL_NAME
 
 
-def ensure_demo_model(cache: Path, reporter: Reporter | None = None) -> Path:
+def ensure_demo_model(cache: Path, reporter: Reporter | None = None, recipe: Recipe = _RECIPE) -> Path:
     """The cached model, trained first if it is not there; two callers do not train it twice. Raises TrainingError."""
     reporter = reporter or Reporter(Console(stderr=True))
-    model = cached_model(cache)
+    model = cached_model(cache, recipe)
     if is_trained_model(model):
         return model
     model.parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +53,12 @@ def ensure_demo_model(cache: Path, reporter: Reporter | None = None) -> Path:
     ):
         if not is_trained_model(model):
             remove_partials(model)
-            train_model(model, standard_library(), Recipe(), reporter)
+            train_model(model, standard_library(), recipe, reporter)
     return model
 
 
-def _key() -> str:
-    digest = hashlib.sha256(platform.python_version().encode())
+def _key(recipe: Recipe) -> str:
+    digest = hashlib.sha256(f"{platform.python_version()} {recipe}".encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -65,6 +65,11 @@ def _examine(examiner: Examiner, held_out: Sequence[Module], recipe: Recipe, rep
     short = documents(held_out, recipe.document_characters)
     long = documents(held_out, recipe.long_document_characters)
     chunked = joined_documents(held_out, recipe.joined_document_characters)
+    if not (short and long and chunked):
+        raise TrainingError(
+            f"expected held-out text for documents of up to {recipe.joined_document_characters:,} characters, found "
+            f"too little in {len(held_out)} modules. Train with another --seed, or on another Python's --library"
+        )
     with reporter.work("Examining", len(short) + len(long) + len(chunked)) as advance:
         return Results(*(examiner.examine(kind, lambda: advance("")) for kind in (short, long, chunked)))
 
