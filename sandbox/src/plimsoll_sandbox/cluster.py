@@ -14,6 +14,7 @@ from plimsoll_sandbox.components.cluster_objects import (
     create_accounts,
     metrics_api_is_available,
     register_metrics_api,
+    remove_other_nodes,
     request_token,
 )
 from plimsoll_sandbox.components.component import Component
@@ -99,6 +100,7 @@ class Cluster:
     async def _create_accounts(self, kube: Kube) -> None:
         try:
             await create_accounts(kube)
+            await remove_other_nodes(kube, {node.name for node in self._config.nodes})
             write_file(prometheus_token(self._config), await request_token(kube, PROMETHEUS))
             token = await request_token(kube, METRICS_ADAPTER)
         except (ApiError, *UNREACHABLE) as error:

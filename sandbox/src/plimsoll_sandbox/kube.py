@@ -41,13 +41,13 @@ UNREACHABLE = (aiohttp.ClientError, TimeoutError, OSError)
 
 
 class Kube:
-    """One user's connection. Paths are the API's own, such as /api/v1/nodes/NAME."""
+    """One user's connection; `tls` verifies an https server. Paths are the API's own, such as /api/v1/nodes/NAME."""
 
-    def __init__(self, server: str, token: str, tls: ssl.SSLContext) -> None:
+    def __init__(self, server: str, token: str, tls: ssl.SSLContext | None) -> None:
         self._session = aiohttp.ClientSession(
             base_url=server,
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            connector=aiohttp.TCPConnector(ssl=tls, limit=0),
+            connector=aiohttp.TCPConnector(ssl=True if tls is None else tls, limit=0),
             timeout=_TIMEOUT,
         )
 

@@ -59,6 +59,9 @@ class Claim:
     network: Network
     holder: socket.socket
 
+    def close(self) -> None:
+        self.holder.close()
+
 
 def claim_network(preferred: int | None = None) -> Claim:
     """Take the preferred range if it is free, else the first free one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -61,16 +62,18 @@ class Sandbox:
                 pid = running.supervisor_pid
             else:
                 pid = self._spawn(request)
-            self._wait_until_ready(pid, on_step)
+            ready = False
+            try:
+                self._wait_until_ready(pid, on_step)
+                ready = True
+            finally:
+                if not ready:  # Interrupted or failed: its logs stay, its processes do not.
+                    self._end()
 
     def down(self, *, keep_logs: bool = False) -> None:
         """End everything that belongs to it and remove its folder. Not being there is fine."""
         with self._alone():
-            status = Status.read(self.layout)
-            if status is not None and status.is_alive:
-                os.kill(status.supervisor_pid, signal.SIGTERM)
-                _wait(lambda: not status.is_alive, _DOWN_SECONDS)
-            kill_marked(MARK, str(self.layout.folder))
+            self._end()
             self._remove(keep_logs)
 
     def status(self) -> Status | None:
@@ -111,6 +114,13 @@ class Sandbox:
     def url(self, namespace: str, service: str, port: int | None = None) -> str:
         """Where a Service of HTTP answers; its only or first port unless `port` names another."""
         return service_url(self.layout, namespace, service, port)
+
+    def _end(self) -> None:
+        status = Status.read(self.layout)
+        if status is not None and status.is_alive:
+            os.kill(status.supervisor_pid, signal.SIGTERM)
+            _wait(lambda: not status.is_alive, _DOWN_SECONDS)
+        kill_marked(MARK, str(self.layout.folder))
 
     def _spawn(self, request: Request) -> int:
         try:
@@ -190,6 +200,10 @@ class Sandbox:
 
 def _request(tools: Tools, options: Options) -> Request:
     """Checks whatever can be wrong before anything is started."""
+    if platform.system() != "Linux":
+        raise SandboxError(
+            f"a sandbox needs Linux, for its loopback addresses and process handles; this is {platform.system()}"
+        )
     profiles = load_profiles(options.gpu_profiles)
     check_groups(options.nodes, profiles)
     if options.images is not None:

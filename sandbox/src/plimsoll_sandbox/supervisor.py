@@ -28,6 +28,7 @@ from plimsoll_sandbox.status import Journal, Phase, Status
 async def supervise(layout: Layout) -> int:
     """Run the sandbox until SIGTERM, or until something of it cannot run. The exit code."""
     stop = _stop_signal()
+    os.chdir(layout.folder)  # Not to hold on to wherever `up` was called.
     adopt_orphans()
     journal = Journal(layout, Status(os.getpid(), start_ticks(os.getpid()) or 0))
     # What an earlier supervisor left behind, if it was killed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Collection
 
 from plimsoll_sandbox.config import Config
 from plimsoll_sandbox.credentials import SERVICE_PROXY
@@ -39,6 +40,13 @@ async def create_accounts(kube: Kube) -> None:
         | {"roleRef": _role_ref("Role", "extension-apiserver-authentication-reader")}
         | {"subjects": [_account(METRICS_ADAPTER)]},
     )
+
+
+async def remove_other_nodes(kube: Kube, names: Collection[str]) -> None:
+    """Nodes of an earlier start with other options: nobody would ever make them ready again."""
+    for node in (await kube.get("/api/v1/nodes"))["items"]:
+        if node["metadata"]["name"] not in names:
+            await kube.delete(f"/api/v1/nodes/{node['metadata']['name']}")
 
 
 async def request_token(kube: Kube, account: str) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from plimsoll_sandbox.kube import ApiError, Kube
+from plimsoll_sandbox.kube import ApiError, Json, Kube
 from plimsoll_sandbox.node.environment import ObjectKey
 from plimsoll_sandbox.node.spec.pods import Pod
 from plimsoll_sandbox.node.spec.volumes import TokenSource
 
+# The authorizer learns of a pod's node a moment after the node itself: until then it refuses what the pod refers to.
+_REFUSALS = 20
+_REFUSAL_SECONDS = 0.1
 # Of a token's life; the rest is for those who read the file late.
 _USED_UP = 0.8
 _PLURALS = {"ConfigMap": "configmaps", "Secret": "secrets"}
@@ -51,11 +55,11 @@ class PodObjects:
 
     async def claimed_path(self, claim: str) -> str:
         """Where the volume bound to a claim lies on this machine. Raises UnboundClaimError."""
-        found = await self._kube.get(f"{self._base}/persistentvolumeclaims/{claim}")
+        found = await self._get(f"{self._base}/persistentvolumeclaims/{claim}")
         volume = found["spec"].get("volumeName")
         if not volume:
             raise UnboundClaimError(f'persistentvolumeclaim "{claim}" is not bound to a volume')
-        source = (await self._kube.get(f"/api/v1/persistentvolumes/{volume}"))["spec"]
+        source = (await self._get(f"/api/v1/persistentvolumes/{volume}"))["spec"]
         for kind in ("hostPath", "local"):
             if kind in source:
                 path: str = source[kind]["path"]
@@ -67,7 +71,7 @@ class PodObjects:
     async def _data(self, key: ObjectKey) -> Mapping[str, bytes] | None:
         kind, name = key
         try:
-            found = await self._kube.get(f"{self._base}/{_PLURALS[kind]}/{name}")
+            found = await self._get(f"{self._base}/{_PLURALS[kind]}/{name}")
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -76,6 +80,16 @@ class PodObjects:
             return _decoded(found.get("data") or {})
         texts = {name: text.encode() for name, text in (found.get("data") or {}).items()}
         return texts | _decoded(found.get("binaryData") or {})
+
+    async def _get(self, path: str) -> Json:
+        for _ in range(_REFUSALS):
+            try:
+                return await self._kube.get(path)
+            except ApiError as error:
+                if error.status != 403:
+                    raise
+            await asyncio.sleep(_REFUSAL_SECONDS)
+        return await self._kube.get(path)
 
     async def _request_token(self, source: TokenSource) -> Token:
         bound_to = {"apiVersion": "v1", "kind": "Pod", "name": self._pod.name, "uid": self._pod.uid}
