@@ -157,7 +157,7 @@ def _edited(child: Manifest, number: int) -> Manifest:
     edited = copy.deepcopy(dict(child))
     leaves = [*_leaves(edited["metadata"]["labels"]), *_leaves(edited.get("spec", {}))]
     parent, name = leaves[number % len(leaves)]
-    parent[name] = {str: "edited", int: 7, bool: not parent[name]}[type(parent[name])]
+    parent[name] = {str: "7", int: 7, bool: not parent[name]}[type(parent[name])]
     return edited
 
 

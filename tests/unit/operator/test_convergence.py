@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -138,9 +139,12 @@ def heal(cluster: Cluster) -> Spec:
 
 
 def what_stands(cluster: Cluster) -> dict[ObjectKey, Any]:
-    """The children, without older revisions and what depends on the past: numbers, and when a template was rendered."""
+    """The children without older revisions and what depends on the past: numbers, hashes, when a pod was rendered."""
+    assert cluster.observed.stable is not None
     forgotten = {revision.name for revision in cluster.observed.revisions if not revision.stable}
-    return {key: masked(child) for key, child in cluster.observed.children.items() if key.name not in forgotten}
+    stand = [masked(child) for key, child in cluster.observed.children.items() if key.name not in forgotten]
+    anonymous = json.loads(json.dumps(stand).replace(cluster.observed.stable.hash, "HASH"))
+    return {ObjectKey.of(child): child for child in anonymous}
 
 
 def masked(child: Manifest) -> Manifest:

@@ -13,6 +13,7 @@ from builders import NOW, POLICY, PROFILES, Cluster, make_observed, make_pod, ma
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import Policy, reconcile
+from rollouts import delete
 
 
 def condition(plan: Plan, kind: str) -> dict[str, Any]:
@@ -61,6 +62,20 @@ def test_a_newer_operator_restarts_no_pod() -> None:
     newer = Policy(server_image="plimsoll/server:2")
     changed = {name: replace(p, tolerations=({"operator": "Exists"},)) for name, p in PROFILES.items()}
     assert reconcile(replace(cluster.observed, profiles=changed), newer, cluster.now).apply == ()
+
+
+def test_a_newer_operator_restarts_no_pod_in_place_where_the_history_was_deleted() -> None:
+    cluster = at_rest()
+    [(key, before)] = [(key, live) for key, live in cluster.observed.children.items() if key.kind == "Deployment"]
+    delete(cluster, "ControllerRevision")
+    cluster.policy = Policy(server_image="plimsoll/server:2")
+    plan = cluster.reconcile()
+    assert cluster.observed.children[key] == before
+    [started] = [manifest for manifest in plan.apply if manifest["kind"] == "Deployment"]
+    assert "plimsoll/server:2" in str(started)
+    states = cluster.settle()
+    assert min(state.ready for state in states) == 1
+    assert key not in cluster.observed.children
 
 
 @pytest.mark.parametrize(

@@ -15,19 +15,20 @@ def deployment(owner: Owner, revision: Revision) -> dict[str, Any]:
     `replicas` is left out on purpose: it belongs to the autoscaler, or to the operator through `scale`. Applying it
     once and dropping it later would reset it to one.
     """
-    labels = revision_labels(owner.name, revision.hash)
     template = revision.template
+    # No more than the pods are selected by: whatever is added to a frozen template restarts them.
+    pod_labels = template["metadata"]["labels"] | revision_selector(owner.name, revision.hash)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_metadata(owner, revision.name, labels),
+        "metadata": child_metadata(owner, revision.name, revision_labels(owner.name, revision.hash)),
         "spec": {
             "selector": {"matchLabels": revision_selector(owner.name, revision.hash)},
             "revisionHistoryLimit": 0,
             # A revision's template never changes; should somebody edit it, the repair must not need a second GPU.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
             "template": {
-                "metadata": {**template["metadata"], "labels": {**template["metadata"]["labels"], **labels}},
+                "metadata": {**template["metadata"], "labels": pod_labels},
                 "spec": template["spec"],
             },
         },

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plimsoll_operator.desired.pod import pod_template
+from plimsoll_operator.desired.workload import deployment
+from plimsoll_operator.drift import has_drifted
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.names import content_hash, revision_object_name
-from plimsoll_operator.observed import Manifest, Observed, Revision
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
 from plimsoll_operator.spec import revision_input
 from plimsoll_operator.steps.draft import Draft
 
@@ -18,9 +20,9 @@ def choose_revision(draft: Draft) -> Draft:
     """Set the target. Without a way to make the one asked for, the stable revision stays the target."""
     draft = replace(draft, revisions=_with_one_stable(draft.observed))
     wanted = revision_input(draft.spec)
-    known = next((revision for revision in draft.revisions if revision.input == wanted), None)
-    if known is not None:
-        return _aim(draft, _newest(draft, known))
+    known = [revision for revision in draft.revisions if revision.input == wanted]
+    if known:
+        return _aim(draft, _newest(draft, max(known, key=lambda revision: (revision.stable, revision.number))))
     if draft.blocked or draft.profile is None:
         return replace(draft, target=draft.stable)
     return _aim(draft, _rendered(draft, wanted, draft.profile))
@@ -39,22 +41,27 @@ def _aim(draft: Draft, target: Revision) -> Draft:
 
 def _newest(draft: Draft, revision: Revision) -> Revision:
     """A revision that is asked for again becomes the newest of the history, so that pruning spares it."""
-    newest = max(other.number for other in draft.observed.revisions)
+    newest = max(other.number for other in draft.revisions)
     return revision if revision.number == newest else replace(revision, number=newest + 1)
 
 
 def _rendered(draft: Draft, wanted: Manifest, profile: GpuProfile) -> Revision:
     """A new revision: the pod template is rendered now and never again."""
     owner = draft.observed.owner
-    taken = {revision.hash for revision in draft.observed.revisions}
-    candidates = (content_hash([wanted, collision]) for collision in range(MAX_COLLISIONS))
-    free = next(candidate for candidate in candidates if candidate not in taken)
-    return Revision(
-        hash=free,
-        name=revision_object_name(owner.name, free),
-        number=max((revision.number for revision in draft.observed.revisions), default=0) + 1,
-        stable=False,
-        created_at="",
-        input=wanted,
-        template=pod_template(owner.name, draft.spec, profile, draft.load_line, draft.policy.server_image),
-    )
+    template = pod_template(owner.name, draft.spec, profile, draft.load_line, draft.policy.server_image)
+    number = max((revision.number for revision in draft.revisions), default=0) + 1
+    nameless = Revision("", "", number, stable=False, created_at="", input=wanted, template=template)
+    hashes = (content_hash([wanted, collision]) for collision in range(MAX_COLLISIONS))
+    candidates = (replace(nameless, hash=text, name=revision_object_name(owner.name, text)) for text in hashes)
+    return next(candidate for candidate in candidates if _is_free(draft, candidate))
+
+
+def _is_free(draft: Draft, candidate: Revision) -> bool:
+    """Neither a revision of another input has this hash, nor a Deployment that would be restarted with this template.
+
+    Such a Deployment is one that an older operator rendered and that has lost its history since.
+    """
+    wanted = deployment(draft.observed.owner, candidate)
+    live = draft.observed.children.get(ObjectKey.of(wanted))
+    restarts = live is not None and has_drifted(wanted["spec"]["template"], live["spec"]["template"])
+    return not restarts and all(revision.hash != candidate.hash for revision in draft.revisions)
