@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from plimsoll_operator.observed import Observed
-from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, delete, version_of
+from builders import NOW, POLICY, make_observed
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed
+from plimsoll_operator.plan import Plan
+from plimsoll_operator.reconcile import reconcile
+from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, condition, delete, version_of
 
 
 def target_of(state: Observed) -> str:
@@ -64,6 +68,38 @@ def test_it_may_not_shrink_from_the_start_of_a_rollout_until_one_window_after_it
     cluster.now += timedelta(minutes=5)
     cluster.settle()
     assert may_shrink(cluster.observed)
+
+
+def test_it_never_works_on_a_deployment_of_somebody_else() -> None:
+    fresh = make_observed()
+    [name] = [manifest["metadata"]["name"] for manifest in deployments_of(reconcile(fresh, POLICY, NOW))]
+    taken = replace(fresh, foreign=(ObjectKey("apps/v1", "Deployment", name),))
+    plan = reconcile(taken, POLICY, NOW)
+    assert not deployments_of(plan)
+    assert not [manifest for manifest in plan.apply if manifest["kind"] == "HorizontalPodAutoscaler"]
+
+
+def deployments_of(plan: Plan) -> list[Manifest]:
+    return [manifest for manifest in plan.apply if manifest["kind"] == "Deployment"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        pytest.param("FailedGetPodsMetric", "custom.metrics.k8s.io", id="no metric: how to serve it"),
+        pytest.param("ScalingDisabled", "zero", id="no pod: not a matter of metrics"),
+    ],
+)
+def test_what_keeps_it_from_scaling_is_told(reason: str, advice: str) -> None:
+    cluster = autoscaled(1)
+    said = {"type": "ScalingActive", "status": "False", "reason": reason, "message": "the replicas are zero"}
+    autoscaler = {**autoscaler_of(cluster.observed), "status": {"conditions": [said]}}
+    cluster.store({**cluster.observed.children, ObjectKey.of(autoscaler): autoscaler})
+    cluster.reconcile()
+    told = condition(cluster.observed, "ScalingActive")
+    assert (told["status"], told["reason"]) == ("False", reason)
+    assert advice in told["message"]
+    assert ("custom.metrics" in told["message"]) == ("Metric" in reason)
 
 
 def test_it_is_not_created_before_there_is_a_deployment_that_it_can_work_on() -> None:

@@ -12,6 +12,7 @@ from plimsoll_operator.observed import Manifest, ObjectKey, Revision
 from plimsoll_operator.steps.draft import Draft
 
 AUTOSCALER = ("autoscaling/v2", "HorizontalPodAutoscaler")
+DEPLOYMENT = ("apps/v1", "Deployment")
 
 
 def list_children(draft: Draft) -> Draft:
@@ -59,7 +60,11 @@ def _live(draft: Draft, target: Revision) -> list[Revision]:
     starting = {target.hash} if move and move.start else set()
     serving = {draft.stable.hash} if draft.waiting and draft.stable else set()
     running = (set(draft.observed.workloads) | starting | serving) - set(retire)
-    return [revision for revision in draft.revisions if revision.hash in running]
+    return [
+        revision
+        for revision in draft.revisions
+        if revision.hash in running and ObjectKey(*DEPLOYMENT, revision.name) not in draft.observed.foreign
+    ]
 
 
 def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | None:
@@ -74,4 +79,4 @@ def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | 
 
 
 def _deployment_key(draft: Draft, revision: str) -> ObjectKey:
-    return ObjectKey("apps/v1", "Deployment", draft.observed.workloads[revision].name)
+    return ObjectKey(*DEPLOYMENT, draft.observed.workloads[revision].name)

@@ -14,7 +14,6 @@ from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
 
-
 _SERVING = Reason("Serving", "this generation serves")
 
 
@@ -131,11 +130,13 @@ def _scaling_active(draft: Draft) -> Condition:
         return Condition("ScalingActive", "Unknown", "NotReported", "the autoscaler has not reported yet")
     if reported["status"] == "True":
         return Condition("ScalingActive", "True", "ValidMetricFound", f"scaling on {SATURATION_METRIC}")
-    message = (
-        f"{reported.get('message', '')}. Serve {SATURATION_METRIC} through custom.metrics.k8s.io: "
-        "the chart's documentation has the rule for prometheus-adapter"
-    )
-    return Condition("ScalingActive", "False", reported.get("reason", "Unknown"), message)
+    reason, message = reported.get("reason", "Unknown"), reported.get("message", "")
+    if "Metric" in reason:
+        message = (
+            f"{message}. Serve {SATURATION_METRIC} through custom.metrics.k8s.io: "
+            "the chart's documentation has the rule for prometheus-adapter"
+        )
+    return Condition("ScalingActive", "False", reason, message)
 
 
 def _reported(live: Manifest | None, kind: str) -> Manifest | None:
