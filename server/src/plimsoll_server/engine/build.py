@@ -15,6 +15,7 @@ from plimsoll_server.engine.engine import Engine
 from plimsoll_server.engine.memory import (
     MemoryBudgetError,
     container_limit,
+    free_memory,
     hold_cuda_below,
     hold_process_below,
     is_out_of_memory,
@@ -45,8 +46,8 @@ def build_engine(config: ServerConfig, memory_limit: int | None, worker: ThreadP
             }
         },
     )
+    free_memory(placement.device)
     # What is there now stays for good: a collection after a shortage of memory need not look through all of it.
-    gc.collect()
     gc.freeze()
     return Engine(model, worker)
 

@@ -36,5 +36,5 @@ def _attempt(forward: Forward, batch: Sequence[Tokens]) -> Sequence[Outcome] | N
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        log.warning("out of memory in a batch of %d: %s", len(batch), str(error).splitlines()[:1])
+        log.warning("out of memory in a batch of %d: %.200s", len(batch), error)
         return None
