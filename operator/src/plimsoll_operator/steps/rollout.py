@@ -23,11 +23,10 @@ def move_the_rollout(draft: Draft) -> Draft:
 
 
 def _next_move(draft: Draft, target: Revision) -> Move:
-    observed = draft.observed
-    running = observed.workload(target.hash)
-    older = _older(draft, target)
     if draft.held:
         return Move("Paused", *draft.held)
+    running = draft.observed.workload(target.hash)
+    older = _older(draft, target)
     if running is not None and target.stable and not older:
         return Move("Idle", "AsAsked", f"revision {target.hash} serves")
     situation = Situation(target.hash, running, older, draft.wanted, draft.spec.gpu.profile)
@@ -37,16 +36,14 @@ def _next_move(draft: Draft, target: Revision) -> Move:
 
 def _older(draft: Draft, target: Revision) -> tuple[Workload, ...]:
     """Deployments of other revisions, the stable one first."""
-    stable = draft.observed.stable
+    stable = draft.stable.hash if draft.stable else ""
     others = [workload for workload in draft.observed.workloads.values() if workload.revision != target.hash]
-    return tuple(
-        sorted(others, key=lambda workload: (stable is None or workload.revision != stable.hash, workload.name))
-    )
+    return tuple(sorted(others, key=lambda workload: (workload.revision != stable, workload.name)))
 
 
 def _held(draft: Draft, target: Revision) -> Reason | None:
     """Why the pods must not move now. A first revision replaces nothing, so nothing holds it."""
-    if draft.observed.stable is None or target.stable:
+    if draft.stable is None or target.stable:
         return None
     if draft.spec.rollout.paused:
         return Reason("Paused", f"spec.rollout.paused is true: revision {target.hash} waits")
@@ -63,8 +60,7 @@ def _wanted(draft: Draft) -> int:
     scaling = draft.spec.scaling
     if not scaling.autoscaled:
         return scaling.min_replicas
-    stable = draft.observed.stable
-    serving = draft.observed.workload(stable.hash) if stable else None
+    serving = draft.observed.workload(draft.stable.hash) if draft.stable else None
     began_with = draft.remembered if draft.remembered is not None else draft.observed.ready
     asked_for = max(began_with, serving.replicas if serving else 0)
     return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
