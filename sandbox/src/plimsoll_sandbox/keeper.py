@@ -31,7 +31,7 @@ class Keeper:
         self._log = layout.log_of(component.name)
         self._journal = journal
         self._environment = environment
-        self._program = Program(component.name, str(self._log))
+        self._program = Program(component.name)
         self._child: Child | None = None
         self._stopping = False
 
@@ -99,7 +99,6 @@ class Keeper:
         known = self._program
         self._program = Program(
             name=known.name,
-            log=known.log,
             pid=pid,
             restarts=known.restarts if restarts is None else restarts,
             last_end=known.last_end if last_end is None else last_end,

@@ -28,6 +28,7 @@ def print_status(console: Console, sandbox: Sandbox) -> bool:
     console.print(_programs(status))
     total = sum(map(resident_bytes, marked(MARK, str(sandbox.layout.folder))))
     console.print(f"sandbox {sandbox.name}: [bold]{status.phase}[/] {status.reason} {_mebibytes(total)} with all pods")
+    console.print(f"logs        {sandbox.layout.log_of('PROGRAM')}", soft_wrap=True)
     if status.phase is Phase.READY:
         _print_addresses(console, sandbox)
     return status.phase is Phase.READY
@@ -44,8 +45,8 @@ def resident_bytes(pid: int) -> int:
 
 def _programs(status: Status) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("program", "pid", "memory", "restarts", "last end", "log"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("program", "pid", "memory", "restarts", "last end"):
+        table.add_column(heading)
     table.add_row("supervisor", str(status.supervisor_pid), _mebibytes(resident_bytes(status.supervisor_pid)))
     for program in status.programs.values():
         running = program.pid is not None
@@ -55,7 +56,6 @@ def _programs(status: Status) -> Table:
             _mebibytes(resident_bytes(program.pid)) if program.pid is not None else "",
             str(program.restarts),
             program.last_end,
-            program.log,
         )
     return table
 

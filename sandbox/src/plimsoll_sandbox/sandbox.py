@@ -28,6 +28,8 @@ from plimsoll_sandbox.status import Phase, Status, Step
 from plimsoll_sandbox.toolchain import Tools
 
 _UP_SECONDS = 180.0
+# etcd reserves 128 MiB for its log, and does not start without.
+_LEAST_FREE_BYTES = 512 << 20
 _DOWN_SECONDS = 20.0
 _POLL_SECONDS = 0.1
 
@@ -125,6 +127,7 @@ class Sandbox:
     def _spawn(self, request: Request) -> int:
         try:
             self.layout.create()
+            self._require_room()
             self.layout.status.unlink(missing_ok=True)
             request.save(self.layout)
             log = os.open(self.layout.log_of("supervisor"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -165,6 +168,14 @@ class Sandbox:
         raise SandboxError(
             f"the sandbox {self.name!r} was not ready after {_UP_SECONDS:.0f} s; the logs are in {self.layout.logs}"
         )
+
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self.layout.folder).free
+        if free < _LEAST_FREE_BYTES:
+            raise SandboxError(
+                f"{self.layout.folder} has {free >> 20} MiB left, a sandbox needs {_LEAST_FREE_BYTES >> 20} MiB: "
+                "make room, or set PLIMSOLL_HOME to a folder on another disk"
+            )
 
     def _require_same(self, request: Request) -> None:
         found = Request.load(self.layout)

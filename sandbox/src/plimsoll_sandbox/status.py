@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 from plimsoll_sandbox.files import read_json, write_json
 from plimsoll_sandbox.layout import Layout
 from plimsoll_sandbox.orphans import start_ticks
+
+log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -34,7 +37,6 @@ class Program:
     """One supervised program. `last_end` says how it ended the last time it did."""
 
     name: str
-    log: str
     pid: int | None = None
     restarts: int = 0
     last_end: str = ""
@@ -57,11 +59,14 @@ class Status:
 
     @classmethod
     def read(cls, layout: Layout) -> Status | None:
-        """None where no supervisor has written yet."""
+        """None where no supervisor of this version has written yet. `down` finds one of another by its mark."""
         try:
-            value: Mapping[str, Any] = read_json(layout.status)
-        except FileNotFoundError:
+            return cls._parse(read_json(layout.status))
+        except (FileNotFoundError, KeyError, TypeError, ValueError):
             return None
+
+    @classmethod
+    def _parse(cls, value: Mapping[str, Any]) -> Status:
         return cls(
             supervisor_pid=value["supervisor_pid"],
             supervisor_ticks=value["supervisor_ticks"],
@@ -101,4 +106,7 @@ class Journal:
         self._write()
 
     def _write(self) -> None:
-        write_json(self._layout.status, asdict(self.status))
+        try:
+            write_json(self._layout.status, asdict(self.status))
+        except OSError as error:  # A disk that is full now must not end what runs.
+            log.error("the status cannot be written: %s", error)

@@ -6,6 +6,7 @@ Run as `python -m plimsoll_sandbox.supervisor FOLDER`, detached, by `up`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import sys
@@ -92,4 +93,5 @@ async def _first_of(*work: Coroutine[object, object, object]) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     sys.exit(asyncio.run(supervise(Layout(Path(sys.argv[1])))))
