@@ -28,7 +28,7 @@ def data_bytes(server: ServerProcess) -> int:
 
 
 def test_a_text_too_large_for_the_memory_gets_503_and_the_process_goes_on(tmp_path: Path) -> None:
-    """With a real limit: 16K tokens of this model take about 1.4 GB, 2K a tenth of that."""
+    """With a real limit: 16K tokens of this model take more than a gigabyte, and half of that is there."""
     folder = random_model(
         tmp_path, hidden_size=256, intermediate_size=4096, num_hidden_layers=2, max_position_embeddings=16384
     )
@@ -41,15 +41,15 @@ def test_a_text_too_large_for_the_memory_gets_503_and_the_process_goes_on(tmp_pa
     with process(tmp_path, variables) as server:
         server.until_ready()
         at_rest = data_bytes(server)
-        assert predict(server, "x" * 2000).status_code == 200
+        assert predict(server, "x" * 400).status_code == 200
         for _ in range(2):
             refused = predict(server, "x" * 16000)
             assert (refused.status_code, refused.json()["error_type"]) == (503, "OutOfMemory")
             assert int(refused.headers["retry-after"]) > 0
             assert "16002 tokens (tier long) does not fit" in refused.json()["error"]
-            assert predict(server, "x" * 2000).status_code == 200, "the next one is served"
+            assert predict(server, "x" * 400).status_code == 200, "the next one is served"
         with ThreadPoolExecutor(4) as callers:
-            together = list(callers.map(lambda _: predict(server, "x" * 2000), range(8)))
+            together = list(callers.map(lambda _: predict(server, "x" * 400), range(8)))
         assert [response.status_code for response in together] == [200] * 8
         assert httpx.get(f"{server.url}/readyz").status_code == 200
         assert data_bytes(server) < at_rest + 300 * MEBIBYTE, "what failed was given back"
