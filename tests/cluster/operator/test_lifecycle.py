@@ -103,12 +103,16 @@ def test_a_name_that_is_taken_is_left_to_its_owner(kit: Kit) -> None:
 
 DRIFT = [
     pytest.param("service", {"spec": {"selector": {"plimsoll.dev/name": "other"}}}, id="service selector"),
+    pytest.param("service", {"spec": {"selector": {"tier": "short"}}}, id="service selector narrowed"),
     pytest.param("hpa", {"spec": {"maxReplicas": 99}}, id="autoscaler maximum"),
     pytest.param("pdb", {"spec": {"maxUnavailable": 3}}, id="disruption budget"),
     pytest.param("serviceaccount", {"automountServiceAccountToken": True}, id="service account token"),
     pytest.param("deployment", {"metadata": {"labels": {"plimsoll.dev/name": None}}}, id="deployment found by label"),
     pytest.param("deployment", {"metadata": {"labels": {"plimsoll.dev/revision": "x"}}}, id="deployment's revision"),
+    pytest.param("deployment", {"metadata": {"labels": None}}, id="deployment's labels"),
     pytest.param("controllerrevision", {"metadata": {"labels": {"plimsoll.dev/stable": None}}}, id="stable label"),
+    pytest.param("controllerrevision", {"metadata": {"labels": {"plimsoll.dev/stable": "false"}}}, id="stable denied"),
+    pytest.param("controllerrevision", {"metadata": {"labels": None}}, id="history's labels"),
     pytest.param("controllerrevision", {"metadata": {"labels": {"plimsoll.dev/revision": None}}}, id="revision label"),
 ]
 
