@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from builders import Cluster, make_spec
@@ -32,6 +33,15 @@ def autoscaled(replicas: int, gpus: int = 100, strategy: str = "RollingUpdate") 
     """Version 1 at rest, with as many pods as its load asks for."""
     cluster = Cluster(autoscaled_spec_of(1, strategy), gpus)
     cluster.demand = replicas
+    cluster.settle()
+    return cluster
+
+
+def at_rest(spec: Manifest | None = None) -> Cluster:
+    """Settled, and the window after it is over."""
+    cluster = Cluster(spec or make_spec())
+    cluster.settle()
+    cluster.now += timedelta(hours=1)
     cluster.settle()
     return cluster
 

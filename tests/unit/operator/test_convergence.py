@@ -31,7 +31,7 @@ from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.spec import InvalidSpecError, Spec, parse_spec, revision_input
 from rollouts import condition
 
-bounded = settings(derandomize=True, deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+bounded = settings(derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @bounded

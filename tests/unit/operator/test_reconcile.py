@@ -10,23 +10,15 @@ from typing import Any
 import pytest
 
 from builders import NOW, POLICY, PROFILES, Cluster, make_observed, make_pod, make_pods, make_spec, make_workload
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed
+from plimsoll_operator.observed import ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import Policy, reconcile
-from rollouts import delete
+from rollouts import at_rest, delete
 
 
 def condition(plan: Plan, kind: str) -> dict[str, Any]:
     assert plan.status is not None
     return next(dict(c) for c in plan.status["conditions"] if c["type"] == kind)
-
-
-def at_rest(spec: Manifest | None = None) -> Cluster:
-    cluster = Cluster(spec or make_spec())
-    cluster.settle()
-    cluster.now += timedelta(hours=1)
-    cluster.settle()
-    return cluster
 
 
 def test_a_new_object_gets_all_its_children_owned_by_it() -> None:
@@ -92,77 +84,6 @@ def test_what_changes_no_pod_makes_no_revision(sections: dict[str, Any]) -> None
     cluster.change(make_spec(**sections))
     cluster.settle()
     assert set(cluster.observed.workloads) == before
-
-
-@pytest.mark.parametrize(
-    ("kind", "path"),
-    [
-        ("Service", ("spec", "selector", "plimsoll.dev/name")),
-        ("HorizontalPodAutoscaler", ("spec", "maxReplicas")),
-        ("PodDisruptionBudget", ("spec", "maxUnavailable")),
-        ("ServiceAccount", ("automountServiceAccountToken",)),
-        ("Deployment", ("metadata", "labels", "plimsoll.dev/name")),
-        ("ControllerRevision", ("metadata", "labels", "plimsoll.dev/stable")),
-    ],
-)
-@pytest.mark.parametrize("edit", ["changed", "removed"])
-def test_a_field_of_ours_edited_by_hand_is_applied_again(kind: str, path: tuple[str, ...], edit: str) -> None:
-    cluster = at_rest()
-    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == kind)
-    edited = json.loads(json.dumps(live))
-    parent = edited
-    for part in path[:-1]:
-        parent = parent[part]
-    if edit == "changed":
-        parent[path[-1]] = "edited"
-    else:
-        del parent[path[-1]]
-    observed = replace(cluster.observed, children={**cluster.observed.children, key: edited})
-    plan = reconcile(observed, POLICY, cluster.now)
-    assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
-
-
-def test_a_label_added_to_a_selector_by_hand_is_taken_out_for_it_would_select_no_pod() -> None:
-    cluster = at_rest()
-    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == "Service")
-    selector = live["spec"]["selector"] | {"tier": "short"}
-    edited = {**live, "spec": live["spec"] | {"selector": selector}}
-    observed = replace(cluster.observed, children={**cluster.observed.children, key: edited})
-    assert [ObjectKey.of(manifest) for manifest in reconcile(observed, POLICY, cluster.now).apply] == [key]
-
-
-def test_what_the_api_leaves_out_for_being_empty_is_no_drift() -> None:
-    cluster = at_rest(make_spec(pod={"tolerations": [{"key": "dedicated", "operator": "Equal", "value": ""}]}))
-    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == "Deployment")
-    stored = json.loads(json.dumps(live))
-    del stored["spec"]["template"]["spec"]["tolerations"][0]["value"]
-    observed = replace(cluster.observed, children={**cluster.observed.children, key: stored})
-    assert reconcile(observed, POLICY, cluster.now) == Plan()
-
-
-def test_a_stable_label_put_on_another_revision_by_hand_is_taken_off_again() -> None:
-    cluster = at_rest()
-    cluster.change(make_spec(model={"uri": "pvc://models/other"}))
-    cluster.settle()
-    children = dict(cluster.observed.children)
-    for key, live in children.items():
-        if key.kind == "ControllerRevision":
-            labels = live["metadata"]["labels"] | {"plimsoll.dev/stable": "true"}
-            children[key] = {**live, "metadata": live["metadata"] | {"labels": labels}}
-    serves = cluster.observed.stable
-    cluster.store(children)
-    cluster.settle()
-    assert [revision for revision in cluster.observed.revisions if revision.stable] == [serves]
-
-
-def test_a_child_deleted_by_hand_is_applied_again() -> None:
-    cluster = at_rest()
-    for key in cluster.observed.children:
-        if key.kind in {"Deployment", "ControllerRevision"}:
-            continue
-        left = {other: live for other, live in cluster.observed.children.items() if other != key}
-        plan = reconcile(replace(cluster.observed, children=left), POLICY, cluster.now)
-        assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
 
 
 def test_replicas_set_by_the_autoscaler_are_left_alone() -> None:
