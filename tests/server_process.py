@@ -124,15 +124,18 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.variables['PLIMSOLL_HTTP_PORT']}"
 
     def until_ready(self) -> None:
+        self.until_answers("/readyz", 200)
+
+    def until_answers(self, path: str, status: int) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                if httpx.get(f"{self.url}{path}").status_code == status:
                     return
             except httpx.TransportError:
                 pass
             time.sleep(0.05)
-        raise AssertionError(f"not ready: exit code {self.process.poll()}, log:\n{self.log.read_text()}")
+        raise AssertionError(f"no {status} from {path}: exit code {self.process.poll()}, log:\n{self.log.read_text()}")
 
     def ends_with(self, seconds: float = READY_SECONDS) -> int:
         return self.process.wait(seconds)

@@ -105,6 +105,16 @@ def test_a_drain_under_load_answers_every_request_and_logs_no_content(tmp_path: 
     assert "near the sea" not in log, "a log tells no content"
 
 
+def test_told_to_end_while_it_loads_it_ends_at_once(tmp_path: Path) -> None:
+    """It answers probes long before the model is there: alive, not ready."""
+    with process(tmp_path, environment(server_config(random_model(tmp_path)))) as server:
+        server.until_answers("/livez", 200)
+        assert httpx.get(f"{server.url}/readyz", timeout=30).status_code == 503
+        server.terminate()
+        assert server.ends_with(30) == 0
+    assert "told to end while loading" in server.log.read_text()
+
+
 def last_words(server: ServerProcess) -> tuple[int, str]:
     """Exit code and the message of the last line that a server leaves which cannot begin."""
     code = server.ends_with()

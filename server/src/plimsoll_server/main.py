@@ -14,7 +14,13 @@ from plimsoll_server.logs import configure_logs
 
 log = logging.getLogger(__name__)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Plimsoll's inference server.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    # Its tracebacks show local variables, and those of a request hold somebody's text.
+    pretty_exceptions_enable=False,
+    help="Plimsoll's inference server.",
+)
 
 
 @app.callback()

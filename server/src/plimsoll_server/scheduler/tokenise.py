@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -16,8 +17,12 @@ from plimsoll_server.scheduler.errors import InvalidInputError, OutOfMemoryError
 _PENDING_PER_THREAD = 64
 """Texts that may wait for each thread. A text waits for milliseconds, so a longer queue is an overload."""
 
-_BYTES_PER_TEXT_BYTE = 200
-"""Memory of an encoding per byte of text, at most: the library ends the process when it gets none."""
+_BYTES_PER_TEXT_BYTE = 420
+"""Memory of an encoding per byte of text when every byte is a token; ordinary English takes 165. The library ends the
+process when it gets none, so it must be there."""
+
+_ROOM_SECONDS = 2.0
+_ROOM_CHECKS = 40
 
 
 class Tokeniser:
@@ -100,9 +105,16 @@ class Tokeniser:
                 "split it"
             )
 
+    def _wait_for_room(self, size: int) -> None:
+        """A running batch takes much memory, but not for long."""
+        for _ in range(_ROOM_CHECKS):
+            if self._has_room(size):
+                return
+            time.sleep(_ROOM_SECONDS / _ROOM_CHECKS)
+        raise OutOfMemoryError("too little memory is left to tokenise the text; try again", retry_after=5)
+
     def _encode(self, text: str) -> Document:
-        if not self._has_room(len(text) * _BYTES_PER_TEXT_BYTE):
-            raise OutOfMemoryError("too little memory is left to tokenise the text; try again", retry_after=5)
+        self._wait_for_room(len(text) * _BYTES_PER_TEXT_BYTE)
         encoding: Encoding = self._local.tokenizer.encode(text)
         head, tail = len(self.frame.prefix), len(encoding.ids) - len(self.frame.suffix)
         long = len(encoding.ids) > self._cut_above
