@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from rich.console import Console
 
 from helm_chart import Chart
 from plimsoll_sandbox.toolchain import Tools, ensure_tools
+
+
+def pytest_configure() -> None:
+    """Asked to end, end as on Ctrl-C: with every fixture taken down, the sandbox among them."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from plimsoll_server.train.demo.cache import ensure_demo_model, model_cache
 from plimsoll_server.train.demo.corpus import standard_library
 from plimsoll_server.train.demo.texts import DemoText, demo_texts
 
+NAME_PREFIX = "test-"
 NODES = ("cpu:2", "nvidia-l4:2")
 PROGRAMS = Path(__file__).parents[1] / "programs"
 RESTART_BACKOFF_SECONDS = 1.0
@@ -64,7 +65,16 @@ def three_texts(demo_model: Path) -> list[DemoText]:
 def _take_down_what_was_left() -> None:
     """A test run that was killed could not: its process is in the sandbox's name."""
     for folder in (plimsoll_home() / "sandboxes").glob("test-*"):
-        if not Path("/proc", folder.name.split("-")[1]).exists():
+        process = folder.name.split("-")[1]
+        if process.isdigit() and not Path("/proc", process).exists():
+            Sandbox(folder.name).down()
+
+
+def _take_down_what_killed_runs_left() -> None:
+    """A run ended by SIGKILL takes nothing down. Its sandbox is named after its process."""
+    for folder in (plimsoll_home() / "sandboxes").glob(f"{NAME_PREFIX}*"):
+        owner = folder.name.removeprefix(NAME_PREFIX)
+        if owner.isdigit() and not Path("/proc", owner).exists():
             Sandbox(folder.name).down()
 
 

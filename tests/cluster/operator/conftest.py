@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from cluster_kit import Kit
 from helm_chart import Chart
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
+from shared_crd import ADOPT
 
 SYSTEM = "plimsoll-system"
 NAMESPACE = "guardrails"
@@ -18,12 +20,10 @@ NAMESPACE = "guardrails"
 @pytest.fixture(scope="package")
 def installed(sandbox: Sandbox, chart: Chart, tools: Tools) -> Iterator[Kit]:
     """The operator's own namespace, with the release in it."""
-    import dataclasses
-
     release = dataclasses.replace(chart, kubeconfig=sandbox.kubeconfig)
     kit = Kit(tools.kubectl, sandbox.kubeconfig, SYSTEM)
     values = {"image": {"tag": "dev"}, "serverImage": {"tag": "dev"}, "resyncPeriod": "10s"}
-    release.release("install", "--create-namespace", "--wait", values=values, namespace=SYSTEM)
+    release.release("install", *ADOPT, "--create-namespace", "--wait", values=values, namespace=SYSTEM)
     yield kit
     release.uninstall(SYSTEM)
 

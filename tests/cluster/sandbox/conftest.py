@@ -1,9 +1,9 @@
-"""Namespaces to try pods in, and further sandboxes for tests that break one or need two."""
+"""Namespaces to try pods in, and a second sandbox for tests that break one or need two."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,8 +13,6 @@ from cluster_kit import Kit, eventually
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.toolchain import Tools
-
-StartSandbox = Callable[..., Sandbox]
 
 
 @pytest.fixture
@@ -29,19 +27,14 @@ def shared_kit(sandbox: Sandbox, tools: Tools) -> Iterator[Kit]:
     yield from _namespace(tools, sandbox)
 
 
-@pytest.fixture
-def new_sandbox(tools: Tools, image_map: Path) -> Iterator[StartSandbox]:
-    """Starts further sandboxes, taken down at the end whatever happened to them."""
-    made: list[Sandbox] = []
-
-    def start(name: str, *groups: NodeGroup) -> Sandbox:
-        sandbox = Sandbox(f"test-{os.getpid()}-{name}")
-        made.append(sandbox)
-        sandbox.up(tools, Options(nodes=groups or (NodeGroup("cpu"),), images=image_map))
-        return sandbox
-
-    yield start
-    for sandbox in made:
+@pytest.fixture(scope="module")
+def second(tools: Tools, image_map: Path) -> Iterator[Sandbox]:
+    """Another sandbox beside the one of all tests, of one node, that may be broken."""
+    sandbox = Sandbox(f"test-{os.getpid()}-second")
+    try:
+        sandbox.up(tools, Options(nodes=(NodeGroup("cpu"),), images=image_map))
+        yield sandbox
+    finally:
         sandbox.down()
 
 

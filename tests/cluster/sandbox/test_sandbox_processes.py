@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cluster.sandbox.conftest import StartSandbox
 from cluster_kit import Kit, KubectlError, eventually
 from plimsoll_sandbox.errors import SandboxError
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.orphans import MARK, marked
+from plimsoll_sandbox.report import resident_bytes
 from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.toolchain import Tools
 from pod_manifests import container_status, make_pod, make_service, make_shell, wait_for_ready
@@ -43,55 +43,60 @@ def program_pid(sandbox: Sandbox, name: str) -> int:
     return pid
 
 
-def test_two_sandboxes_do_not_meet(sandbox: Sandbox, new_sandbox: StartSandbox, tools: Tools, kit: Kit) -> None:
-    other = new_sandbox("other")
-    assert other.config.network.services_range != sandbox.config.network.services_range
-    assert not set(other.config.network.ports.values()) & set(sandbox.config.network.ports.values())
-    there = kit_of(other, tools)
+def supervisor_pid(sandbox: Sandbox) -> int:
+    status = sandbox.status()
+    assert status is not None
+    return status.supervisor_pid
+
+
+def test_two_sandboxes_do_not_meet(sandbox: Sandbox, second: Sandbox, tools: Tools, kit: Kit) -> None:
+    assert second.config.network.services_range != sandbox.config.network.services_range
+    assert not set(second.config.network.ports.values()) & set(sandbox.config.network.ports.values())
+    there = kit_of(second, tools)
     for place in (kit, there):
         place.apply(make_pod("serve", name="web"))
         place.apply(make_service("web"))
         wait_for_ready(place, "web")
-    mine, theirs = sandbox.url(kit.namespace, "web"), other.url("default", "web")
+    mine, theirs = sandbox.url(kit.namespace, "web"), second.url("default", "web")
     assert mine != theirs
     assert eventually(lambda: _text(theirs), deadline=10) == "web"
-    other.down()
-    assert not processes(other)
-    assert not other.layout.folder.exists()
-    assert httpx.get(mine).text == "web"
+    there.kubectl("delete", "pod", "web")
+    assert _text(mine) == "web"
 
 
-def test_nothing_is_left_when_the_supervisor_is_killed(new_sandbox: StartSandbox, tools: Tools) -> None:
-    sandbox = new_sandbox("killed")
-    kit = kit_of(sandbox, tools)
+def test_an_idle_sandbox_is_small(second: Sandbox) -> None:
+    time.sleep(3)
+    assert sum(map(resident_bytes, processes(second))) < 1.5 * 2**30
+
+
+def test_nothing_is_left_when_the_supervisor_is_killed(second: Sandbox, tools: Tools) -> None:
+    kit = kit_of(second, tools)
     kit.apply(make_shell(RESTLESS))
     wait_for_ready(kit, "pod")
-    assert len(processes(sandbox)) >= 10
-    status = sandbox.status()
-    assert status is not None
-    os.kill(status.supervisor_pid, signal.SIGKILL)
-    eventually(lambda: not processes(sandbox), deadline=10)
+    assert len(processes(second)) >= 10
+    os.kill(supervisor_pid(second), signal.SIGKILL)
+    eventually(lambda: not processes(second), deadline=10)
 
     # What etcd had is still there, and the pod runs again.
-    sandbox.up(tools, Options(nodes=(NodeGroup("cpu"),), images=sandbox.config.request.images))
+    second.up(tools, Options(nodes=(NodeGroup("cpu"),), images=second.config.request.images))
     eventually(lambda: container_status(kit, "pod").get("restartCount") == 1, deadline=20)
     wait_for_ready(kit, "pod")
 
 
-def test_down_sweeps_what_two_kills_left(new_sandbox: StartSandbox, tools: Tools) -> None:
-    sandbox = new_sandbox("swept")
-    kit = kit_of(sandbox, tools)
-    kit.apply(make_shell(RESTLESS))
-    wait_for_ready(kit, "pod")
-    agent, status = program_pid(sandbox, "node-agent"), sandbox.status()
-    assert status is not None
+def test_down_sweeps_what_two_kills_left(second: Sandbox, tools: Tools) -> None:
+    kit = kit_of(second, tools)
+    kit.apply(make_shell(RESTLESS, name="restless"))
+    wait_for_ready(kit, "restless")
+    kit.kubectl("delete", "pod", "pod", "--ignore-not-found")
+    agent = program_pid(second, "node-agent")
     os.kill(agent, signal.SIGSTOP)  # So that it cannot clean up.
-    os.kill(status.supervisor_pid, signal.SIGKILL)
+    os.kill(supervisor_pid(second), signal.SIGKILL)
     os.kill(agent, signal.SIGKILL)
     # The pod's first process died with the agent; what that had started knows no parent any more.
-    eventually(lambda: len(processes(sandbox)) == 2, deadline=10)
-    sandbox.down()
-    assert not processes(sandbox)
+    eventually(lambda: len(processes(second)) == 2, deadline=10)
+    second.down()
+    assert not processes(second)
+    assert not second.layout.folder.exists()
 
 
 @pytest.mark.parametrize("program", ["kube-apiserver", "etcd", "node-agent", "prometheus"])
@@ -133,13 +138,7 @@ def test_up_with_other_options_says_what_runs(sandbox: Sandbox, tools: Tools) ->
         sandbox.up(tools, Options(nodes=(NodeGroup("cpu", 5),)))
 
 
-def test_an_idle_sandbox_is_small(new_sandbox: StartSandbox) -> None:
-    sandbox = new_sandbox("idle")
-    time.sleep(5)
-    assert sum(map(_resident, processes(sandbox))) < 1.5 * 2**30
-
-
-def test_a_program_that_cannot_start_names_its_log(new_sandbox: StartSandbox, tools: Tools, tmp_path: Path) -> None:
+def test_a_program_that_cannot_start_names_its_log(tools: Tools) -> None:
     sandbox = Sandbox(f"test-{os.getpid()}-broken")
     broken = Tools(**{**vars(tools), "prometheus": Path("/bin/false")})
     try:
@@ -179,11 +178,3 @@ def _text(url: str) -> str:
         return httpx.get(url).text
     except httpx.TransportError:
         return ""
-
-
-def _resident(pid: int) -> int:
-    try:
-        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return 0
-    return next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")) * 1024
