@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from server_builders import entity_model, random_model, topic_model
+from train_builders import made_up_library, train_tiny
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,15 @@ def random_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def random_token_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_model(tmp_path_factory.mktemp("random-tokens"), "token-classification")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_library(tmp_path_factory.mktemp("lib") / "python3.99")
+
+
+@pytest.fixture(scope="session")
+def trained_folder(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained") / "model"
+    train_tiny(folder, library)
+    return folder

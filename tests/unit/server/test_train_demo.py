@@ -18,20 +18,18 @@ import torch
 from rich.console import Console
 from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from typer.testing import CliRunner
 
-from plimsoll_server.train.__main__ import app
 from plimsoll_server.train.demo.cache import cached_model, ensure_demo_model, model_cache
 from plimsoll_server.train.demo.corpus import read_corpus
 from plimsoll_server.train.demo.documents import documents
 from plimsoll_server.train.demo.examine import Examiner
 from plimsoll_server.train.demo.record import read_record, summary
+from plimsoll_server.train.demo.repeatable import repeatable
 from plimsoll_server.train.demo.save import save
-from plimsoll_server.train.demo.texts import demo_texts
 from plimsoll_server.train.demo.topics import TOPICS
 from plimsoll_server.train.errors import TrainingError
 from plimsoll_server.train.progress import Reporter
-from train_builders import TINY, made_up_library, train_tiny
+from train_builders import TINY, train_tiny
 
 
 def load(folder: Path) -> Any:
@@ -44,25 +42,8 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return tokenizer
 
 
-def run(*arguments: str | Path) -> Any:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_up_library(tmp_path_factory.mktemp("lib") / "python3.99")
-
-
-@pytest.fixture(scope="module")
-def tiny(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that was trained in seconds. Only read."""
-    folder = tmp_path_factory.mktemp("tiny") / "model"
-    train_tiny(folder, library)
-    return folder
-
-
-def test_the_folder_is_one_of_the_hub_for_everyone_to_read(tiny: Path) -> None:
-    assert {file.name for file in tiny.iterdir()} == {
+def test_the_folder_is_one_of_the_hub_for_everyone_to_read(trained_folder: Path) -> None:
+    assert {file.name for file in trained_folder.iterdir()} == {
         "README.md",
         "config.json",
         "model.safetensors",
@@ -70,11 +51,11 @@ def test_the_folder_is_one_of_the_hub_for_everyone_to_read(tiny: Path) -> None:
         "tokenizer_config.json",
         "training.json",
     }
-    assert all(file.stat().st_mode & 0o777 == 0o644 for file in tiny.iterdir())
+    assert all(file.stat().st_mode & 0o777 == 0o644 for file in trained_folder.iterdir())
 
 
-def test_the_configuration_is_a_modernberts_with_a_window_and_alternating_attention(tiny: Path) -> None:
-    config = json.loads((tiny / "config.json").read_text())
+def test_the_configuration_is_a_modernberts_with_a_window_and_alternating_attention(trained_folder: Path) -> None:
+    config = json.loads((trained_folder / "config.json").read_text())
 
     assert config["model_type"] == "modernbert"
     assert config["architectures"] == ["ModernBertForSequenceClassification"]
@@ -85,42 +66,45 @@ def test_the_configuration_is_a_modernberts_with_a_window_and_alternating_attent
     assert list(config["id2label"].values()) == sorted(TOPICS)
 
 
-def test_two_trainings_of_one_seed_give_the_same_bytes(tiny: Path, library: Path, tmp_path: Path) -> None:
+def test_two_trainings_of_one_seed_give_the_same_bytes(trained_folder: Path, library: Path, tmp_path: Path) -> None:
     train_tiny(tmp_path / "again", library)
 
-    for file in tiny.iterdir():
+    for file in trained_folder.iterdir():
         assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes(), file.name
 
 
-def test_what_is_loaded_answers_as_it_did_when_it_was_examined(tiny: Path, library: Path) -> None:
+def test_what_is_loaded_answers_as_it_did_when_it_was_examined(trained_folder: Path, library: Path) -> None:
     """The record's count of right answers comes from the network before it was saved."""
-    record = read_record(tiny)
+    record = read_record(trained_folder)
     held_out = [module for module in read_corpus(library) if module.name in record.held_out_modules]
-    examiner = Examiner(load(tiny), read_tokenizer(tiny), window=TINY.window, overlap=TINY.overlap)
+    examiner = Examiner(load(trained_folder), read_tokenizer(trained_folder), window=TINY.window, overlap=TINY.overlap)
 
-    result = examiner.examine(documents(held_out, TINY.document_characters), lambda: None)
+    with repeatable(TINY.seed):
+        result = examiner.examine(documents(held_out, TINY.document_characters), lambda: None)
 
     assert result == record.results.short
 
 
-def test_a_saved_network_reloads_to_the_same_logits_with_the_hubs_tokenizer(tiny: Path, tmp_path: Path) -> None:
-    network = load(tiny)
+def test_a_saved_network_reloads_to_the_same_logits_with_the_hubs_tokenizer(
+    trained_folder: Path, tmp_path: Path
+) -> None:
+    network = load(trained_folder)
     with torch.no_grad():
         network.model.layers[0].mlp.Wi.weight.add_(0.5)
-    tokenize: Any = AutoTokenizer.from_pretrained(tiny)
+    tokenize: Any = AutoTokenizer.from_pretrained(trained_folder)
     inputs = tokenize(
         ["Open a socket.", "The mean of some numbers, longer than the other"], padding=True, return_tensors="pt"
     )
 
-    save(tmp_path, network, read_tokenizer(tiny), read_record(tiny), TINY)
+    save(tmp_path, network, read_tokenizer(trained_folder), read_record(trained_folder), TINY)
 
     with torch.inference_mode():
         assert torch.equal(load(tmp_path)(**inputs).logits, network(**inputs).logits)
 
 
-def test_the_card_and_the_summary_tell_the_measured_numbers(tiny: Path) -> None:
-    record = read_record(tiny)
-    card = (tiny / "README.md").read_text()
+def test_the_card_and_the_summary_tell_the_measured_numbers(trained_folder: Path) -> None:
+    record = read_record(trained_folder)
+    card = (trained_folder / "README.md").read_text()
 
     for result in (record.results.short, record.results.long, record.results.chunked):
         assert f"| {result.documents} | {result.mean_tokens:,} | {result.accuracy:.1%} |" in card
@@ -128,8 +112,8 @@ def test_the_card_and_the_summary_tell_the_measured_numbers(tiny: Path) -> None:
     assert record.library in card
 
 
-def test_a_little_training_tells_topics_apart_that_have_words_of_their_own(tiny: Path) -> None:
-    assert read_record(tiny).results.short.accuracy > 0.9
+def test_a_little_training_tells_topics_apart_that_have_words_of_their_own(trained_folder: Path) -> None:
+    assert read_record(trained_folder).results.short.accuracy > 0.9
 
 
 def test_what_has_not_learnt_is_not_published(library: Path, tmp_path: Path) -> None:
@@ -199,73 +183,6 @@ def test_the_cache_has_a_model_for_each_recipe_alone_in_its_folder(tmp_path: Pat
 )
 def test_the_cache_is_in_plimsolls_home(environment: dict[str, str], expected: str) -> None:
     assert model_cache(environment) == Path(expected).expanduser()
-
-
-def test_the_texts_are_of_unseen_modules_of_three_topics_and_ordered_by_length(tiny: Path, library: Path) -> None:
-    record = read_record(tiny)
-    short, medium, long = texts = demo_texts(tiny, library)
-
-    assert short.tokens < 200 <= medium.tokens < 1000
-    assert long.tokens >= 3000
-    assert len({text.topic for text in texts}) == 3
-    assert {short.name, medium.name} <= set(record.held_out_modules)
-    for text in texts:
-        assert text.tokens == len(read_tokenizer(tiny).encode(text.text).ids)
-
-
-def test_demo_texts_prints_one_object_per_line(tiny: Path, library: Path) -> None:
-    result = run("demo-texts", tiny, "--library", library)
-
-    assert result.exit_code == 0, result.output
-    assert [sorted(json.loads(line)) for line in result.stdout.splitlines()] == [
-        ["name", "text", "tokens", "topic"]
-    ] * 3
-
-
-def test_a_trained_model_is_kept_and_its_numbers_told_again(tiny: Path) -> None:
-    before = {file.name: file.stat().st_mtime_ns for file in tiny.iterdir()}
-
-    result = run("train-demo", tiny)
-
-    assert result.exit_code == 0, result.output
-    assert "kept. --force replaces it" in result.stderr
-    assert result.stdout.splitlines() == [*summary(read_record(tiny)), str(tiny)]
-    assert {file.name: file.stat().st_mtime_ns for file in tiny.iterdir()} == before
-
-
-@pytest.mark.parametrize("force", [[], ["--force"]], ids=["unforced", "forced"])
-def test_a_folder_of_somebody_else_is_never_replaced(tmp_path: Path, force: list[str]) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-
-    result = run("train-demo", tmp_path, *force)
-
-    assert result.exit_code == 1
-    assert "found something else, which is never replaced" in result.stderr
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        pytest.param(["train-demo"], "expected OUTPUT_DIR", id="nowhere to write"),
-        pytest.param(["train-demo", "out", "--cached"], "expected OUTPUT_DIR", id="two places to write"),
-        pytest.param(["train-demo", "--cached", "--seed", "3"], "expected OUTPUT_DIR", id="a cache of one's own"),
-        pytest.param(["train-demo", "out", "--library", "none"], "found 0 and 0", id="no library"),
-        pytest.param(["train-demo", "/proc/out"], "/proc", id="no place to write"),
-        pytest.param(["demo-texts", "none"], "expected a model of `plimsoll-server train-demo`", id="no model"),
-    ],
-)
-def test_bad_arguments_are_told_in_a_line_and_leave_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    result = run(*arguments)
-
-    assert result.exit_code == 1
-    assert message in result.stderr
-    assert "Traceback" not in result.output
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow

@@ -23,10 +23,10 @@ class Recipe:
     global_every: int = 2
     window: int = 1024
 
-    steps: int = 150
+    steps: int = 160
     batch: int = 4096
-    shortest: int = 32
-    longest: int = 256
+    shortest: int = 16
+    longest: int = 192
     learning_rate: float = 2e-3
     warm_up: float = 0.15
     weight_decay: float = 0.1
