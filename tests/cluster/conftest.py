@@ -14,8 +14,9 @@ import yaml
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.toolchain import Tools, plimsoll_home
-from plimsoll_server.train.demo.cache import ensure_demo_model, model_cache
+from plimsoll_server.train.demo.cache import model_cache
 from plimsoll_server.train.demo.corpus import standard_library
+from plimsoll_server.train.demo.ensure import ensure_demo_model
 from plimsoll_server.train.demo.texts import DemoText, demo_texts
 
 NAME_PREFIX = "test-"

@@ -19,9 +19,10 @@ from rich.console import Console
 from tokenizers import Tokenizer
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from plimsoll_server.train.demo.cache import cached_model, ensure_demo_model, model_cache
+from plimsoll_server.train.demo.cache import cached_model, model_cache
 from plimsoll_server.train.demo.corpus import read_corpus
 from plimsoll_server.train.demo.documents import documents
+from plimsoll_server.train.demo.ensure import ensure_demo_model
 from plimsoll_server.train.demo.examine import Examiner
 from plimsoll_server.train.demo.record import read_record, summary
 from plimsoll_server.train.demo.repeatable import repeatable

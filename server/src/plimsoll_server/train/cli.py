@@ -36,7 +36,8 @@ def train_demo(
     force: Annotated[bool, typer.Option("--force", help="Replace the model that is there.")] = False,
 ) -> None:
     """Train a small ModernBERT on this machine's own Python documentation, in about a minute. Prints its path last."""
-    from plimsoll_server.train.demo.cache import ensure_demo_model, model_cache
+    from plimsoll_server.train.demo.cache import model_cache
+    from plimsoll_server.train.demo.ensure import ensure_demo_model
     from plimsoll_server.train.demo.record import read_record, summary
 
     reporter = Reporter(Console(stderr=True))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from plimsoll_server.train.demo.documents import Apart
-from plimsoll_server.train.demo.examine import Result
 from plimsoll_server.train.demo.recipe import Recipe
 from plimsoll_server.train.demo.record import TrainingRecord
+from plimsoll_server.train.demo.results import Result
 
 _UNSEEN = {
     Apart.MODULE: "No module is on both sides; modules of one package may be (`asyncio.tasks`, `asyncio.futures`).",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,37 +14,7 @@ from plimsoll_server.scheduler.chunks import cut, new_tokens
 from plimsoll_server.scheduler.scores import mean
 from plimsoll_server.train.demo.batches import framed
 from plimsoll_server.train.demo.documents import Document
-
-
-@dataclass(frozen=True)
-class Result:
-    """Of one kind of document."""
-
-    documents: int
-    right: int
-    mean_tokens: int
-    majority_topic: str
-    majority: int
-    """Documents of the most frequent topic: what always giving that answer would get right."""
-
-    @property
-    def accuracy(self) -> float:
-        return self.right / self.documents
-
-    @property
-    def majority_share(self) -> float:
-        return self.majority / self.documents
-
-    @property
-    def margin(self) -> float:
-        return self.accuracy - self.majority_share
-
-
-@dataclass(frozen=True)
-class Results:
-    short: Result
-    long: Result
-    chunked: Result
+from plimsoll_server.train.demo.results import Result
 
 
 class Examiner:

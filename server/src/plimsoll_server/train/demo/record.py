@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from plimsoll_server.train.demo.documents import Apart
-from plimsoll_server.train.demo.examine import Results
+from plimsoll_server.train.demo.results import Results
 from plimsoll_server.train.errors import TrainingError
 
 FILE = "training.json"

@@ -11,12 +11,13 @@ from transformers import ModernBertForSequenceClassification
 from plimsoll_server.train.demo.batches import batches, topic_streams
 from plimsoll_server.train.demo.corpus import Module, read_corpus
 from plimsoll_server.train.demo.documents import Split, documents, joined_documents, split
-from plimsoll_server.train.demo.examine import Examiner, Result, Results
+from plimsoll_server.train.demo.examine import Examiner
 from plimsoll_server.train.demo.loop import train
 from plimsoll_server.train.demo.network import build_network
 from plimsoll_server.train.demo.recipe import Recipe
 from plimsoll_server.train.demo.record import TrainingRecord
 from plimsoll_server.train.demo.repeatable import repeatable
+from plimsoll_server.train.demo.results import Result, Results
 from plimsoll_server.train.demo.save import save
 from plimsoll_server.train.demo.tokenizer import train_tokenizer
 from plimsoll_server.train.errors import TrainingError
