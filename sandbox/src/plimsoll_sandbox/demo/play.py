@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -60,7 +62,9 @@ def demo(
     record: Annotated[Path | None, typer.Option(help="Also write what is shown to this SVG file.")] = None,
 ) -> None:
     """From nothing to a classified long text on a real control plane, scaling included."""
-    console = Console(width=WIDTH if record else None, record=record is not None, highlight=False)
+    # A terminal has a width of its own; a log and a picture have none.
+    width = None if sys.stdout.isatty() and record is None else WIDTH
+    console = Console(width=width, record=record is not None, highlight=False)
     log = plimsoll_home() / "demo.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -73,7 +77,7 @@ def demo(
         console.print(f"Read [bold]{getattr(error, 'log', None) or log}[/]; the sandbox is left as it is for a look.")
         raise typer.Exit(1) from error
     if record is not None:
-        console.save_svg(str(record), title="make demo")
+        record.write_text(picture(console), encoding="utf-8")
 
 
 def play(stage: Stage) -> None:
@@ -191,3 +195,8 @@ def _what_next(stage: Stage, url: str) -> None:
     ):
         story.command(f".venv/bin/plimsoll-sandbox kubectl --name {SANDBOX} -- {line.removeprefix('kubectl ')}")
     story.command("make demo-down")
+
+
+def picture(console: Console) -> str:
+    """What was shown, as SVG that fetches no font from elsewhere."""
+    return re.sub(r"@font-face \{.*?\}\s*", "", console.export_svg(title="make demo"), flags=re.DOTALL)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console, RenderableType
+from rich.markup import escape
 
 
 class DemoError(Exception):
@@ -36,11 +37,11 @@ class Story:
         self.console.print(f"      [dim]{time.monotonic() - started:.1f} s[/]")
 
     def say(self, line: str) -> None:
-        self.console.print(f"      {line}")
+        self.console.print(f"      {line}", soft_wrap=True)
 
     def show(self, what: RenderableType) -> None:
         self.console.print(what)
 
     def command(self, line: str) -> None:
-        """A command as the reader could type it."""
-        self.console.print(f"      [dim]$[/] [green]{line}[/]", highlight=False)
+        """A command as the reader could type it; never broken, so that it can be copied."""
+        self.console.print(f"      [dim]$[/] [green]{escape(line)}[/]", soft_wrap=True)
