@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
 import os
 import signal
 import sys
@@ -87,7 +88,9 @@ def show(arguments: argparse.Namespace) -> None:
 
 
 def hog(arguments: argparse.Namespace) -> None:
-    held = bytearray(os.urandom(1 << 20) * arguments.mebibytes)
+    held = bytearray(arguments.mebibytes << 20)
+    for page in range(0, len(held), mmap.PAGESIZE):  # Written in place: a copy would be held for a moment too.
+        held[page] = 1
     for _ in range(arguments.processes - 1):
         if os.fork() == 0:
             break  # The child shares the parent's pages.

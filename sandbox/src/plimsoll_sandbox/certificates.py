@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from plimsoll_sandbox.errors import SandboxError
 from plimsoll_sandbox.files import write_file
 
 _LIFETIME = datetime.timedelta(days=365)
@@ -28,12 +29,17 @@ class KeyPair:
 
 
 class Authority:
-    """Signs certificates. Its own key stays in memory: a new sandbox start makes a new authority."""
+    """Signs certificates. A sandbox keeps its authority when it is started again: pods have been told to trust it."""
 
-    def __init__(self, name: str, certificate: Path) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, folder: Path, name: str) -> None:
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = certificate
+        self.certificate = folder / "ca.crt"
+        key_file = folder / "ca.key"
+        if self.certificate.exists() and key_file.exists():
+            self._key = _load_key(key_file)
+            return
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        write_file(key_file, _pem(self._key))
         signed = (
             self._builder(self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -41,7 +47,7 @@ class Authority:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        write_file(certificate, signed.public_bytes(serialization.Encoding.PEM))
+        write_file(self.certificate, signed.public_bytes(serialization.Encoding.PEM))
 
     def issue(
         self, folder: Path, name: str, *, hosts: Sequence[str] = (), organization: str = "", client: bool = False
@@ -78,6 +84,13 @@ class Authority:
             .not_valid_before(now - _CLOCK_SKEW)
             .not_valid_after(now + _LIFETIME)
         )
+
+
+def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise SandboxError(f"{path} holds no key of the kind the sandbox makes: run plimsoll-sandbox down, then up")
+    return key
 
 
 def write_signing_key(path: Path) -> None:

@@ -34,7 +34,7 @@ class KeyPairs:
 
 
 def prepare(config: Config) -> KeyPairs:
-    """New certificates and tokens at every start; only the key that signed ServiceAccount tokens is kept."""
+    """New certificates and tokens at every start; what pods were given before, they may go on trusting and using."""
     config.layout.create()
     if not service_account_key(config).exists():
         write_signing_key(service_account_key(config))
@@ -50,7 +50,7 @@ def prepare(config: Config) -> KeyPairs:
 
 def _issue(config: Config) -> KeyPairs:
     folder = config.layout.credentials
-    authority = Authority(f"plimsoll-sandbox-{config.layout.name}", config.authority)
+    authority = Authority(folder, f"plimsoll-sandbox-{config.layout.name}")
     kubernetes = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
     local = ["127.0.0.1", "localhost", config.network.kubernetes_service]
     return KeyPairs(

@@ -160,7 +160,10 @@ class Sandbox:
             if status is not None and status.phase is Phase.READY:
                 return
             if status is not None and status.phase is Phase.FAILED:
-                raise SandboxError(f"the sandbox {self.name!r} cannot start: {status.reason}")
+                raise SandboxError(
+                    f"the sandbox {self.name!r} cannot start: {status.reason}\n"
+                    f"plimsoll-sandbox down --name {self.name} clears the way for a fresh one"
+                )
             if start_ticks(pid) is None:
                 log = self.layout.log_of("supervisor")
                 raise SandboxError(f"the supervisor ended; its log is {log} and ends with:\n{tail(log)}")

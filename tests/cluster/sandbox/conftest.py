@@ -28,14 +28,14 @@ def shared_kit(sandbox: Sandbox, tools: Tools) -> Iterator[Kit]:
 
 
 @pytest.fixture(scope="module")
-def second(tools: Tools, image_map: Path) -> Iterator[Sandbox]:
+def second(tools: Tools, image_map: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """Another sandbox beside the one of all tests, of one node, that may be broken."""
     sandbox = Sandbox(f"test-{os.getpid()}-second")
     try:
         sandbox.up(tools, Options(nodes=(NodeGroup("cpu"),), images=image_map))
         yield sandbox
     finally:
-        sandbox.down()
+        sandbox.down(keep_logs=request.session.testsfailed > 0)
 
 
 def _namespace(tools: Tools, sandbox: Sandbox) -> Iterator[Kit]:

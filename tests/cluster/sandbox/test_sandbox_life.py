@@ -69,6 +69,14 @@ def test_readiness_gates_the_service(kit: Kit, sandbox: Sandbox) -> None:
     eventually(lambda: httpx.get(url).text == "pod", deadline=5)
 
 
+def test_a_status_that_somebody_else_changed_is_told_again(kit: Kit) -> None:
+    kit.apply(make_shell("sleep 600"))
+    wait_for_ready(kit, "pod")
+    gone = {"status": {"conditions": [{"type": "Ready", "status": "False", "reason": "NodeNotReady"}]}}
+    kit.kubectl("patch", "pod", "pod", "--subresource=status", "-p", json.dumps(gone))
+    eventually(lambda: ready_condition(kit) == "True", deadline=5)
+
+
 def test_a_container_that_fails_its_liveness_probe_is_restarted(kit: Kit) -> None:
     kit.apply(make_server(livenessProbe=http_probe("/alive", failureThreshold=2), readinessProbe=http_probe("/ready")))
     wait_for_ready(kit, "pod")

@@ -15,7 +15,7 @@ from plimsoll_sandbox.node.endpoint import serving_context
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    return Authority("test", tmp_path / "ca.crt")
+    return Authority(tmp_path, "test")
 
 
 async def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext, host: str) -> bytes:
@@ -54,7 +54,8 @@ async def test_another_name_is_refused(authority: Authority, tmp_path: Path) -> 
 
 async def test_another_authority_is_refused(authority: Authority, tmp_path: Path) -> None:
     pair = authority.issue(tmp_path, "server", hosts=["127.0.0.1"])
-    other = Authority("other", tmp_path / "other.crt")
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other", "other")
     with pytest.raises(ssl.SSLCertVerificationError):
         await shake_hands(plain_server(pair), tls_context(other.certificate), "127.0.0.1")
 
@@ -75,6 +76,12 @@ async def test_the_node_answers_only_who_shows_a_clients_certificate(
     except (ssl.SSLError, ConnectionError):  # Or just an end: the client cannot know why it was not heard.
         said = b""
     assert said == (b"hello" if kind == "client" else b"")
+
+
+async def test_an_authority_is_the_same_after_a_restart(authority: Authority, tmp_path: Path) -> None:
+    trusting = tls_context(authority.certificate)
+    pair = Authority(tmp_path, "test").issue(tmp_path, "server", hosts=["127.0.0.1"])
+    assert await shake_hands(plain_server(pair), trusting, "127.0.0.1") == b"hello"
 
 
 def test_keys_are_for_their_owner_alone(authority: Authority, tmp_path: Path) -> None:

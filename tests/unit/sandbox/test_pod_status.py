@@ -139,4 +139,4 @@ def test_a_condition_keeps_its_time_while_it_stays_as_it_is() -> None:
 
 def test_the_address_is_told_once_the_pod_has_its_volumes() -> None:
     assert "podIP" not in status_of(make_state(make_status(CREATING), pod_address=None), (), NOW)
-    assert status_of(make_state(make_status(CREATING)), (), NOW)["podIPs"] == [{"ip": "127.65.1.1"}]
+    assert status_of(make_state(make_status(CREATING)), (), NOW)["podIPs"][0] == {"ip": "127.65.1.1"}

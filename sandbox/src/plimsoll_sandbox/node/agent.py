@@ -43,6 +43,7 @@ async def run_agent(config: Config, serving: KeyPair) -> None:
         await agent.kill_pods()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        await agent.close()
     if not stop.is_set():
         running.result()
 
@@ -59,6 +60,7 @@ class Agent:
         self._images = ImageStore(config.request.images)
         self._addresses = Addresses(config.network.pods_range)
         self._rosters: list[Roster] = []
+        self._kubes: list[Kube] = []
         self._proxy = ServiceProxy(
             self._kube(SERVICE_PROXY),
             ("127.0.0.1", config.network.ports["apiserver"]),
@@ -113,8 +115,14 @@ class Agent:
         group.create_task(events.keep())
         group.create_task(roster.keep())
 
+    async def close(self) -> None:
+        for kube in self._kubes:
+            await kube.close()
+
     def _kube(self, identity: Identity) -> Kube:
-        return Kube(self._config.apiserver_url, read_token(self._config.layout.credentials, identity), self._tls)
+        token = read_token(self._config.layout.credentials, identity)
+        self._kubes.append(Kube(self._config.apiserver_url, token, self._tls))
+        return self._kubes[-1]
 
     def _find_log(self, namespace: str, pod: str, container: str, previous: bool) -> LogSource:
         worker = next(filter(None, (roster.find(namespace, pod) for roster in self._rosters)), None)

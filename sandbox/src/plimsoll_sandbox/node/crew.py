@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 
 from plimsoll_sandbox.node.clock import now
@@ -12,6 +13,8 @@ from plimsoll_sandbox.node.history import past_of
 from plimsoll_sandbox.node.room import Room
 from plimsoll_sandbox.node.spec.containers import Container
 from plimsoll_sandbox.node.states import ContainerStatus, Terminated
+
+log = logging.getLogger(__name__)
 
 
 class Crew:
@@ -91,6 +94,7 @@ class Crew:
 
     def _start(self, runner: ContainerRunner) -> asyncio.Task[None]:
         task = asyncio.create_task(runner.run(), name=f"container {runner.container.name}")
+        task.add_done_callback(_complain)
         self._tasks[runner.container.name] = task
         return task
 
@@ -101,3 +105,9 @@ class Crew:
         past = past_of(container.name, room.pod.status.get(statuses, ()), now())
         before_start = "PodInitializing" if room.pod.init_containers else "ContainerCreating"
         return ContainerRunner(container, room, policy, past, before_start, self._changed)
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """A runner never fails; should it, nobody else would say so."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s is left as it is", task.get_name(), exc_info=task.exception())

@@ -20,7 +20,7 @@ from plimsoll_sandbox.node.volumes import VolumeError
 
 _VOLUME_RETRY_SECONDS = 1.0
 _LONGEST_VOLUME_RETRY_SECONDS = 15.0
-_REFRESH_SECONDS = 30.0
+_REFRESH_SECONDS = 10.0
 _REMOVAL_RETRY_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class PodWorker:
         """The API has a newer version of the pod."""
         grace = self._room.pod.deletion_seconds
         self._room.pod = pod
-        self._publisher.changed()
+        self._publisher.observed(pod.status)
         if pod.deletion_seconds is None:
             return
         if self._deleted.is_set() and (grace is None or pod.deletion_seconds < grace):
@@ -81,6 +81,8 @@ class PodWorker:
             await self._live_until_deleted()
             await self._crew.stop(self._grace_seconds())
             self._done = True
+            if publishing is not None:
+                publishing.cancel()
             if not self._was_over and not self._vanished:
                 await self._publisher.finish()
             await self._remove()

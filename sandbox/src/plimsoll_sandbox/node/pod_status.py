@@ -51,21 +51,21 @@ def phase_of(state: PodState) -> str:
 
 
 def status_of(state: PodState, known_conditions: Sequence[Json], moment: datetime.datetime) -> Json:
-    """The pod's status subresource, without what the scheduler and others own.
+    """A strategic merge patch of the pod's status, without what the scheduler and others own.
 
     A condition that stays as it is in `known_conditions` keeps the time of its last change.
     """
     phase = phase_of(state)
     sandbox: Json = {}
     if state.pod_address is not None:
-        sandbox = {"podIP": state.pod_address, "podIPs": [{"ip": state.pod_address}]}
+        sandbox = {"podIP": state.pod_address, "podIPs": _only(state.pod_address)}
     explained = {name: text for name, text in (("reason", state.reason), ("message", state.message)) if text}
     return {
         "phase": phase,
         "observedGeneration": state.pod.generation,
         "startTime": timestamp(state.started_at),
         "hostIP": state.node_address,
-        "hostIPs": [{"ip": state.node_address}],
+        "hostIPs": _only(state.node_address),
         "initContainerStatuses": [status.to_json() for status in state.init],
         "containerStatuses": [status.to_json() for status in state.main],
         "conditions": _conditions(state, phase, known_conditions, moment),
@@ -87,6 +87,11 @@ def _conditions(state: PodState, phase: str, known: Sequence[Json], moment: date
         _condition(kind, problem, _find(known, kind), moment) | {"observedGeneration": state.pod.generation}
         for kind, problem in problems.items()
     ]
+
+
+def _only(address: str) -> list[Json]:
+    """Addresses are merged by a strategic merge patch, unless it says that these are all."""
+    return [{"ip": address}, {"$patch": "replace"}]
 
 
 Problem = tuple[str, str]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from plimsoll_sandbox.kube import STRATEGIC, UNREACHABLE, ApiError, Json, Kube
 from plimsoll_sandbox.node.clock import now
@@ -14,6 +15,7 @@ from plimsoll_sandbox.node.spec.pods import Pod
 # Changes come in bursts: a container that starts is running and ready within moments.
 _BURST_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
+_LONGEST_RETRY_SECONDS = 10.0
 _FINAL_TRIES = 20
 
 log = logging.getLogger(__name__)
@@ -32,15 +34,33 @@ class StatusPublisher:
     def changed(self) -> None:
         self._changed.set()
 
+    def observed(self, status: Mapping[str, Any]) -> None:
+        """The API shows this status now. Where somebody else has changed what is ours, it is told again.
+
+        The node controller does so when a node seems to be gone.
+        """
+        shown = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
+        if any(shown.get(condition["type"]) != condition["status"] for condition in self._published_conditions()):
+            self._published = {}
+        self._changed.set()
+
+    def _published_conditions(self) -> Sequence[Json]:
+        conditions: Sequence[Json] = self._published.get("conditions", ())
+        return conditions
+
     async def keep(self) -> None:
         """Never returns."""
+        delay = _RETRY_SECONDS
         while True:
             await self._changed.wait()
             await asyncio.sleep(_BURST_SECONDS)
             self._changed.clear()
-            if not await self._publish():
-                await asyncio.sleep(_RETRY_SECONDS)
-                self._changed.set()
+            if await self._publish():
+                delay = _RETRY_SECONDS
+                continue
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
+            self._changed.set()
 
     async def finish(self) -> None:
         """The last status. Given up after a while: a pod whose status cannot be told can still be removed."""
@@ -57,7 +77,7 @@ class StatusPublisher:
         try:
             await self._kube.patch(self._path, {"metadata": {"uid": self._uid}, "status": status}, STRATEGIC)
         except ApiError as error:
-            if error.status in {404, 409}:  # Gone, or another pod of the same name.
+            if error.status == 404:
                 return True
             log.warning("%s: status was refused: %s", self._path, error)
             return False
