@@ -75,9 +75,6 @@ class Kube:
         """Server-side apply as the sandbox itself."""
         return await self.patch(path, body, APPLY, fieldManager="plimsoll-sandbox", force="true")
 
-    async def replace(self, path: str, body: Json) -> Json:
-        return await self._request("PUT", path, body=body)
-
     async def delete(self, path: str, body: Json | None = None) -> Json:
         return await self._request("DELETE", path, body=body)
 

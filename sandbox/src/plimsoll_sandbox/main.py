@@ -46,6 +46,7 @@ def up(
         restart_backoff_seconds=restart_backoff,
     )
     sandbox = Sandbox(name)
+    options.check()
     tools = ensure_tools(console)
     sandbox.up(tools, options, lambda step: print_step(console, step))
     print_status(console, sandbox)

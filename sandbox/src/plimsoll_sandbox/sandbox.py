@@ -43,6 +43,15 @@ class Options:
     gpu_profiles: Path | None = field(default_factory=checkout_profiles)
     restart_backoff_seconds: float = DEFAULT_RESTART_BACKOFF_SECONDS
 
+    def check(self) -> None:
+        """Whatever can be wrong before anything is built or started. Raises SandboxError."""
+        if platform.system() != "Linux":
+            raise SandboxError(
+                f"a sandbox needs Linux, for its loopback addresses and process handles; this is {platform.system()}"
+            )
+        check_groups(self.nodes, load_profiles(self.gpu_profiles))
+        ImageMap.load(self.images)
+
 
 class Sandbox:
     """One sandbox by its name. Nothing is started or read before a method is called; all raise SandboxError."""
@@ -115,7 +124,7 @@ class Sandbox:
 
     def url(self, namespace: str, service: str, port: int | None = None) -> str:
         """Where a Service of HTTP answers; its only or first port unless `port` names another."""
-        return service_url(self.layout, namespace, service, port)
+        return service_url(self.config.layout, namespace, service, port)
 
     def _end(self) -> None:
         status = Status.read(self.layout)
@@ -213,15 +222,7 @@ class Sandbox:
 
 
 def _request(tools: Tools, options: Options) -> Request:
-    """Checks whatever can be wrong before anything is started."""
-    if platform.system() != "Linux":
-        raise SandboxError(
-            f"a sandbox needs Linux, for its loopback addresses and process handles; this is {platform.system()}"
-        )
-    profiles = load_profiles(options.gpu_profiles)
-    check_groups(options.nodes, profiles)
-    if options.images is not None:
-        ImageMap.load(options.images)
+    options.check()
     programs = Programs(tools.controlplane, tools.metrics_adapter, tools.prometheus, tools.kubectl)
     return Request(
         programs=programs,

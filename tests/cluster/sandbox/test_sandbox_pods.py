@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from cluster_kit import Kit, eventually
 from plimsoll_sandbox.sandbox import Sandbox
@@ -22,6 +23,7 @@ from pod_manifests import (
     make_shell_container,
     wait_for_phase,
     wait_for_ready,
+    wait_for_state,
 )
 
 pytestmark = pytest.mark.cluster
@@ -238,6 +240,20 @@ def test_an_empty_folder_is_shared_by_the_containers_of_a_pod(kit: Kit) -> None:
     kit.apply(make_shell("cat /scratch/note", volumeMounts=mounts, spec=spec))
     wait_for_phase(kit, "pod", "Succeeded")
     assert kit.kubectl("logs", "pod") == "from the first\n"
+
+
+def test_an_image_volume_mounts_what_the_image_map_says(kit: Kit, image_map: Path, tmp_path: Path) -> None:
+    (tmp_path / "weights").write_text("from the image")
+    volumes = [{"name": "models", "image": {"reference": "registry.example/models:1"}}]
+    mounts = [{"name": "models", "mountPath": "/models"}]
+    script = "cat /models/weights"
+    kit.apply(make_shell(script, volumeMounts=mounts, spec={"restartPolicy": "Never", "volumes": volumes}))
+    assert "models:1" in wait_for_state(kit, "pod", "waiting", "ErrImagePull")["message"]
+    document = yaml.safe_load(image_map.read_text())
+    document["images"]["registry.example/models:1"] = {"path": str(tmp_path)}
+    image_map.write_text(yaml.safe_dump(document))
+    wait_for_phase(kit, "pod", "Succeeded")
+    assert kit.kubectl("logs", "pod") == "from the image"
 
 
 @pytest.fixture(scope="module")

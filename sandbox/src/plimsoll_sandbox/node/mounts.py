@@ -25,8 +25,3 @@ class Mounts:
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: self._places[match[1]], text)
-
-    def place(self, path: str) -> Path | None:
-        """Where exactly this mount path leads, if it is one."""
-        found = self._places.get(path.rstrip("/"))
-        return None if found is None else Path(found)

@@ -27,8 +27,6 @@ class PodState:
     initialized: bool = False
     """Every init container has ended well, or runs as a sidecar; stays so when a sidecar restarts."""
     done: bool = False
-    reason: str = ""
-    message: str = ""
 
 
 def phase_of(state: PodState) -> str:
@@ -59,7 +57,6 @@ def status_of(state: PodState, known_conditions: Sequence[Json], moment: datetim
     sandbox: Json = {}
     if state.pod_address is not None:
         sandbox = {"podIP": state.pod_address, "podIPs": _only(state.pod_address)}
-    explained = {name: text for name, text in (("reason", state.reason), ("message", state.message)) if text}
     return {
         "phase": phase,
         "observedGeneration": state.pod.generation,
@@ -70,7 +67,6 @@ def status_of(state: PodState, known_conditions: Sequence[Json], moment: datetim
         "containerStatuses": [status.to_json() for status in state.main],
         "conditions": _conditions(state, phase, known_conditions, moment),
         **sandbox,
-        **explained,
     }
 
 
