@@ -13,7 +13,7 @@ setup: ## Install what is pinned in requirements.lock into .venv (nothing to do:
 	@$(PYTHON) bootstrap.py
 
 demo: setup ## From nothing to a classified long text on a real control plane, scaling included
-	@$(BIN)/plimsoll-sandbox demo
+	@$(BIN)/python -m plimsoll_sandbox.demo
 
 demo-down: setup ## Stop the demo's sandbox and everything it started
 	@$(BIN)/plimsoll-sandbox down --name demo

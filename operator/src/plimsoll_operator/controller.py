@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, carry_out
-from plimsoll_operator.cluster.errors import KubeError
+from plimsoll_operator.cluster.errors import ForbiddenError, InvalidError, KubeError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.cluster.parse import UnreadableObjectError
-from plimsoll_operator.reconcile import Policy, reconcile
+from plimsoll_operator.reconcile import Policy, reconcile, write_refused
 from plimsoll_operator.telemetry import Telemetry
 from plimsoll_operator.workqueue import Failure
 
@@ -54,6 +54,9 @@ class Controller:
             return None
         except OwnerChangedError:
             return LOOK_AGAIN
+        except (ForbiddenError, InvalidError) as error:
+            await carry_out(self.kube, reading, write_refused(reading.observed, str(error), self.now()), self.now())
+            raise
         return plan.requeue_after
 
     def report(self, failure: Failure[Key]) -> None:

@@ -8,6 +8,7 @@ from plimsoll_operator.observed import Pod, Workload
 from plimsoll_operator.steps.draft import Reason
 
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+UNSCHEDULABLE = "Unschedulable"
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
@@ -51,11 +52,13 @@ def _out_of_memory(pod: Pod) -> Reason | None:
 
 
 def _crash(pod: Pod) -> Reason | None:
-    if pod.waiting_reason != "CrashLoopBackOff":
+    # Between two back-offs it runs for a moment, and is no better for it.
+    if pod.waiting_reason != "CrashLoopBackOff" and not pod.restarts:
         return None
+    last_words = f"its last words: {pod.last_exit_message}; " if pod.last_exit_message else ""
     message = (
         f"pod {pod.name} ends again and again (exit code {pod.last_exit_code}, {pod.restarts} restarts): "
-        f"read kubectl logs {pod.name} --previous"
+        f"{last_words}read kubectl logs {pod.name} --previous"
     )
     return Reason("CrashLoop", message)
 
@@ -63,7 +66,7 @@ def _crash(pod: Pod) -> Reason | None:
 def _unschedulable(pod: Pod) -> Reason | None:
     if not pod.unschedulable:
         return None
-    return Reason("Unschedulable", f"pod {pod.name} has no node: {pod.unschedulable}")
+    return Reason(UNSCHEDULABLE, f"pod {pod.name} has no node: {pod.unschedulable}")
 
 
 _CAUSES: tuple[Callable[[Pod], Reason | None], ...] = (_image, _configuration, _out_of_memory, _crash, _unschedulable)

@@ -55,6 +55,8 @@ class Pod:
     last_exit_reason: str = ""
     """How the container ended last: OOMKilled, Error, …"""
     last_exit_code: int | None = None
+    last_exit_message: str = ""
+    """What the container said last, as the kubelet kept it."""
 
 
 @dataclass(frozen=True)

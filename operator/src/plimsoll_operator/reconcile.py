@@ -22,7 +22,7 @@ from plimsoll_operator.steps.revision import choose_revision
 from plimsoll_operator.steps.rollout import move_the_rollout
 from plimsoll_operator.steps.status import render_status
 
-__all__ = ["Policy", "reconcile"]
+__all__ = ["Policy", "reconcile", "write_refused"]
 
 STEPS: tuple[Step, ...] = (
     find_gpu_profile,
@@ -85,9 +85,21 @@ def _wake(draft: Draft) -> timedelta | None:
 
 def _refused(observed: Observed, error: InvalidSpecError, now: datetime) -> Plan:
     """A spec that cannot be read changes nothing that runs; it only says so."""
-    stored = observed.owner.status
     message = f"{error}. The CRD should have refused this: upgrade it together with the operator"
-    cause = Reason("InvalidSpec", message)
+    return _told(observed, Reason("InvalidSpec", message), now)
+
+
+def write_refused(observed: Observed, refusal: str, now: datetime) -> Plan:
+    """A write that the apiserver refuses for good, by quota or admission, ends a plan before its status: say so."""
+    message = (
+        f"the apiserver refuses what this object needs: {refusal}. Change the spec, or what refuses it"
+    )
+    return _told(observed, Reason("WriteRefused", message), now)
+
+
+def _told(observed: Observed, cause: Reason, now: datetime) -> Plan:
+    """Only a status: that the object is stalled, and why."""
+    stored = observed.owner.status
     conditions = [
         available(observed, cause),
         Condition("Ready", "False", *cause),

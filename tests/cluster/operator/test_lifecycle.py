@@ -165,3 +165,16 @@ def test_deleting_the_object_leaves_nothing(kit: Kit) -> None:
     ready(kit, light("mortal"))
     kit.kubectl("delete", "infd", "mortal", "--timeout=20s")
     eventually(lambda: not kit.children("mortal"), 60, lambda: str(names(kit.children("mortal"))))
+
+
+def test_what_a_quota_refuses_is_told_by_the_object(kit: Kit) -> None:
+    tight = Kit(kit.kubectl_path, kit.kubeconfig, "tight")
+    tight.kubectl("create", "namespace", "tight")
+    tight.kubectl("create", "quota", "none", "--hard=count/services=0")
+    tight.apply(light("refused"))
+    told = tight.wait_for("refused", "Stalled", "True", "WriteRefused")
+    assert "exceeded quota" in told["message"]
+    assert tight.condition("refused", "Ready")["status"] == "False"
+    tight.kubectl("delete", "quota", "none")
+    tight.wait_for("refused", "Ready", "True", deadline=120)
+    tight.kubectl("delete", "namespace", "tight", "--wait=false")

@@ -214,6 +214,7 @@ def test_a_name_that_belongs_to_another_is_never_written() -> None:
         pytest.param({"waiting_reason": "CreateContainerConfigError"}, "ContainerNotStarted", "cannot start"),
         pytest.param({"last_exit_reason": "OOMKilled", "last_exit_code": 137}, "OOMKilled", "memoryUtilizationPercent"),
         pytest.param({"waiting_reason": "CrashLoopBackOff", "last_exit_code": 1}, "CrashLoop", "--previous"),
+        pytest.param({"restarts": 2, "last_exit_message": "no config.json"}, "CrashLoop", "no config.json"),
         pytest.param({"scheduled": False, "unschedulable": "Insufficient gpu"}, "Unschedulable", "Insufficient gpu"),
     ],
 )

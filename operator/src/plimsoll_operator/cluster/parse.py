@@ -8,6 +8,9 @@ from typing import Any
 from plimsoll_operator.names import LABEL_REVISION, LABEL_STABLE, SERVER_CONTAINER
 from plimsoll_operator.observed import Manifest, Owner, Pod, Revision, Workload
 
+LAST_WORDS = 300
+"""Characters of a container's termination message that a condition quotes."""
+
 
 class UnreadableObjectError(ValueError):
     """One of our own children is damaged; the message says which one and what to do."""
@@ -90,6 +93,7 @@ def parse_pod(manifest: Manifest) -> Pod:
         restarts=container.get("restartCount", 0),
         last_exit_reason=ended.get("reason", ""),
         last_exit_code=ended.get("exitCode"),
+        last_exit_message=_one_line(ended.get("message", "")),
     )
 
 
@@ -115,6 +119,11 @@ def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
 
 def _label(manifest: Manifest, label: str) -> str:
     return str(manifest["metadata"].get("labels", {}).get(label, ""))
+
+
+def _one_line(text: str) -> str:
+    """The end of what a container said, short enough for a condition."""
+    return " ".join(text.split())[-LAST_WORDS:]
 
 
 def _outline(data: Any) -> str:

@@ -74,6 +74,8 @@ def _container(spec: Spec, profile: GpuProfile, load_line: LoadLine | None, imag
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "resources": resources,
+        # Why a server could not start is the last thing in its log, and the condition quotes it.
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,

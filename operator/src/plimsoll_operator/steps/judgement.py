@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from plimsoll_operator.conditions import Condition, truth
-from plimsoll_operator.diagnosis import diagnose
+from plimsoll_operator.diagnosis import UNSCHEDULABLE, diagnose
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_shapes import dimensions_of
 from plimsoll_operator.names import SATURATION_METRIC
@@ -83,8 +83,11 @@ def _unready(draft: Draft) -> Reason | None:
     if draft.held:
         return draft.held
     if draft.rolling and draft.move:
-        cause = _diagnosis(draft) if draft.move.phase == "Progressing" else None
-        return cause or Reason(draft.move.reason, draft.move.message)
+        cause = _diagnosis(draft)
+        # Of a pod without a node the move knows more: which profile, and what is done about it.
+        if cause is None or cause.reason == UNSCHEDULABLE:
+            return Reason(draft.move.reason, draft.move.message)
+        return cause
     ready, least = draft.observed.ready, draft.spec.scaling.min_replicas
     if ready < least:
         return _diagnosis(draft) or Reason("TooFewReady", f"{ready} of at least {least} pods are ready")
@@ -131,7 +134,7 @@ def _scaling_active(draft: Draft) -> Condition:
     if reported["status"] == "True":
         return Condition("ScalingActive", "True", "ValidMetricFound", f"scaling on {SATURATION_METRIC}")
     reason, message = reported.get("reason", "Unknown"), reported.get("message", "")
-    if "Metric" in reason:
+    if "Metric" in reason and draft.observed.ready:
         message = (
             f"{message}. Serve {SATURATION_METRIC} through custom.metrics.k8s.io: "
             "the chart's documentation has the rule for prometheus-adapter"
