@@ -11,7 +11,8 @@ LIGHT_IMAGE = "test/light-server:1"
 
 
 def light(name: str, spec: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
-    server = {"image": LIGHT_IMAGE, **sections.pop("server", {})}
+    small = {"limits": {"memory": "256Mi"}}
+    server = {"image": LIGHT_IMAGE, "resources": small, **sections.pop("server", {})}
     return {
         "apiVersion": "plimsoll.dev/v1alpha1",
         "kind": "InferenceDeployment",

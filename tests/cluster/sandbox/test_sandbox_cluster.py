@@ -128,8 +128,9 @@ def test_the_autoscaler_scales_on_a_custom_metric_up_and_down(kit: Kit) -> None:
     # 1.4 against 0.7 asks for twice as many, again and again, up to the most.
     eventually(lambda: _replicas(kit, "busy") == 3, deadline=90)
     for found in kit.select("pods", "app=busy"):
-        wait_for_ready(kit, found["metadata"]["name"])
-        httpx.put(f"http://{found['status']['podIP']}:8080/saturation?0.1")
+        name = found["metadata"]["name"]
+        wait_for_ready(kit, name)
+        httpx.put(f"http://{kit.get('pod', name)['status']['podIP']}:8080/saturation?0.1")
     eventually(lambda: _replicas(kit, "busy") == 1, deadline=90)
 
 

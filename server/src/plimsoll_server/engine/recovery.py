@@ -36,5 +36,6 @@ def _attempt(forward: Forward, batch: Sequence[Tokens]) -> Sequence[Outcome] | N
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        log.warning("out of memory in a batch of %d: %.200s", len(batch), error)
+        # Its text and not itself: a handler that keeps records would keep the frames.
+        log.warning("out of memory in a batch of %d: %.200s", len(batch), str(error))
         return None
