@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
 import shutil
@@ -10,8 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from plimsoll_sandbox.gpu_profiles import checkout_profiles, load_profiles
 from plimsoll_sandbox.images import ImageMap
 from plimsoll_sandbox.keeper import tail
 from plimsoll_sandbox.layout import Layout
+from plimsoll_sandbox.name_lock import holding
 from plimsoll_sandbox.orphans import MARK, kill_marked, start_ticks
 from plimsoll_sandbox.services import service_url
 from plimsoll_sandbox.status import Phase, Status, Step
@@ -66,7 +65,7 @@ class Sandbox:
     def up(self, tools: Tools, options: Options | None = None, on_step: Callable[[Step], None] | None = None) -> None:
         """Start it and wait until it is ready; a running one is left as it is. `on_step` hears of each step's end."""
         request = _request(tools, options or Options())
-        with self._alone():
+        with holding(self.layout.folder):
             running = Status.read(self.layout)
             if running is not None and running.is_alive:
                 self._require_same(request)
@@ -83,7 +82,7 @@ class Sandbox:
 
     def down(self, *, keep_logs: bool = False) -> None:
         """End everything that belongs to it and remove its folder. Not being there is fine."""
-        with self._alone():
+        with holding(self.layout.folder):
             self._end()
             self._remove(keep_logs)
 
@@ -206,19 +205,6 @@ class Sandbox:
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         if not keep_logs:
             self.layout.folder.rmdir()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One `up` or `down` of a name at a time; the next waits."""
-        folder = self.layout.folder.parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = (folder / f".{self.name}.lock").open("w")
-        except OSError as error:
-            raise SandboxError(f"the sandboxes' folder {folder} cannot be written: {error}") from error
-        with lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
 
 def _request(tools: Tools, options: Options) -> Request:
