@@ -294,3 +294,11 @@ def test_following_a_log_ends_with_the_container(kit: Kit) -> None:
     kit.apply(make_shell("for i in 1 2 3; do echo $i; sleep 1; done", spec={"restartPolicy": "Never"}))
     eventually(lambda: "1" in kit.kubectl("logs", "pod", "--ignore-errors"), deadline=20)
     assert kit.kubectl("logs", "pod", "--follow").split() == ["1", "2", "3"]
+
+
+def test_the_previous_log_is_there_throughout_a_crash_loop(kit: Kit) -> None:
+    kit.apply(make_shell("echo last words; sleep 1; exit 1"))
+    eventually(lambda: kit.get("pod", "pod")["status"]["containerStatuses"][0]["restartCount"] >= 1, deadline=30)
+    for _ in range(20):
+        assert kit.kubectl("logs", "pod", "--previous") == "last words\n"
+        time.sleep(0.4)

@@ -13,13 +13,12 @@ VERSION = "0.1.0"
 """The chart's appVersion: the tag of both images."""
 
 
-def write_image_map(folder: Path) -> Path:
+def write_image_map(path: Path) -> Path:
     """Write the map for `plimsoll-sandbox up --images`. The entries do what the Dockerfiles' images do."""
     images = {
         f"plimsoll/operator:{VERSION}": _image("plimsoll-operator", "run"),
         f"plimsoll/server:{VERSION}": _image("plimsoll-server", "serve"),
     }
-    path = folder / "demo-images.yaml"
     path.write_text(yaml.safe_dump({"images": images}))
     return path
 

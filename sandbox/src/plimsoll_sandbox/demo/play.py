@@ -112,9 +112,11 @@ def _train(stage: Stage) -> Path:
     output = stage.commands.run(
         installed("plimsoll-server"), "train-demo", "--cached", deadline=TRAINING_DEADLINE_SECONDS
     )
-    for line in output.splitlines():
+    *told, path = output.splitlines()
+    for line in told:
         stage.story.say(line)
-    return Path(output.splitlines()[-1])
+    stage.story.say(path.replace(str(Path.home()), "~"))
+    return Path(path)
 
 
 def _start(stage: Stage, tools: Tools) -> Sandbox:
@@ -123,7 +125,10 @@ def _start(stage: Stage, tools: Tools) -> Sandbox:
 
     sandbox = Sandbox(SANDBOX)
     nodes = [NodeGroup.parse(group) for group in NODES]
-    options = Options(nodes, write_image_map(plimsoll_home()), restart_backoff_seconds=RESTART_BACKOFF_SECONDS)
+    # In the sandbox's own folder: it goes with it, and another checkout's demo does not find this one's programs.
+    sandbox.layout.create()
+    images = write_image_map(sandbox.layout.folder / "images.yaml")
+    options = Options(nodes, images, restart_backoff_seconds=RESTART_BACKOFF_SECONDS)
     sandbox.up(tools, options, tell)
     return sandbox
 

@@ -93,8 +93,10 @@ class ContainerRunner:
     def log_source(self, *, previous: bool) -> LogSource:
         """The log of the last attempt, or of the one before that. Raises NoLogError."""
         name, pod = self.container.name, self._room.pod.name
-        # Between attempts the last one that ended is the previous one as well.
-        attempt = self._restarts - (previous and not isinstance(self._state, Waiting))
+        # Between attempts the last one that ended is the previous one as well; one that has just started tells of
+        # itself later than it runs.
+        between = self._attempt is None and isinstance(self._state, Waiting)
+        attempt = self._restarts - (previous and not between)
         file = self._room.log_file(self.container, attempt)
         if not file.exists() and previous:
             raise NoLogError(f'previous terminated container "{name}" in pod "{pod}" not found')
