@@ -55,7 +55,7 @@ def batches(streams: Sequence[Tensor], recipe: Recipe) -> Iterator[Batch]:
 
 
 def _draw_length(shortest: int, longest: int, generator: torch.Generator) -> int:
-    """Even on the logarithmic scale: as many between 32 and 64 as between 128 and 256."""
+    """Even on the logarithmic scale: as many between 20 and 40 as between 80 and 160."""
     low, high = math.log(shortest), math.log(longest)
     return round(math.exp(low + (high - low) * torch.rand((), generator=generator).item()))
 

@@ -48,7 +48,8 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 def save_tokenizer(tokenizer: Tokenizer, folder: Path, window: int) -> None:
     """The tokenizer's own file, and the one from which transformers, old or new, learns how to use it."""
-    tokenizer.save(str(folder / "tokenizer.json"))
+    # Not by `tokenizer.save`, which tells a full disk as a bare Exception.
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=True), encoding="utf-8")
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "model_max_length": window,
