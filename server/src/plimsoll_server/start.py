@@ -11,7 +11,7 @@ from plimsoll_server.scheduler.dispatcher import BatchObserver
 from plimsoll_server.scheduler.long_input import LongInput
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier, tiers_from
-from plimsoll_server.scheduler.tokenise import Tokeniser
+from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
 from plimsoll_server.types import ModelInfo, Tokens
 
@@ -51,12 +51,15 @@ def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
 
 def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
     from plimsoll_server.engine.cpus import usable_cpus
-    from plimsoll_server.engine.memory import has_room
+    from plimsoll_server.engine.memory import has_room, room_left
 
+    # What an idle server has no memory for will never be answered: it is refused as too long, not with "try again".
+    room = room_left()
+    fitting = settings.max_text_bytes if room is None else room // BYTES_PER_TEXT_BYTE
     return Tokeniser(
         info.tokenizer_file,
         threads=min(_TOKENISER_THREADS, usable_cpus()),
-        max_text_bytes=settings.max_text_bytes,
+        max_text_bytes=min(settings.max_text_bytes, fitting),
         cut_above=LongInput(settings.config.long_input, tiers, info.window).chunk_size,
         with_offsets=info.task == "token-classification",
         has_room=has_room,

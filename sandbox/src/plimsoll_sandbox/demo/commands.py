@@ -25,15 +25,19 @@ class Commands:
         """The same log, and more variables."""
         return Commands(self.log, {**self._environment, **variables})
 
-    def run(self, *argv: str | Path, deadline: float = 60, stdin: str | None = None) -> str:
-        """Standard output of a command that succeeds within `deadline` seconds. Raises DemoError."""
+    def run(self, *argv: str | Path, deadline: float = 60, stdin: str | None = None, watched: bool = False) -> str:
+        """Standard output of a command that succeeds within `deadline` seconds. Raises DemoError.
+
+        A long one is `watched`: what it tells on standard error, its progress, is shown as it comes.
+        """
         command = [str(part) for part in argv]
         shown = shlex.join([Path(command[0]).name, *command[1:]])
         try:
             done = subprocess.run(  # noqa: S603  the arguments are our own
                 command,
                 input=stdin,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=None if watched else subprocess.PIPE,
                 text=True,
                 timeout=deadline,
                 env=self._environment,
@@ -42,7 +46,7 @@ class Commands:
         except subprocess.TimeoutExpired as error:
             raise DemoError(f"{shown} did not end within {deadline:.0f} s", self.log) from error
         with self.log.open("a") as log:
-            log.write(f"$ {shown}\n{done.stdout}{done.stderr}[exit {done.returncode}]\n")
+            log.write(f"$ {shown}\n{done.stdout}{done.stderr or ''}[exit {done.returncode}]\n")
         if done.returncode != 0:
             last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-LAST_LINES:])
             raise DemoError(f"{shown} failed:\n{last}", self.log)

@@ -110,7 +110,7 @@ def play(stage: Stage) -> None:
 
 def _train(stage: Stage) -> Path:
     output = stage.commands.run(
-        installed("plimsoll-server"), "train-demo", "--cached", deadline=TRAINING_DEADLINE_SECONDS
+        installed("plimsoll-server"), "train-demo", "--cached", deadline=TRAINING_DEADLINE_SECONDS, watched=True
     )
     *told, path = output.splitlines()
     for line in told:

@@ -82,10 +82,16 @@ def data_bytes() -> int:
     return 0
 
 
-def has_room(size: int) -> bool:
-    """Whether `size` bytes and a little more are left below the soft limit."""
+def room_left() -> int | None:
+    """Bytes below the soft limit, less a little; None where there is no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    return soft == resource.RLIM_INFINITY or data_bytes() + size + _HEADROOM <= soft
+    return None if soft == resource.RLIM_INFINITY else max(0, soft - data_bytes() - _HEADROOM)
+
+
+def has_room(size: int) -> bool:
+    """Whether `size` bytes are left below the soft limit."""
+    left = room_left()
+    return left is None or size <= left
 
 
 def resident_bytes() -> int:

@@ -17,7 +17,7 @@ from plimsoll_server.scheduler.errors import InvalidInputError, OutOfMemoryError
 _PENDING_PER_THREAD = 64
 """Texts that may wait for each thread. A text waits for milliseconds, so a longer queue is an overload."""
 
-_BYTES_PER_TEXT_BYTE = 420
+BYTES_PER_TEXT_BYTE = 420
 """Memory of an encoding per byte of text when every byte is a token; ordinary English takes 165. The library ends the
 process when it gets none, so it must be there."""
 
@@ -101,8 +101,8 @@ class Tokeniser:
             raise InvalidInputError(f"character {error.start} of the text is half of a surrogate pair") from None
         if size > self._max_text_bytes:
             raise TooLongError(
-                f"the text has {size} bytes, at most {self._max_text_bytes} are tokenised (PLIMSOLL_MAX_TEXT_BYTES); "
-                "split it"
+                f"the text has {size} bytes, at most {self._max_text_bytes} are tokenised: so many fit this server's "
+                "memory and PLIMSOLL_MAX_TEXT_BYTES; split it"
             )
 
     def _wait_for_room(self, size: int) -> None:
@@ -114,7 +114,7 @@ class Tokeniser:
         raise OutOfMemoryError("too little memory is left to tokenise the text; try again", retry_after=5)
 
     def _encode(self, text: str) -> Document:
-        self._wait_for_room(len(text) * _BYTES_PER_TEXT_BYTE)
+        self._wait_for_room(len(text) * BYTES_PER_TEXT_BYTE)
         encoding: Encoding = self._local.tokenizer.encode(text)
         head, tail = len(self.frame.prefix), len(encoding.ids) - len(self.frame.suffix)
         long = len(encoding.ids) > self._cut_above
