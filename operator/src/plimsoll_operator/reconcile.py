@@ -91,9 +91,7 @@ def _refused(observed: Observed, error: InvalidSpecError, now: datetime) -> Plan
 
 def write_refused(observed: Observed, refusal: str, now: datetime) -> Plan:
     """A write that the apiserver refuses for good, by quota or admission, ends a plan before its status: say so."""
-    message = (
-        f"the apiserver refuses what this object needs: {refusal}. Change the spec, or what refuses it"
-    )
+    message = f"the apiserver refuses what this object needs: {refusal}. Change the spec, or what refuses it"
     return _told(observed, Reason("WriteRefused", message), now)
 
 
