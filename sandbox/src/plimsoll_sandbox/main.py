@@ -18,8 +18,9 @@ from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.toolchain import ToolchainError, ensure_tools
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(highlight=False)
-complaints = Console(stderr=True, highlight=False)
+console = Console(highlight=False, emoji=False)
+# A node group such as cpu:a is no name of a picture.
+complaints = Console(stderr=True, highlight=False, emoji=False)
 
 Name = Annotated[str, typer.Option("--name", help="Name of the sandbox; several run side by side.")]
 

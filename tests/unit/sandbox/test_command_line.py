@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("up --name Not/A/Name", "expected at most 40 lower-case letters"),
         ("up --node cpu:many", "--node cpu:many: expected PROFILE"),
+        ("up --node cpu:a", "--node cpu:a: expected PROFILE"),
         ("up --node nvidia-l5", "there is no GPU profile 'nvidia-l5'; known are"),
         ("up --images {folder}/absent.yaml", "the image map cannot be read from"),
         ("up --images {folder}/broken.yaml", "the image map cannot be read from"),
