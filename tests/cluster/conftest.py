@@ -19,7 +19,6 @@ from plimsoll_server.train.demo.corpus import standard_library
 from plimsoll_server.train.demo.ensure import ensure_demo_model
 from plimsoll_server.train.demo.texts import DemoText, demo_texts
 
-NAME_PREFIX = "test-"
 NODES = ("cpu:2", "nvidia-l4:2")
 PROGRAMS = Path(__file__).parents[1] / "programs"
 RESTART_BACKOFF_SECONDS = 1.0
@@ -68,14 +67,6 @@ def _take_down_what_was_left() -> None:
     for folder in (plimsoll_home() / "sandboxes").glob("test-*"):
         process = folder.name.split("-")[1]
         if process.isdigit() and not Path("/proc", process).exists():
-            Sandbox(folder.name).down()
-
-
-def _take_down_what_killed_runs_left() -> None:
-    """A run ended by SIGKILL takes nothing down. Its sandbox is named after its process."""
-    for folder in (plimsoll_home() / "sandboxes").glob(f"{NAME_PREFIX}*"):
-        owner = folder.name.removeprefix(NAME_PREFIX)
-        if owner.isdigit() and not Path("/proc", owner).exists():
             Sandbox(folder.name).down()
 
 
