@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from cluster_kit import eventually
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
 
@@ -61,6 +62,8 @@ def inference_api(sandbox: Sandbox, tools: Tools) -> Iterator[InferenceApi]:
     if not found:
         _succeed(api.kubectl("apply", "--server-side", "-f", str(CRD_FILE)))
         _succeed(api.kubectl("wait", "--for=condition=Established", "--timeout=30s", f"crd/{CRD_NAME}"))
+    # The apiserver publishes a new kind's schema some seconds after it is established; `kubectl explain` reads it.
+    eventually(lambda: api.kubectl("explain", "infd").status == 0, 30, lambda: api.kubectl("explain", "infd").err)
     _succeed(api.kubectl("create", "namespace", api.namespace))
     yield api
     _succeed(api.kubectl("delete", "namespace", api.namespace, "--wait=false"))
