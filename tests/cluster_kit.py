@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 T = TypeVar("T")
 
@@ -44,6 +45,17 @@ class Kit:
         if done.returncode != 0:
             raise KubectlError(f"{' '.join(argv)}: {done.stderr or done.stdout}")
         return done.stdout
+
+    @contextmanager
+    def kubectl_running(self, *argv: str) -> Iterator[IO[str]]:
+        """The output of a kubectl that runs beside what follows; ended with the block at the latest."""
+        command = [str(self.kubectl_path), "--kubeconfig", str(self.kubeconfig), "-n", self.namespace, *argv]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            try:
+                yield running.stdout
+            finally:
+                running.kill()
 
     def apply(self, manifest: dict[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", stdin=json.dumps(manifest))
