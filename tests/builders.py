@@ -35,7 +35,7 @@ def make_spec(**sections: Any) -> dict[str, Any]:
 
 
 def make_owner(spec: Manifest | None = None, status: Manifest | None = None, generation: int = 1) -> Owner:
-    return Owner("guardrails", "domains", "uid-1", generation, spec or make_spec(), status or {})
+    return Owner("guardrails", "domains", "uid-1", generation, "42", spec or make_spec(), status or {})
 
 
 def make_observed(spec: Manifest | None = None, **fields: Any) -> Observed:

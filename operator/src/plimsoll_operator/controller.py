@@ -43,19 +43,19 @@ class Controller:
                 return await self._reconcile(key)
 
     async def _reconcile(self, key: Key) -> timedelta | None:
-        reading = await self.observer.observe(key)
-        if reading is None:
+        observed = await self.observer.observe(key)
+        if observed is None:
             return None
-        plan = reconcile(reading.observed, self.policy, self.now())
+        plan = reconcile(observed, self.policy, self.now())
         try:
-            await carry_out(self.kube, reading, plan, self.now())
+            await carry_out(self.kube, observed, plan, self.now())
         except OwnerGoneError as error:
             logger.info("went away while it was reconciled: %s", error, extra={"object": str(key)})
             return None
         except OwnerChangedError:
             return LOOK_AGAIN
         except (ForbiddenError, InvalidError) as error:
-            await carry_out(self.kube, reading, write_refused(reading.observed, str(error), self.now()), self.now())
+            await carry_out(self.kube, observed, write_refused(observed, str(error), self.now()), self.now())
             raise
         return plan.requeue_after
 

@@ -32,6 +32,8 @@ class Owner:
     name: str
     uid: str
     generation: int
+    resource_version: str
+    """Of the very object that was read: its status is written for no other one."""
     spec: Manifest
     status: Manifest = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)

@@ -22,7 +22,8 @@ from plimsoll_operator.cluster.errors import (
 )
 from plimsoll_operator.cluster.events import record_event
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.cluster.observe import Key, Observer, Reading
+from plimsoll_operator.cluster.observe import Key, Observer
+from plimsoll_operator.observed import Observed
 from plimsoll_operator.plan import Event, Plan
 
 pytestmark = pytest.mark.cluster
@@ -37,7 +38,7 @@ async def kube(edge: Edge) -> AsyncIterator[Kube]:
 
 
 @pytest.fixture
-async def reading(edge: Edge, kube: Kube) -> Reading:
+async def observed(edge: Edge, kube: Kube) -> Observed:
     """An object that nobody has reconciled."""
     edge.kit.apply(inference_deployment("domains"))
     found = await Observer(kube, "plimsoll-system", "plimsoll-gpu-profiles").observe(Key(edge.kit.namespace, "domains"))
@@ -105,37 +106,37 @@ async def test_an_invalid_object_is_refused_by_the_path_of_its_fields(edge: Edge
     assert "spec.ports[0].port" in refused.value.fields
 
 
-async def test_a_field_that_the_crd_does_not_declare_says_to_upgrade_it(reading: Reading, kube: Kube) -> None:
+async def test_a_field_that_the_crd_does_not_declare_says_to_upgrade_it(observed: Observed, kube: Kube) -> None:
     with pytest.raises(SchemaTooOldError, match=r"status\.shipName.*upgrade the CRD"):
-        await carry_out(kube, reading, Plan(status={"shipName": "Great Eastern"}), NOW)
+        await carry_out(kube, observed, Plan(status={"shipName": "Great Eastern"}), NOW)
 
 
-async def test_the_status_of_an_object_that_was_deleted_is_let_go(edge: Edge, reading: Reading, kube: Kube) -> None:
+async def test_the_status_of_an_object_that_was_deleted_is_let_go(edge: Edge, observed: Observed, kube: Kube) -> None:
     edge.kit.kubectl("delete", "infd", "domains")
     with pytest.raises(OwnerGoneError):
-        await carry_out(kube, reading, Plan(status={"observedGeneration": 1}), NOW)
+        await carry_out(kube, observed, Plan(status={"observedGeneration": 1}), NOW)
 
 
 async def test_the_status_of_an_object_that_was_replaced_is_not_written(
-    edge: Edge, reading: Reading, kube: Kube
+    edge: Edge, observed: Observed, kube: Kube
 ) -> None:
     edge.kit.kubectl("delete", "infd", "domains")
     edge.kit.apply(inference_deployment("domains"))
     with pytest.raises(OwnerChangedError):
-        await carry_out(kube, reading, Plan(status={"observedGeneration": 1}), NOW)
+        await carry_out(kube, observed, Plan(status={"observedGeneration": 1}), NOW)
     assert "status" not in edge.kit.get("infd", "domains")
 
 
-async def test_nothing_is_made_in_a_namespace_on_its_way_out(edge: Edge, reading: Reading, kube: Kube) -> None:
+async def test_nothing_is_made_in_a_namespace_on_its_way_out(edge: Edge, observed: Observed, kube: Kube) -> None:
     edge.kit.kubectl("delete", "namespace", edge.kit.namespace, "--wait=false")
     with pytest.raises(OwnerGoneError):
-        await carry_out(kube, reading, Plan(apply=(service(),)), NOW)
+        await carry_out(kube, observed, Plan(apply=(service(),)), NOW)
 
 
-async def test_the_same_event_again_is_counted(edge: Edge, reading: Reading, kube: Kube) -> None:
+async def test_the_same_event_again_is_counted(edge: Edge, observed: Observed, kube: Kube) -> None:
     event = Event("Warning", "ClaimNotFound", "create the claim")
     for minutes in range(3):
-        await record_event(kube, reading.observed.owner, event, NOW + timedelta(minutes=minutes))
+        await record_event(kube, observed.owner, event, NOW + timedelta(minutes=minutes))
     [stored] = edge.kit.select("events")
     assert (stored["count"], stored["message"]) == (3, "create the claim")
     assert stored["lastTimestamp"] > stored["firstTimestamp"]

@@ -16,7 +16,6 @@ from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, c
 from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError
 from plimsoll_operator.cluster.events import MESSAGE_LIMIT, record_event, render_event
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.cluster.observe import Reading
 from plimsoll_operator.observed import ObjectKey
 from plimsoll_operator.plan import Event, Plan, Scale
 from scripted_apiserver import Answer, ScriptedApiserver, ok, refusal, scripted_apiserver
@@ -55,16 +54,15 @@ async def kube(apiserver: ScriptedApiserver, tmp_path: Path) -> AsyncIterator[Ku
 
 
 OBSERVED = replace(make_observed(), children={OLD: {"metadata": {"name": "domains-old", "uid": "uid-old"}}})
-READ = Reading(OBSERVED, "42")
 
 
 async def test_a_plan_is_carried_out_in_its_order(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, READ, PLAN, NOW)
+    await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER
 
 
 async def test_an_empty_plan_asks_for_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, READ, Plan(requeue_after=timedelta(minutes=1)), NOW)
+    await carry_out(kube, OBSERVED, Plan(requeue_after=timedelta(minutes=1)), NOW)
     assert apiserver.requests == []
 
 
@@ -72,13 +70,13 @@ async def test_an_empty_plan_asks_for_nothing(apiserver: ScriptedApiserver, kube
 async def test_the_first_write_that_fails_is_the_last(apiserver: ScriptedApiserver, kube: Kube, failing: int) -> None:
     apiserver.answer(IN_ORDER[failing], refusal(403, "Forbidden", "not allowed"))
     with pytest.raises(ForbiddenError, match="not allowed"):
-        await carry_out(kube, READ, PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER[: failing + 1]
 
 
 async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: ScriptedApiserver, kube: Kube) -> None:
     read = replace(OBSERVED, children={**OBSERVED.children, ObjectKey.of(SERVICE): {"metadata": {"uid": "uid-svc"}}})
-    await carry_out(kube, Reading(read, "42"), PLAN, NOW)
+    await carry_out(kube, read, PLAN, NOW)
     applied, _, deleted, status, _ = (request.body for request in apiserver.requests)
     assert applied["metadata"]["uid"] == "uid-svc"
     assert deleted["preconditions"] == {"uid": "uid-old"}
@@ -86,20 +84,20 @@ async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: Scripte
 
 
 async def test_a_child_that_is_new_is_bound_to_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await carry_out(kube, READ, Plan(apply=(SERVICE,)), NOW)
+    await carry_out(kube, OBSERVED, Plan(apply=(SERVICE,)), NOW)
     assert apiserver.requests[0].body == SERVICE
 
 
 async def test_what_is_to_be_deleted_and_is_gone_is_no_failure(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"DELETE {OLD_PATH}", refusal(404, "NotFound", "gone"))
-    await carry_out(kube, READ, PLAN, NOW)
+    await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER
 
 
 async def test_another_object_under_a_childs_name_is_not_deleted(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"DELETE {OLD_PATH}", refusal(409, "Conflict", "the UID in the precondition does not match"))
     with pytest.raises(ConflictError):
-        await carry_out(kube, READ, PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +113,14 @@ async def test_an_owner_that_goes_away_meanwhile_ends_the_plan(
 ) -> None:
     apiserver.answer(line, answer)
     with pytest.raises(OwnerGoneError):
-        await carry_out(kube, READ, PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked()[-1] == line
 
 
 async def test_a_status_is_not_written_to_what_the_object_has_become(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(f"PATCH {STATUS_PATH}", refusal(409, "Conflict", "the object has been modified"))
     with pytest.raises(OwnerChangedError):
-        await carry_out(kube, READ, PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked()[-1] == f"PATCH {STATUS_PATH}"
 
 

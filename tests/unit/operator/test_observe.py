@@ -57,10 +57,10 @@ KEY = Key("guardrails", "domains")
 
 
 async def observe(observer: Observer) -> Observed:
-    reading = await observer.observe(KEY)
-    assert reading is not None
-    assert reading.version == "42"
-    return reading.observed
+    observed = await observer.observe(KEY)
+    assert observed is not None
+    assert observed.owner.resource_version == "42"
+    return observed
 
 
 async def test_an_object_that_is_gone_costs_one_request(apiserver: ScriptedApiserver, observer: Observer) -> None:

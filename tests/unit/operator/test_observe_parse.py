@@ -114,7 +114,7 @@ def test_a_deployment_becomes_a_workload(fields: dict[str, Any], replicas: int, 
 
 
 def test_a_new_object_has_neither_status_nor_annotations() -> None:
-    metadata = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1}
+    metadata = {"namespace": "guardrails", "name": "domains", "uid": "uid-1", "generation": 1, "resourceVersion": "42"}
     assert parse_owner({"metadata": metadata, "spec": make_spec()}) == make_owner()
 
 

@@ -17,8 +17,7 @@ from plimsoll_operator.cluster.errors import ConflictError, NamespaceTerminating
 from plimsoll_operator.cluster.events import record_event
 from plimsoll_operator.cluster.kinds import kind_of
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.cluster.observe import Reading
-from plimsoll_operator.observed import Manifest, ObjectKey, Owner
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
 from plimsoll_operator.plan import Plan
 
 logger = logging.getLogger(__name__)
@@ -32,12 +31,12 @@ class OwnerChangedError(Exception):
     """The InferenceDeployment is another by now, so the status made for it says nothing true: look again."""
 
 
-async def carry_out(kube: Kube, reading: Reading, plan: Plan, now: datetime) -> None:
-    """Write what `plan` says of `reading`.
+async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -> None:
+    """Write what `plan` says of `observed`.
 
     Raises the KubeError of the first write that fails, OwnerGoneError or OwnerChangedError.
     """
-    observed, owner = reading.observed, reading.observed.owner
+    owner = observed.owner
     try:
         for manifest in plan.apply:
             await kube.apply(_fenced(manifest, observed.children), owner.namespace)
@@ -48,7 +47,7 @@ async def carry_out(kube: Kube, reading: Reading, plan: Plan, now: datetime) -> 
         for key in plan.delete:
             await _delete(kube, owner, key, observed.children)
         if plan.status is not None:
-            await _write_status(kube, owner, reading.version, plan.status)
+            await _write_status(kube, owner, plan.status)
         for event in plan.events:
             await record_event(kube, owner, event, now)
     except NamespaceTerminatingError as error:
@@ -72,11 +71,11 @@ async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[Ob
     _log(owner, "deleted", key)
 
 
-async def _write_status(kube: Kube, owner: Owner, version: str, status: Manifest) -> None:
+async def _write_status(kube: Kube, owner: Owner, status: Manifest) -> None:
     document: dict[str, Any] = {
         "apiVersion": names.API_VERSION,
         "kind": names.KIND,
-        "metadata": {"name": owner.name, "namespace": owner.namespace, "resourceVersion": version},
+        "metadata": {"name": owner.name, "namespace": owner.namespace, "resourceVersion": owner.resource_version},
         "status": status,
     }
     try:

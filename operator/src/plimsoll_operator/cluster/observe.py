@@ -33,13 +33,6 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
-class Reading(NamedTuple):
-    """What was read, and the version of the InferenceDeployment itself: its status is written for no other one."""
-
-    observed: Observed
-    version: str
-
-
 @dataclass(frozen=True)
 class Observer:
     """Reads the cluster for `observed`. `profiles_namespace` and `profiles_name` say where the profile table is."""
@@ -48,7 +41,7 @@ class Observer:
     profiles_namespace: str
     profiles_name: str
 
-    async def observe(self, key: Key) -> Reading | None:
+    async def observe(self, key: Key) -> Observed | None:
         """What the cluster holds for `key`, or None when the object is gone or on its way out.
 
         While it is being deleted its children must not come back: foreground deletion waits for them.
@@ -64,7 +57,7 @@ class Observer:
             read_profiles(self.kube, self.profiles_namespace, self.profiles_name),
             self._claim_found(owner),
         )
-        return Reading(assemble(owner, children, pods, table, claim), manifest["metadata"]["resourceVersion"])
+        return assemble(owner, children, pods, table, claim)
 
     async def _children(self, owner: Owner) -> list[Manifest]:
         """All objects that carry the owner's label or hold a name it needs, whoever controls them."""

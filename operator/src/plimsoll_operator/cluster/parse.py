@@ -23,6 +23,7 @@ def parse_owner(manifest: Manifest) -> Owner:
         name=metadata["name"],
         uid=metadata["uid"],
         generation=metadata["generation"],
+        resource_version=metadata["resourceVersion"],
         spec=manifest.get("spec", {}),
         status=manifest.get("status", {}),
         annotations=metadata.get("annotations", {}),
