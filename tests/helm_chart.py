@@ -26,6 +26,7 @@ CHART_MODES: dict[str, Values] = {
         "rbac": {"create": False, "aggregateToUsers": False},
         "serviceAccount": {"create": False, "name": "theirs"},
         "resources": None,
+        "networkPolicy": {"enabled": False},
     },
     "one namespace": {"watchNamespace": "guardrails"},
     "everything": {

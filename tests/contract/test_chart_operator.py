@@ -36,6 +36,26 @@ def test_one_operator_stops_before_the_next_one_starts(default: Objects) -> None
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_replicas_keep_apart_and_are_drained_one_at_a_time(default: Objects) -> None:
+    labels = default.one("Deployment")["spec"]["selector"]["matchLabels"]
+    spread = {constraint["topologyKey"]: constraint for constraint in default.pod["topologySpreadConstraints"]}
+    assert set(spread) == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    for constraint in spread.values():
+        assert constraint["labelSelector"]["matchLabels"] == labels
+        assert constraint["whenUnsatisfiable"] == "ScheduleAnyway"
+    budget = default.one("PodDisruptionBudget")["spec"]
+    assert budget["selector"]["matchLabels"] == labels
+    assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
+
+
+def test_it_reaches_dns_and_the_apiserver_and_is_reached_for_its_metrics(default: Objects) -> None:
+    policy = default.one("NetworkPolicy")["spec"]
+    assert policy["podSelector"]["matchLabels"] == default.one("Deployment")["spec"]["selector"]["matchLabels"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == ["metrics"]
+    assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {53, 443, 6443, 8443, 16443}
+
+
 def test_its_selector_holds_nothing_that_an_upgrade_changes(default: Objects) -> None:
     deployment = default.one("Deployment")
     labels = deployment["spec"]["selector"]["matchLabels"]

@@ -42,6 +42,7 @@ OPERATOR_NEEDS: set[Right] = {
     *needed(kinds.POD, *READ),
     *needed(kinds.CLAIM, "get"),
     *needed(kinds.EVENT, "get", "create", "patch"),
+    *needed(kinds.NETWORK_POLICY, *READ, "create", "patch"),
 }
 
 
@@ -60,10 +61,21 @@ def test_the_operator_gets_what_it_asks_for_and_no_more(default: Objects) -> Non
 
 
 def test_it_reads_one_config_map_and_only_in_its_own_namespace(default: Objects) -> None:
-    role = default.one("Role")
+    role = default.one("Role", "plimsoll-settings")
     assert role["metadata"]["namespace"] == NAMESPACE
     assert rights(role) == needed(kinds.CONFIG_MAP, "get")
     assert role["rules"][0]["resourceNames"] == [default.one("ConfigMap")["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("values", [{}, SINGLE], ids=["all namespaces", "one namespace"])
+def test_it_holds_one_lease_and_only_in_its_own_namespace(chart: Chart, values: dict[str, str]) -> None:
+    objects = chart.render(values)
+    role = objects.one("Role", "plimsoll-lease")
+    assert role["metadata"]["namespace"] == NAMESPACE
+    make, hold = role["rules"]
+    assert rights({"rules": [make]}) == needed(kinds.LEASE, "create")
+    assert rights({"rules": [hold]}) == needed(kinds.LEASE, "get", "update")
+    assert hold["resourceNames"] == [objects.environment["PLIMSOLL_LEASE_NAME"]]
 
 
 def test_no_rule_has_a_wildcard_or_reaches_secrets_or_roles(default: Objects, single: Objects) -> None:
@@ -135,16 +147,17 @@ def test_roles_and_accounts_of_an_administrator_are_used_instead(chart: Chart) -
         "serviceAccount": {"create": False, "name": "theirs"},
     }
     objects = chart.render(values)
-    assert {found["kind"] for found in objects.all} == {"ConfigMap", "CustomResourceDefinition", "Deployment"}
+    assert {role["kind"] for role in objects.all if role["apiVersion"].startswith("rbac.")} == set()
+    assert objects.of("ServiceAccount") == []
     assert objects.pod["serviceAccountName"] == "theirs"
 
 
 def test_the_readme_says_what_every_right_is_for(default: Objects) -> None:
     table = (CHART / "README.md").read_text("utf-8").partition("| API group |")[2].partition("\n\n")[0]
     written = {
-        ("" if group.startswith("core") else group, resource.split(",")[0], verb)
+        (group.partition(",")[0].replace("core", ""), resource.partition(",")[0], verb)
         for group, resource, verbs, _ in (row.strip("| ").split(" | ") for row in table.splitlines()[2:])
         for verb in verbs.split(", ")
     }
-    roles = (default.one("ClusterRole", "plimsoll-operator"), default.one("Role"))
+    roles = (default.one("ClusterRole", "plimsoll-operator"), *default.of("Role"))
     assert written == set().union(*map(rights, roles))

@@ -39,6 +39,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ include "plimsoll.fullname" . }}-gpu-profiles
 {{- end }}
 
+{{- define "plimsoll.leaseName" -}}
+{{ include "plimsoll.fullname" . }}
+{{- end }}
+
 {{/* Reference of an image. Takes {image, root}. */}}
 {{- define "plimsoll.image" -}}
 {{- if .image.digest }}

@@ -35,6 +35,8 @@ class Settings(BaseModel):
     namespace: str = Field(alias="POD_NAMESPACE")
     """Where the operator runs; its GPU profile table is there."""
     profiles_configmap: str = Field("plimsoll-gpu-profiles", alias="PLIMSOLL_GPU_PROFILES_CONFIGMAP")
+    lease_name: str = Field("plimsoll-operator", alias="PLIMSOLL_LEASE_NAME")
+    """Lease in the operator's own namespace; who holds it leads."""
     watch_namespace: str = Field("", alias="PLIMSOLL_WATCH_NAMESPACE", pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
     """The one namespace that is served; empty for all of them."""
     frozen: bool = Field(False, alias="PLIMSOLL_FREEZE")

@@ -16,7 +16,14 @@ from plimsoll_sandbox.toolchain import Tools
 
 pytestmark = pytest.mark.cluster
 
-API_VERSIONS = ("v1", "apps/v1", "rbac.authorization.k8s.io/v1", "apiextensions.k8s.io/v1")
+API_VERSIONS = (
+    "v1",
+    "apps/v1",
+    "policy/v1",
+    "networking.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1",
+    "apiextensions.k8s.io/v1",
+)
 modes = pytest.mark.parametrize("values", CHART_MODES.values(), ids=CHART_MODES.keys())
 
 

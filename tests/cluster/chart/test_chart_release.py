@@ -45,6 +45,9 @@ ALLOWED: list[Right] = [
     ("create", "", "serviceaccounts"),
     ("patch", "autoscaling", "horizontalpodautoscalers"),
     ("create", "policy", "poddisruptionbudgets"),
+    ("create", "networking.k8s.io", "networkpolicies"),
+    ("create", "coordination.k8s.io", "leases"),
+    ("update", "coordination.k8s.io", "leases", "", "plimsoll"),
     ("watch", "", "pods"),
     ("get", "", "persistentvolumeclaims"),
     ("create", "", "events"),
@@ -61,6 +64,8 @@ REFUSED: list[Right] = [
     ("create", "rbac.authorization.k8s.io", "rolebindings"),
     ("delete", "", "services"),
     ("list", "", "nodes"),
+    ("update", "coordination.k8s.io", "leases", "", "another"),
+    ("delete", "networking.k8s.io", "networkpolicies"),
 ]
 
 
