@@ -1,7 +1,10 @@
-"""Writes the field tables and the table of messages in docs/api.md from the CRD, so that they cannot drift from it.
+"""Writes what follows from the CRD, so that it cannot drift from it.
 
-python crds/render_reference.py            rewrite docs/api.md
-python crds/render_reference.py --check    only compare; exits 1 when docs/api.md is out of date
+That is the field tables and the table of messages in docs/api.md, and the list of fields by which the operator sees
+that an installed CRD is older than itself.
+
+python crds/render_reference.py            rewrite them
+python crds/render_reference.py --check    only compare; exits 1 when one is out of date
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ from typing import Any
 
 import yaml
 
+from plimsoll_operator.cluster.compatibility import FIELDS_FILE, field_paths
+
 ROOT = Path(__file__).resolve().parents[1]
 CRD = ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml"
 PAGE = ROOT / "docs" / "api.md"
+FIELDS = ROOT / "operator" / "src" / "plimsoll_operator" / "cluster" / FIELDS_FILE
 
 Schema = dict[str, Any]
 _DEFAULT = re.compile(r" ?Default: (.+)\.$")
@@ -131,13 +137,17 @@ def splice(page: str, reference: str) -> str:
 def main(arguments: list[str]) -> int:
     definition = yaml.safe_load(CRD.read_text(encoding="utf-8"))
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    page = PAGE.read_text(encoding="utf-8")
-    current = splice(page, render_reference(schema))
+    current = {
+        PAGE: splice(PAGE.read_text(encoding="utf-8"), render_reference(schema)),
+        FIELDS: "".join(f"{path}\n" for path in field_paths(schema)),
+    }
     if arguments == ["--check"]:
-        if page != current:
-            sys.stderr.write("docs/api.md is older than the CRD; run: python crds/render_reference.py\n")
-        return int(page != current)
-    PAGE.write_text(current, encoding="utf-8")
+        old = [path for path, text in current.items() if path.read_text(encoding="utf-8") != text]
+        for path in old:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is older than the CRD; run: python crds/render_reference.py\n")
+        return int(bool(old))
+    for path, text in current.items():
+        path.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -75,12 +75,16 @@ class Kube:
                 return items
         raise UnavailableError(f"list of {kind.plural}: more than {MAX_PAGES * PAGE} objects")
 
+    async def read(self, path: str) -> dict[str, Any]:
+        """What the apiserver tells of itself at `path`."""
+        return await self._request("GET", path)
+
     async def discovers(self, kind: Kind) -> bool:
         """Whether the apiserver lists the kind among what it serves, which it does a moment after it serves it."""
-        groups = await self._request("GET", "/apis")
+        groups = await self.read("/apis")
         if kind.group not in {group["name"] for group in groups["groups"]}:
             return False
-        resources = await self._request("GET", f"/apis/{kind.api_version}")
+        resources = await self.read(f"/apis/{kind.api_version}")
         return kind.plural in {resource["name"] for resource in resources["resources"]}
 
     # Writing
