@@ -110,5 +110,5 @@ async def test_probes_answer(server: Server) -> None:
 async def test_the_documentation_names_every_protocol(server: Server) -> None:
     assert (await server.client.get("/docs")).status_code == 200
     schema = (await server.client.get("/openapi.json")).json()
-    assert {"/predict", "/infer", "/info", "/health", "/livez", "/readyz"} <= set(schema["paths"])
+    assert {"/predict", "/infer", "/info", "/health", "/startupz", "/livez", "/readyz"} <= set(schema["paths"])
     assert "429" in schema["paths"]["/predict"]["post"]["responses"]

@@ -9,6 +9,7 @@ from enum import Enum
 
 class Phase(Enum):
     LOADING = "loading"
+    WARMING_UP = "warming up"
     SERVING = "serving"
     DRAINING = "draining"
 
@@ -29,9 +30,14 @@ class Lifecycle:
         """Seconds."""
         return time.monotonic() - self.started
 
+    def loaded(self) -> None:
+        """The weights are there, and are tried out next."""
+        if self.phase is Phase.LOADING:
+            self.phase = Phase.WARMING_UP
+
     def serving(self) -> None:
         """The model is up. A process told to end in the meantime stays on its way out."""
-        if self.phase is Phase.LOADING:
+        if self.phase in (Phase.LOADING, Phase.WARMING_UP):
             self.phase = Phase.SERVING
 
     def drain(self) -> None:

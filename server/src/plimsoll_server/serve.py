@@ -72,7 +72,7 @@ async def serve(settings: Settings) -> int:
 
 async def _live(settings: Settings, service: Service, telemetry: Telemetry, worker: ThreadPoolExecutor) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
-    starting = asyncio.create_task(start(settings, worker, telemetry))
+    starting = asyncio.create_task(start(settings, worker, telemetry, service.lifecycle.loaded))
     await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         log.info("told to end while loading")

@@ -31,6 +31,7 @@ class Settings(BaseModel):
     drain_deadline_seconds: float = Field(45.0, alias="PLIMSOLL_DRAIN_DEADLINE_SECONDS", gt=0)
     max_body_bytes: int = Field(8 << 20, alias="PLIMSOLL_MAX_BODY_BYTES", ge=1024)
     max_text_bytes: int = Field(1 << 20, alias="PLIMSOLL_MAX_TEXT_BYTES", ge=64)
+    termination_log: str = Field("", alias="PLIMSOLL_TERMINATION_LOG")
     log_level: str = Field("info", alias="PLIMSOLL_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 
 

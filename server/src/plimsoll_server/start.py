@@ -4,9 +4,11 @@ can already be answered."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.dispatcher import BatchObserver
 from plimsoll_server.scheduler.long_input import LongInput
 from plimsoll_server.scheduler.scheduler import Scheduler
@@ -24,10 +26,13 @@ _LONG_SAMPLE_TOKENS = 300
 """More than two blocks of a local layer, so that the self-test meets every kind of them."""
 
 
-async def start(settings: Settings, worker: ThreadPoolExecutor, observer: BatchObserver) -> tuple[Engine, Scheduler]:
-    """Loads the model on `worker` and runs the first forward passes. Raises StartError."""
+async def start(
+    settings: Settings, worker: ThreadPoolExecutor, observer: BatchObserver, loaded: Callable[[], None]
+) -> tuple[Engine, Scheduler]:
+    """Loads the model on `worker`, calls `loaded`, and runs the first forward passes. Raises StartError."""
     loop = asyncio.get_running_loop()
     engine = await loop.run_in_executor(worker, _load, settings, worker)
+    loaded()
     tiers = tiers_from(settings.config.tiers)
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
     await _prove(engine, tokeniser, tiers)
@@ -38,6 +43,7 @@ async def start(settings: Settings, worker: ThreadPoolExecutor, observer: BatchO
         tokeniser,
         engine,
         observer,
+        PackRecord(settings.termination_log),
         settings.request_deadline_seconds,
     )
     return engine, scheduler

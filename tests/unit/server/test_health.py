@@ -36,6 +36,8 @@ class Engine:
 def lifecycle(phase: str) -> Lifecycle:
     made = Lifecycle()
     if phase != "loading":
+        made.loaded()
+    if phase in ("serving", "draining"):
         made.serving()
     if phase == "draining":
         made.drain()
@@ -47,28 +49,32 @@ async def ask(phase: str, engine: Engine | None) -> dict[str, httpx.Response]:
     service = Service(config, lifecycle(phase), engine=engine)
     app = make_app(service, Telemetry(Identity("n", "d", "r", "p"), ["short"]), max_body_bytes=1024)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pod") as client:
-        return {path: await client.get(f"/{path}") for path in ("livez", "readyz", "health")}
+        return {path: await client.get(f"/{path}") for path in ("startupz", "livez", "readyz", "health")}
 
 
 @pytest.mark.parametrize(
-    ("phase", "engine", "livez", "readyz", "health", "reason"),
+    ("phase", "engine", "startupz", "livez", "readyz", "health", "reason"),
     [
-        pytest.param("loading", None, 200, 503, 503, "loading", id="loading"),
-        pytest.param("serving", Engine(), 200, 200, 200, "ready", id="serving"),
-        pytest.param("serving", Engine(busy=30), 200, 200, 200, "ready", id="a long batch"),
-        pytest.param("draining", Engine(), 200, 503, 200, "draining", id="draining"),
-        pytest.param("serving", Engine(suspect=5, well=False), 200, 503, 200, "out of memory", id="short of memory"),
+        pytest.param("loading", None, 503, 200, 503, 503, "loading", id="loading"),
+        pytest.param("warming up", None, 200, 200, 503, 503, "warming up", id="the weights are there"),
+        pytest.param("serving", Engine(), 200, 200, 200, 200, "ready", id="serving"),
+        pytest.param("serving", Engine(busy=30), 200, 200, 200, 200, "ready", id="a long batch"),
+        pytest.param("draining", Engine(), 200, 200, 503, 200, "draining", id="draining"),
         pytest.param(
-            "serving", Engine(suspect=61, well=False), 503, 503, 503, "out of memory", id="it never came back"
+            "serving", Engine(suspect=5, well=False), 200, 200, 503, 200, "out of memory", id="short of memory"
         ),
-        pytest.param("serving", Engine(busy=901), 503, 503, 503, "running for 901 s", id="a batch that hangs"),
+        pytest.param(
+            "serving", Engine(suspect=61, well=False), 200, 503, 503, 503, "out of memory", id="it never came back"
+        ),
+        pytest.param("serving", Engine(busy=901), 200, 503, 503, 503, "running for 901 s", id="a batch that hangs"),
     ],
 )
 async def test_probes_are_told_the_truth(
-    phase: str, engine: Engine | None, livez: int, readyz: int, health: int, reason: str
+    phase: str, engine: Engine | None, startupz: int, livez: int, readyz: int, health: int, reason: str
 ) -> None:
     answers = await ask(phase, engine)
-    assert [answers[path].status_code for path in ("livez", "readyz", "health")] == [livez, readyz, health]
+    paths = ("startupz", "livez", "readyz", "health")
+    assert [answers[path].status_code for path in paths] == [startupz, livez, readyz, health]
     assert reason in answers["readyz"].json()["status"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from plimsoll_server.config import LongInputConfig
+from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.errors import (
     DeadlineError,
     InvalidInputError,
@@ -65,7 +67,7 @@ TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))
 
 @asynccontextmanager
 async def scheduling(
-    folder: Path, engine: HeldEngine, deadline: float = 20.0, **policy: Any
+    folder: Path, engine: HeldEngine, deadline: float = 20.0, record: Path | str = "", **policy: Any
 ) -> AsyncIterator[Scheduler]:
     save_tokenizer(word_tokenizer(["sea", "forbidden"]), folder)
     tokeniser = Tokeniser(
@@ -77,7 +79,7 @@ async def scheduling(
         has_room=lambda size: True,
     )
     rules = LongInputConfig.model_validate({"chunk_tokens": 32, "overlap_tokens": 4, **policy}, by_name=True)
-    scheduler = Scheduler(INFO, TIERS, rules, tokeniser, engine, Counter(), deadline)
+    scheduler = Scheduler(INFO, TIERS, rules, tokeniser, engine, Counter(), PackRecord(str(record)), deadline)
     running = asyncio.create_task(scheduler.run())
     try:
         yield scheduler
@@ -285,3 +287,15 @@ async def test_saturation_rises_with_the_queue(tmp_path: Path) -> None:
         assert 1.5 < scheduler.saturation() <= 3.0
         engine.release()
         await asyncio.gather(*asks)
+
+
+async def test_the_pack_that_runs_is_on_record_for_the_case_that_it_never_returns(tmp_path: Path) -> None:
+    engine, record = HeldEngine(), tmp_path / "termination-log"
+    record.touch()
+    async with scheduling(tmp_path, engine, record=record) as scheduler:
+        ask = asyncio.create_task(scheduler.answer_texts([words(2), words(3)], raw=True))
+        await until(lambda: len(engine.batches) == 1)
+        assert json.loads(record.read_text()) == {"tier": "short", "tokens": 4 + 5, "sequences": 2}
+        engine.release()
+        await ask
+        assert record.read_text() == ""

@@ -1,4 +1,4 @@
-"""Health: /health for people, /livez and /readyz for probes."""
+"""Health: /health for people, /startupz, /livez and /readyz for probes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,13 @@ async def health(service: ServiceOf) -> JSONResponse:
         status = "broken"
     code = 200 if status in ("ok", "draining") else 503
     return JSONResponse({"status": status, "uptime": round(service.lifecycle.uptime, 3)}, code)
+
+
+@router.get("/startupz")
+async def startupz(service: ServiceOf) -> JSONResponse:
+    """Started: the weights are loaded. Until then a slow start is no fault, after it the other two probes count."""
+    loading = service.lifecycle.phase is Phase.LOADING
+    return JSONResponse({"status": Phase.LOADING.value if loading else "started"}, 503 if loading else 200)
 
 
 @router.get("/livez")

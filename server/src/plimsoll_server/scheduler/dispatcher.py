@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from plimsoll_server.scheduler.lanes import Lane, Work
@@ -23,13 +24,20 @@ class BatchObserver(Protocol):
     def batch_done(self, tier: str, *, out_of_memory: bool) -> None: ...
 
 
+class Record(Protocol):
+    """Where it is noted what runs, in case the process does not live to tell."""
+
+    def running(self, tier: str, tokens: int, sequences: int) -> AbstractContextManager[None]: ...
+
+
 class Dispatcher:
     """One batch at a time, the lanes by turns: no tier starves, and a short text waits for one long batch at most."""
 
-    def __init__(self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver) -> None:
+    def __init__(self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver, record: Record) -> None:
         self._turns = deque(lanes)
         self._engine = engine
         self._observer = observer
+        self._record = record
         self._work = asyncio.Event()
 
     def wake(self) -> None:
@@ -57,7 +65,8 @@ class Dispatcher:
         batch = lane.take()
         started = time.monotonic()
         try:
-            report = await self._engine.run([work.tokens for work in batch])
+            with self._record.running(lane.tier.name, sum(len(work.tokens) for work in batch), len(batch)):
+                report = await self._engine.run([work.tokens for work in batch])
         except Exception:
             # Whatever went wrong in the model is over with this batch; the next one deserves its try.
             log.exception("a batch of %d failed in tier %s", len(batch), lane.tier.name)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.scheduler.answers import Answer, Assembler
-from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine
+from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError
 from plimsoll_server.scheduler.flow import Output, Step, flow
@@ -31,6 +31,7 @@ class Scheduler:
         tokeniser: Tokeniser,
         engine: Engine,
         observer: BatchObserver,
+        record: Record,
         deadline_seconds: float,
     ) -> None:
         self.info = info
@@ -41,7 +42,7 @@ class Scheduler:
         self._deadline = deadline_seconds
         self._lanes = {tier.name: Lane(tier, self._load_changed) for tier in tiers}
         self._meter = SaturationMeter(time.monotonic())
-        self._dispatcher = Dispatcher(list(self._lanes.values()), engine, observer)
+        self._dispatcher = Dispatcher(list(self._lanes.values()), engine, observer, record)
 
     @property
     def longest_pass(self) -> int:
