@@ -11,6 +11,8 @@ KUBERNETES = "v1.36.3"
 PROMETHEUS = "3.15.0"
 HELM = "v4.3.1"
 KUBECONFORM = "v0.8.0"
+KUBE_SCORE = "v1.20.0"
+KWOK = "v0.8.0"
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,31 @@ KUBECONFORM_CHECKER = Recipe(
     deadline_seconds=900,
 )
 
-RECIPES = (CONTROLPLANE, PROMETHEUS_SERVER, HELM_CLIENT, KUBECONFORM_CHECKER)
+KWOK_SIMULATOR = Recipe(
+    name="kwok",
+    purpose="it plays hundreds of nodes and pods that exist in the API alone",
+    module=SANDBOX / "kwok",
+    package="sigs.k8s.io/kwok/cmd/kwok",
+    version_command=("--version",),
+    version=KWOK,
+    expected_seconds=90,
+    expected_packages=980,
+    needs_mib=1500,
+    deadline_seconds=2400,
+)
+
+KUBE_SCORE_LINTER = Recipe(
+    name="kube-score",
+    purpose="it looks for what is unsafe in the objects that the chart renders",
+    module=SANDBOX / "kubescore",
+    package="github.com/zegl/kube-score/cmd/kube-score",
+    version_command=("version",),
+    version=KUBE_SCORE,
+    variables=(("main.version", KUBE_SCORE),),
+    expected_seconds=35,
+    expected_packages=333,
+    needs_mib=450,
+    deadline_seconds=1200,
+)
+
+RECIPES = (CONTROLPLANE, PROMETHEUS_SERVER, HELM_CLIENT, KUBECONFORM_CHECKER, KUBE_SCORE_LINTER)

@@ -11,7 +11,9 @@ from plimsoll_sandbox.toolchain.progress import progress_on
 from plimsoll_sandbox.toolchain.recipes import (
     CONTROLPLANE,
     HELM_CLIENT,
+    KUBE_SCORE_LINTER,
     KUBECONFORM_CHECKER,
+    KWOK_SIMULATOR,
     PROMETHEUS_SERVER,
     RECIPES,
 )
@@ -33,6 +35,7 @@ class Tools:
     prometheus: Path
     helm: Path
     kubeconform: Path
+    kube_score: Path
 
 
 def ensure_tools(console: Console) -> Tools:
@@ -46,4 +49,10 @@ def ensure_tools(console: Console) -> Tools:
         prometheus=found[PROMETHEUS_SERVER.name],
         helm=found[HELM_CLIENT.name],
         kubeconform=found[KUBECONFORM_CHECKER.name],
+        kube_score=found[KUBE_SCORE_LINTER.name],
     )
+
+
+def ensure_kwok(console: Console) -> Path:
+    """KWOK, which nothing but the measurement of many objects needs. Built and shown like the others."""
+    return Workshop(plimsoll_home(), os.environ, progress_on(console)).ensure((KWOK_SIMULATOR,))[KWOK_SIMULATOR.name]
