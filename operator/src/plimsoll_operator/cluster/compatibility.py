@@ -81,7 +81,7 @@ def missing_fields(needed: Iterable[str], declared: Iterable[str]) -> tuple[str,
 
 
 def declared_fields(document: Manifest) -> tuple[str, ...]:
-    """The fields of InferenceDeployment in the OpenAPI v3 document of its group and version; none where it is absent."""
+    """The fields of InferenceDeployment in the OpenAPI v3 document of its group; none where the kind is absent."""
     for schema in document.get("components", {}).get("schemas", {}).values():
         kinds: list[dict[str, Any]] = schema.get("x-kubernetes-group-version-kind", [])
         if any(kind["kind"] == names.KIND for kind in kinds):
