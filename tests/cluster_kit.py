@@ -21,6 +21,7 @@ CHILD_KINDS = ",".join(
         "serviceaccounts",
         "poddisruptionbudgets",
         "horizontalpodautoscalers",
+        "networkpolicies",
         "replicasets",
         "pods",
     )

@@ -25,8 +25,9 @@ _MERGE_KEYS = {
     "ownerReferences": "uid",
     "topologySpreadConstraints": "topologyKey",
 }
-# Maps that the API replaces as a whole. One label more in a Service's selector and it finds no pod.
-_ATOMIC_MAPS = {"selector", "labelSelector", "nodeSelector"}
+# Maps that the API replaces as a whole. One label more in a Service's selector and it finds no pod, in a
+# NetworkPolicy's and it guards none.
+_ATOMIC_MAPS = {"selector", "labelSelector", "nodeSelector", "podSelector"}
 _QUANTITY_FIELDS = {"limits", "requests", "averageValue"}
 
 

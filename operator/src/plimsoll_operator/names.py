@@ -21,10 +21,13 @@ LABEL_STABLE = f"{GROUP}/stable"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_APPLIED = f"{GROUP}/applied-hash"
+ANNOTATION_REQUEST = f"{GROUP}/rollout-request"
 
 HTTP_PORT = 8080
+HTTPS_PORT = 8443
 METRICS_PORT = 9090
 SERVICE_PORT = 80
+HTTPS_SERVICE_PORT = 443
 SERVER_CONTAINER = "server"
 SATURATION_METRIC = "plimsoll_saturation_ratio"
 

@@ -104,6 +104,7 @@ class Server(_Section):
     memory_utilization_percent: int = 85
     resources: Resources = Resources()
     hub_token_secret: str = ""
+    tls_secret: str = ""
 
 
 class SecretName(_Section):

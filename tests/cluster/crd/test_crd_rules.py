@@ -46,6 +46,8 @@ def one(because: str, path: str, value: Any, says: str) -> Bad:
 
 HUB, CLAIM, IMAGE = "write hf://ORG/REPO:COMMIT", "write pvc://CLAIM/PATH", "write oci://IMAGE@sha256:DIGEST"
 
+HUB_MODEL = {"spec.model.uri": f"hf://org/repo:{COMMIT}"}
+
 MODEL = [
     uri("an s3 address", "s3://bucket/model", "one of the three forms hf://ORG/REPO:COMMIT, pvc://CLAIM/PATH or oci://"),
     uri("a bare repository", "org/repo", "one of the three forms"),
@@ -55,6 +57,8 @@ MODEL = [
     uri("a hub model at a commit in capitals", f"hf://org/repo:{'ABCDEF0123' * 4}", "in lower case"),
     uri("a hub model without an organisation", f"hf://repo:{COMMIT}", HUB),
     uri("a claim whose name is no name", "pvc://Models_1/domains", CLAIM),
+    uri("a claim with a part left out", "pvc://models..v2/domains", CLAIM),
+    uri("a claim's path with a variable in it", "pvc://models/$(HF_TOKEN)", CLAIM),
     uri("a claim with an empty folder name", "pvc://models//domains", CLAIM),
     uri("a claim with a path that leaves it", "pvc://models/../secrets", "leave out '.' and '..'"),
     uri("an image by tag alone", "oci://registry.example/models/domains:v3", "a tag alone can move"),
@@ -145,12 +149,32 @@ SERVER = [
     Bad("a request above its limit",
         {"spec.server.resources": {"requests": {"memory": "9Gi"}, "limits": {"memory": "8Gi"}}},
         "spec.server.resources.requests", "a request is above its limit"),
-    one("a token for its Secret", "spec.server.hubTokenSecret", "hf_ABC", "the name of a Secret of this namespace"),
+    Bad("a token for its Secret", HUB_MODEL | {"spec.server.hubTokenSecret": "hf_ABC"},
+        "spec.server.hubTokenSecret", "the name of a Secret of this namespace"),
+    Bad("a Secret of another namespace", HUB_MODEL | {"spec.server.hubTokenSecret": "other/hub"},
+        "spec.server.hubTokenSecret", "the name of a Secret of this namespace"),
+    Bad("a Secret with a part left out", HUB_MODEL | {"spec.server.hubTokenSecret": "hub..token"},
+        "spec.server.hubTokenSecret", "the name of a Secret of this namespace"),
+    one("a hub token for a claim", "spec.server.hubTokenSecret", "hub", "leave hubTokenSecret out, or write model.uri"),
+    Bad("a hub token for an image",
+        {"spec.model.uri": f"oci://registry.example/m@sha256:{DIGEST}", "spec.server.hubTokenSecret": "hub"},
+        "spec.server.hubTokenSecret", "a private image is pulled with pod.imagePullSecrets"),
+    one("a certificate for its Secret", "spec.server.tlsSecret", "/etc/tls/tls.crt", "kubectl create secret tls"),
 ]  # fmt: skip
 
 POD = [
     Bad("a label's value with a space", {"spec.pod.nodeSelector": {"zone": "eu west"}},
         "spec.pod.nodeSelector[zone]", "see kubectl get nodes --show-labels"),
+    Bad("a label's key with a space", {"spec.pod.nodeSelector": {"my zone": "a"}},
+        "spec.pod.nodeSelector", "write each key as on the nodes, such as topology.kubernetes.io/zone"),
+    Bad("a label's key of two prefixes", {"spec.pod.nodeSelector": {"a.b/c/d": "a"}},
+        "spec.pod.nodeSelector", "write each key as on the nodes"),
+    Bad("a label's key that is too long", {"spec.pod.nodeSelector": {"k" * 64: "a"}},
+        "spec.pod.nodeSelector", "write each key as on the nodes"),
+    Bad("a taint's key with a space", {"spec.pod.tolerations": [{"key": "gpu only", "operator": "Exists"}]},
+        "spec.pod.tolerations[0].key", "write the taint's key as kubectl describe node shows it"),
+    Bad("a taint's value with a space", {"spec.pod.tolerations": [{"key": "gpu", "value": "for us"}]},
+        "spec.pod.tolerations[0].value", "write the taint's value as kubectl describe node shows it"),
     Bad("a toleration of nothing", {"spec.pod.tolerations": [{"effect": "NoSchedule"}]},
         "spec.pod.tolerations[0]", "write the taint's key, or operator Exists"),
     Bad("a toleration of any value and of one",

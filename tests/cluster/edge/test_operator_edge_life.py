@@ -80,7 +80,7 @@ def test_the_charts_rights_are_enough_and_kopf_leaves_no_mark(edge: Edge, start:
     assert warnings == []
 
 
-def test_at_rest_it_writes_nothing_and_asks_ten_questions_a_round(edge: Edge, start: Start) -> None:
+def test_at_rest_it_writes_nothing_and_asks_eleven_questions_a_round(edge: Edge, start: Start) -> None:
     operator = start()
     served(edge, "resting")
     at_rest(edge, operator)
@@ -90,8 +90,8 @@ def test_at_rest_it_writes_nothing_and_asks_ten_questions_a_round(edge: Edge, st
     asked = [request["verb"] for request in requests(edge, since)]
     assert not WRITES & set(asked)
     turns = operator.metric(rounds) - before
-    # Nine for an object whose model needs no claim, and one list per resync; a round may have just begun or ended.
-    assert len([verb for verb in asked if verb != "watch"]) <= (turns + 1) * 10
+    # Ten for an object whose model needs no claim, and one list per resync; a round may have just begun or ended.
+    assert len([verb for verb in asked if verb != "watch"]) <= (turns + 1) * 11
     assert operator.metric("plimsoll_operator_queue_depth") == 0
     assert operator.resident_mib() < 130
 

@@ -30,6 +30,7 @@ def test_a_new_object_gets_its_children_and_serves(kit: Kit) -> None:
         "ServiceAccount",
         "PodDisruptionBudget",
         "HorizontalPodAutoscaler",
+        "NetworkPolicy",
     }
     assert kit.condition("born", "Available")["status"] == "True"
     columns = kit.kubectl("get", "infd", "born").splitlines()
@@ -105,6 +106,11 @@ DRIFT = [
     pytest.param("service", {"spec": {"selector": {"plimsoll.dev/name": "other"}}}, id="service selector"),
     pytest.param("service", {"spec": {"selector": {"tier": "short"}}}, id="service selector narrowed"),
     pytest.param("hpa", {"spec": {"maxReplicas": 99}}, id="autoscaler maximum"),
+    pytest.param("networkpolicy", {"spec": {"egress": [{}]}}, id="egress opened"),
+    pytest.param("networkpolicy", {"spec": {"policyTypes": ["Ingress"]}}, id="egress not denied"),
+    pytest.param(
+        "networkpolicy", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, id="policy's selector narrowed"
+    ),
     pytest.param("pdb", {"spec": {"maxUnavailable": 3}}, id="disruption budget"),
     pytest.param("serviceaccount", {"automountServiceAccountToken": True}, id="service account token"),
     pytest.param("deployment", {"metadata": {"labels": {"plimsoll.dev/name": None}}}, id="deployment found by label"),
@@ -140,7 +146,9 @@ def what_matters(child: dict[str, Any]) -> tuple[Any, Any, Any]:
     return child["metadata"].get("labels"), child.get("spec"), child.get("automountServiceAccountToken")
 
 
-@pytest.mark.parametrize("kind", ["service", "hpa", "pdb", "serviceaccount", "controllerrevision", "deployment"])
+@pytest.mark.parametrize(
+    "kind", ["service", "hpa", "pdb", "serviceaccount", "networkpolicy", "controllerrevision", "deployment"]
+)
 def test_a_child_deleted_by_hand_comes_back(kit: Kit, drifting: str, kind: str) -> None:
     [child] = kit.select(kind, f"plimsoll.dev/name={drifting}")
     name, uid = child["metadata"]["name"], child["metadata"]["uid"]

@@ -21,6 +21,7 @@ from rollouts import at_rest
         ("HorizontalPodAutoscaler", ("spec", "maxReplicas")),
         ("PodDisruptionBudget", ("spec", "maxUnavailable")),
         ("ServiceAccount", ("automountServiceAccountToken",)),
+        ("NetworkPolicy", ("spec", "egress")),
         ("Deployment", ("metadata", "labels", "plimsoll.dev/name")),
         ("ControllerRevision", ("metadata", "labels", "plimsoll.dev/stable")),
     ],
@@ -42,11 +43,12 @@ def test_a_field_of_ours_edited_by_hand_is_applied_again(kind: str, path: tuple[
     assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
 
 
-def test_a_label_added_to_a_selector_by_hand_is_taken_out_for_it_would_select_no_pod() -> None:
+@pytest.mark.parametrize(("kind", "field"), [("Service", "selector"), ("NetworkPolicy", "podSelector")])
+def test_a_label_added_to_a_selector_by_hand_is_taken_out_for_it_would_select_no_pod(kind: str, field: str) -> None:
     cluster = at_rest()
-    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == "Service")
-    selector = live["spec"]["selector"] | {"tier": "short"}
-    edited = {**live, "spec": live["spec"] | {"selector": selector}}
+    key, live = next((key, live) for key, live in cluster.observed.children.items() if key.kind == kind)
+    selector = live["spec"][field] | {"tier": "short"}
+    edited = {**live, "spec": live["spec"] | {field: selector}}
     observed = replace(cluster.observed, children={**cluster.observed.children, key: edited})
     assert [ObjectKey.of(manifest) for manifest in reconcile(observed, POLICY, cluster.now).apply] == [key]
 

@@ -32,6 +32,7 @@ def test_only_labelled_children_are_watched_and_every_object_of_our_kind() -> No
         "serviceaccounts",
         "horizontalpodautoscalers",
         "poddisruptionbudgets",
+        "networkpolicies",
         "pods",
     }
     assert set(selectors.values()) == {"plimsoll.dev/name"}

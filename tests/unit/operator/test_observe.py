@@ -74,12 +74,12 @@ async def test_an_object_on_its_way_out_is_left_alone(apiserver: ScriptedApiserv
     assert await observer.observe(KEY) is None
 
 
-async def test_an_object_at_rest_costs_ten_requests(apiserver: ScriptedApiserver, observer: Observer) -> None:
+async def test_an_object_at_rest_costs_eleven_requests(apiserver: ScriptedApiserver, observer: Observer) -> None:
     store_owner(apiserver)
     observed = await observe(observer)
     assert len(observed.children) == len(kinds.CHILDREN)
     assert (set(observed.profiles), observed.claim_found, observed.foreign) == ({"cpu"}, True, ())
-    assert len(apiserver.requests) == 10
+    assert len(apiserver.requests) == 11
 
 
 async def test_a_name_that_the_list_misses_is_looked_up(apiserver: ScriptedApiserver, observer: Observer) -> None:

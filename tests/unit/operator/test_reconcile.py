@@ -28,6 +28,7 @@ def test_a_new_object_gets_all_its_children_owned_by_it() -> None:
         "ControllerRevision",
         "Deployment",
         "HorizontalPodAutoscaler",
+        "NetworkPolicy",
         "PodDisruptionBudget",
         "Service",
         "ServiceAccount",

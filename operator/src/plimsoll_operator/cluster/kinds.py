@@ -50,7 +50,7 @@ LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 CLAIM = Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims")
 EVENT = Kind("v1", "Event", "events")
 
-NAMED_AFTER_OWNER = (SERVICE, SERVICE_ACCOUNT, AUTOSCALER, DISRUPTION_BUDGET)
+NAMED_AFTER_OWNER = (SERVICE, SERVICE_ACCOUNT, NETWORK_POLICY, AUTOSCALER, DISRUPTION_BUDGET)
 """Children of which there is one, under the owner's own name."""
 
 NAMED_AFTER_REVISION = (DEPLOYMENT, CONTROLLER_REVISION)

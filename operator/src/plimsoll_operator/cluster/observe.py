@@ -1,6 +1,6 @@
 """Reads everything that one reconcile looks at.
 
-Requests per object at rest: 1 for the object, then at once 7 lists by label, 1 for the profile table and 1 for the
+Requests per object at rest: 1 for the object, then at once 8 lists by label, 1 for the profile table and 1 for the
 claim when the model lives in one. A child that the lists miss costs one more, to learn whether somebody else holds its
 name, or took its labels off.
 """

@@ -11,6 +11,7 @@ from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_source import MODEL_MOUNT_PATH, ClaimModel, HubModel, ImageModel, ModelSource
 from plimsoll_operator.names import (
     HTTP_PORT,
+    HTTPS_PORT,
     LABEL_NAME,
     LABEL_REVISION,
     METRICS_PORT,
@@ -21,6 +22,7 @@ from plimsoll_operator.names import (
 from plimsoll_operator.spec import Spec
 
 CACHE_PATH = "/var/cache/plimsoll"
+TLS_PATH = "/etc/plimsoll/tls"
 UNPRIVILEGED_USER = 65532
 
 # Endpoints leave the Service's proxies a moment after a pod starts to end; until then it must still accept.
@@ -57,7 +59,7 @@ def pod_template(name: str, spec: Spec, profile: GpuProfile, load_line: LoadLine
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [_container(spec, profile, load_line, image)],
-            "volumes": _volumes(spec.model.source),
+            "volumes": _volumes(spec),
             **_placement(name, spec, profile),
         },
     }
@@ -69,10 +71,7 @@ def _container(spec: Spec, profile: GpuProfile, load_line: LoadLine | None, imag
         "name": SERVER_CONTAINER,
         "image": spec.server.image or image,
         "env": _environment(spec, load_line, limited="memory" in resources.get("limits", {})),
-        "ports": [
-            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
-            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
-        ],
+        "ports": [_traffic_port(spec), {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "resources": resources,
         # Why a server could not start is the last thing in its log, and the condition quotes it.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -81,21 +80,30 @@ def _container(spec: Spec, profile: GpuProfile, load_line: LoadLine | None, imag
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
-        "startupProbe": _probe("/livez", STARTUP_PERIOD_SECONDS, _startup_attempts(load_line)),
-        "livenessProbe": _probe("/livez", 10, 6),
-        "readinessProbe": _probe("/readyz", 2, 2),
+        "startupProbe": _probe(spec, "/livez", STARTUP_PERIOD_SECONDS, _startup_attempts(load_line)),
+        "livenessProbe": _probe(spec, "/livez", 10, 6),
+        "readinessProbe": _probe(spec, "/readyz", 2, 2),
         "lifecycle": {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}},
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  an emptyDir: the root file system is read-only
             {"name": "cache", "mountPath": CACHE_PATH},
             *_model_mounts(spec.model.source),
+            *_tls_mounts(spec),
         ],
     }
 
 
-def _probe(path: str, period: int, failures: int) -> dict[str, Any]:
+def _traffic_port(spec: Spec) -> dict[str, Any]:
+    """With a certificate there is no plain HTTP beside it that somebody could use by mistake."""
+    if spec.server.tls_secret:
+        return {"name": "https", "containerPort": HTTPS_PORT, "protocol": "TCP"}
+    return {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"}
+
+
+def _probe(spec: Spec, path: str, period: int, failures: int) -> dict[str, Any]:
+    scheme = {"port": "https", "scheme": "HTTPS"} if spec.server.tls_secret else {"port": "http"}
     return {
-        "httpGet": {"path": path, "port": "http"},
+        "httpGet": {"path": path, **scheme},
         "periodSeconds": period,
         "timeoutSeconds": 5,
         "failureThreshold": failures,
@@ -110,7 +118,7 @@ def _startup_attempts(load_line: LoadLine | None) -> int:
 
 def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> list[dict[str, Any]]:
     env: list[dict[str, Any]] = [
-        {"name": "PLIMSOLL_CONFIG", "value": canonical_json(server_config(spec, load_line))},
+        {"name": "PLIMSOLL_CONFIG", "value": _unexpanded(canonical_json(server_config(spec, load_line)))},
         _downward("POD_NAME", "metadata.name"),
         _downward("POD_NAMESPACE", "metadata.namespace"),
         _downward("PLIMSOLL_DEPLOYMENT", f"metadata.labels['{LABEL_NAME}']"),
@@ -124,7 +132,14 @@ def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> li
     if spec.server.hub_token_secret:
         source = {"secretKeyRef": {"name": spec.server.hub_token_secret, "key": "token"}}
         env.append({"name": "HF_TOKEN", "valueFrom": source})
+    if spec.server.tls_secret:
+        env.append({"name": "PLIMSOLL_TLS_DIRECTORY", "value": TLS_PATH})
     return env
+
+
+def _unexpanded(document: str) -> str:
+    """JSON without a dollar sign: Kubernetes puts other variables, secrets among them, in the place of `$(NAME)`."""
+    return document.replace("$", "\\u0024")
 
 
 def _downward(name: str, path: str) -> dict[str, Any]:
@@ -141,9 +156,12 @@ def _resources(spec: Spec, profile: GpuProfile) -> dict[str, dict[str, str]]:
     return {kind: values for kind, values in (("requests", requests), ("limits", limits)) if values}
 
 
-def _volumes(source: ModelSource) -> list[dict[str, Any]]:
+def _volumes(spec: Spec) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}, {"name": "cache", "emptyDir": {}}]
-    match source:
+    if spec.server.tls_secret:
+        # Read by the group: the kubelet gives the files to fsGroup.
+        volumes.append({"name": "tls", "secret": {"secretName": spec.server.tls_secret, "defaultMode": 0o440}})
+    match spec.model.source:
         case ClaimModel(claim=claim):
             volumes.append({"name": "model", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
         case ImageModel(reference=reference):
@@ -157,6 +175,10 @@ def _model_mounts(source: ModelSource) -> list[dict[str, Any]]:
     if isinstance(source, HubModel):
         return []
     return [{"name": "model", "mountPath": MODEL_MOUNT_PATH, "readOnly": True}]
+
+
+def _tls_mounts(spec: Spec) -> list[dict[str, Any]]:
+    return [{"name": "tls", "mountPath": TLS_PATH, "readOnly": True}] if spec.server.tls_secret else []
 
 
 def _placement(name: str, spec: Spec, profile: GpuProfile) -> dict[str, Any]:

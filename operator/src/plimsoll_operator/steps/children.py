@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plimsoll_operator.desired.history import controller_revision
-from plimsoll_operator.desired.network import service, service_account
+from plimsoll_operator.desired.network import network_policy, service, service_account
 from plimsoll_operator.desired.scaling import autoscaler, disruption_budget
 from plimsoll_operator.desired.workload import deployment
 from plimsoll_operator.observed import Manifest, ObjectKey, Revision
@@ -16,12 +16,18 @@ DEPLOYMENT = ("apps/v1", "Deployment")
 
 
 def list_children(draft: Draft) -> Draft:
-    """Order matters: an identity before the pods that use it, history before the pods it describes."""
+    """Order matters: identity and policy before the pods they are for, history before the pods it describes."""
     if draft.target is None:
         return draft
     owner = draft.observed.owner
     live = _live(draft, draft.target)
-    children: list[Manifest] = [service_account(owner), service(owner), disruption_budget(owner)]
+    shown = live or [draft.target]
+    children: list[Manifest] = [
+        service_account(owner),
+        network_policy(owner, shown),
+        service(owner, shown),
+        disruption_budget(owner),
+    ]
     # The newly stable one first: were the operator to end between the two, the newest of two stable ones counts.
     children += [controller_revision(owner, revision) for revision in sorted(draft.revisions, key=_stable_first)]
     children += [deployment(owner, revision) for revision in live]

@@ -1,0 +1,80 @@
+"""What callers reach of the pods, and what the pods reach: it follows the revisions that are live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders import Cluster, make_spec
+from plimsoll_operator.observed import Manifest
+from rollouts import at_rest
+
+HUB = {"uri": f"hf://org/model:{'0' * 40}"}
+TLS = {"tlsSecret": "domains-tls"}
+
+
+def child(cluster: Cluster, kind: str) -> Manifest:
+    [found] = [live for key, live in cluster.observed.children.items() if key.kind == kind]
+    return found
+
+
+def ports_in(cluster: Cluster) -> list[int]:
+    [rule] = child(cluster, "NetworkPolicy")["spec"]["ingress"]
+    assert "from" not in rule
+    return [port["port"] for port in rule["ports"]]
+
+
+def ports_out(cluster: Cluster) -> list[tuple[str, int]]:
+    rules = child(cluster, "NetworkPolicy")["spec"]["egress"]
+    return [(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]]
+
+
+def service_ports(cluster: Cluster) -> list[tuple[int, str]]:
+    return [(port["port"], port["targetPort"]) for port in child(cluster, "Service")["spec"]["ports"]]
+
+
+DNS = [("UDP", 53), ("TCP", 53)]
+
+
+@pytest.mark.parametrize(
+    ("sections", "inward", "outward"),
+    [
+        pytest.param({}, [8080, 9090], DNS, id="a claim"),
+        pytest.param({"model": {"uri": f"oci://r/m@sha256:{'0' * 64}"}}, [8080, 9090], DNS, id="an image"),
+        pytest.param({"model": HUB}, [8080, 9090], [*DNS, ("TCP", 443)], id="the hub"),
+        pytest.param({"server": TLS}, [8443, 9090], DNS, id="TLS"),
+    ],
+)
+def test_only_what_the_pods_need_is_open(
+    sections: dict[str, Any], inward: list[int], outward: list[tuple[str, int]]
+) -> None:
+    cluster = at_rest(make_spec(**sections))
+    spec = child(cluster, "NetworkPolicy")["spec"]
+    assert spec["podSelector"] == {"matchLabels": {"plimsoll.dev/name": "domains"}}
+    assert spec["policyTypes"] == ["Ingress", "Egress"], "what no rule opens is closed, both ways"
+    assert ports_in(cluster) == inward
+    assert ports_out(cluster) == outward
+
+
+def test_a_rollout_opens_before_the_new_pods_start_and_closes_when_the_old_are_gone() -> None:
+    cluster = at_rest(make_spec(model=HUB))
+    assert service_ports(cluster) == [(80, "http")]
+    cluster.change(make_spec(server=TLS))
+    states: list[tuple[list[int], list[tuple[str, int]], list[tuple[int, str]]]] = []
+    for state in cluster.settle():
+        cluster.observed = state
+        running = {pod.revision for workload in state.workloads.values() for pod in workload.pods}
+        if len(running) == 2:
+            states.append((ports_in(cluster), ports_out(cluster), service_ports(cluster)))
+    assert states
+    for inward, outward, offered in states:
+        assert inward == [8080, 8443, 9090]
+        assert outward == [*DNS, ("TCP", 443)]
+        assert offered == [(80, "http"), (443, "https")]
+    assert ports_in(cluster) == [8443, 9090]
+    assert ports_out(cluster) == DNS
+
+
+def test_the_service_keeps_its_plain_port_so_that_no_caller_has_to_know_what_runs() -> None:
+    assert service_ports(at_rest(make_spec(server=TLS))) == [(80, "http"), (443, "https")]
