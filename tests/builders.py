@@ -10,7 +10,7 @@ from typing import Any
 
 from plimsoll_operator.cluster.parse import parse_revision
 from plimsoll_operator.gpu_profiles import GpuProfile
-from plimsoll_operator.names import LABEL_REVISION
+from plimsoll_operator.names import ANNOTATION_REQUEST, LABEL_REVISION
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Pod, Workload
 from plimsoll_operator.plan import Plan, Scale
 from plimsoll_operator.reconcile import Policy, reconcile
@@ -82,6 +82,11 @@ class Cluster:
     def change(self, spec: Manifest) -> None:
         owner = self.observed.owner
         self.observed = replace(self.observed, owner=replace(owner, spec=spec, generation=owner.generation + 1))
+
+    def request(self, text: str | None) -> None:
+        """Write the annotation that asks for something, or take it off."""
+        annotations = {} if text is None else {ANNOTATION_REQUEST: text}
+        self.observed = replace(self.observed, owner=replace(self.observed.owner, annotations=annotations))
 
     def reconcile(self, policy: Policy | None = None, writes: int | None = None) -> Plan:
         """One reconcile, of which the first `writes` are carried out; then the controllers act."""

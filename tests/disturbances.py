@@ -61,6 +61,7 @@ INSTALLATION = st.one_of(
     _some("upgraded", st.sampled_from(["plimsoll/server:1", "plimsoll/server:2"])),
     st.just(Disturbance("status lost")),
 )
+REQUESTS = _some("requested", st.sampled_from(["restart#1", "restart#2", "restart@0ld#3", "promote#4", "what?", None]))
 SURROUNDINGS = st.one_of(
     _some("gpus", st.integers(0, 6)),
     _some("demand", st.integers(1, 10)),
@@ -177,6 +178,7 @@ _ACTS: Mapping[str, Callable[[Cluster, Any], None]] = {
     "frozen": _freeze,
     "upgraded": _upgrade,
     "status lost": _lose_status,
+    "requested": lambda cluster, text: cluster.request(text),
     "gpus": lambda cluster, gpus: setattr(cluster, "gpus", gpus),
     "demand": lambda cluster, pods: setattr(cluster, "demand", pods),
     "broken": _break,

@@ -49,6 +49,9 @@ def statuses(specs: list[dict[str, Any]]) -> Iterator[Any]:
     for spec in specs:
         cluster.change(spec)
         yield from (state.owner.status for state in cluster.settle() if state.owner.status)
+    for request in ("restart#1", "promote@0ld#2", "what?"):
+        cluster.request(request)
+        yield from (state.owner.status for state in cluster.settle())
 
 
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
+from plimsoll_operator.requests import Restarts
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
@@ -84,7 +85,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Revision:
-    """One entry of the history: the user's input and the pod template rendered for it, frozen together."""
+    """One entry of the history: the user's input and the pod template rendered for it, frozen together.
+
+    `restarts` are those that led to it: a restart renders the same input anew.
+    """
 
     hash: str
     name: str
@@ -93,6 +97,7 @@ class Revision:
     created_at: str
     input: Manifest
     template: Manifest
+    restarts: Restarts = field(default_factory=Restarts)
 
 
 @dataclass(frozen=True)

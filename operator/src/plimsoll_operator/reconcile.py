@@ -18,6 +18,7 @@ from plimsoll_operator.steps.history import prune_history
 from plimsoll_operator.steps.judgement import available, judge, remaining_deadline
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
+from plimsoll_operator.steps.request import heed_the_request
 from plimsoll_operator.steps.revision import choose_revision
 from plimsoll_operator.steps.rollout import move_the_rollout
 from plimsoll_operator.steps.status import render_status
@@ -28,6 +29,7 @@ STEPS: tuple[Step, ...] = (
     find_gpu_profile,
     plan_the_load_line,
     find_the_model,
+    heed_the_request,
     choose_revision,
     move_the_rollout,
     prune_history,

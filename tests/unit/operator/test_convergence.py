@@ -17,6 +17,7 @@ from disturbances import (
     INSTALLATION,
     MODELS,
     PAUSES,
+    REQUESTS,
     SURROUNDINGS,
     Disturbance,
     changes_of,
@@ -35,7 +36,7 @@ bounded = settings(derandomize=True, deadline=None, max_examples=150, suppress_h
 
 
 @bounded
-@given(histories(changes_of(*CHANGES), changes_of(*CHANGES), INSTALLATION, SURROUNDINGS))
+@given(histories(changes_of(*CHANGES), changes_of(*CHANGES), INSTALLATION, SURROUNDINGS, REQUESTS))
 def test_whatever_happened_it_ends_as_a_fresh_object_would(disturbances: list[Disturbance]) -> None:
     cluster = Cluster(make_spec(), gpus=5)
     for disturbance in disturbances:
@@ -60,7 +61,7 @@ def test_whatever_happened_it_ends_as_a_fresh_object_would(disturbances: list[Di
     spare=st.integers(0, 3),
     provider=st.sampled_from(["HPA", "None"]),
     broken=st.sets(st.sampled_from(["pvc://models/v2", "pvc://models/v3"])),
-    disturbances=histories(changes_of(*MODELS, *PAUSES), INSTALLATION),
+    disturbances=histories(changes_of(*MODELS, *PAUSES), INSTALLATION, REQUESTS),
 )
 def test_a_rolling_update_never_takes_more_than_one_pod_from_a_revision_that_serves(
     replicas: int, spare: int, provider: str, broken: set[str], disturbances: list[Disturbance]
@@ -151,6 +152,7 @@ def masked(child: Manifest) -> Manifest:
     plain = copy.deepcopy(dict(child))
     plain.pop("revision", None)
     plain.get("data", {}).pop("template", None)
+    plain.get("data", {}).pop("restarts", None)
     if plain["kind"] == "Deployment":
         del plain["spec"]["template"]
     del plain["metadata"]["annotations"]

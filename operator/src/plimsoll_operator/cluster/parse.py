@@ -7,6 +7,7 @@ from typing import Any
 
 from plimsoll_operator.names import LABEL_REVISION, LABEL_STABLE, SERVER_CONTAINER
 from plimsoll_operator.observed import Manifest, Owner, Pod, Revision, Workload
+from plimsoll_operator.requests import Restarts
 
 LAST_WORDS = 300
 """Characters of a container's termination message that a condition quotes."""
@@ -49,7 +50,12 @@ def parse_revision(manifest: Manifest) -> Revision:
         created_at=metadata["creationTimestamp"],
         input=data["input"],
         template=data["template"],
+        restarts=_restarts(data.get("restarts", {})),
     )
+
+
+def _restarts(data: Manifest) -> Restarts:
+    return Restarts(data.get("count", 0), tuple(data.get("ids", ())))
 
 
 def parse_workloads(deployments: Iterable[Manifest], pods: Iterable[Manifest]) -> dict[str, Workload]:

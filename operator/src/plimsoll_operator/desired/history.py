@@ -18,5 +18,11 @@ def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
         "kind": "ControllerRevision",
         "metadata": child_metadata(owner, revision.name, labels),
         "revision": revision.number,
-        "data": {"input": revision.input, "template": revision.template},
+        "data": {"input": revision.input, "template": revision.template, **_restarts(revision)},
     }
+
+
+def _restarts(revision: Revision) -> dict[str, Any]:
+    """Left out for a revision that no restart led to: the data of those that are there cannot be changed."""
+    restarts = revision.restarts
+    return {"restarts": {"count": restarts.count, "ids": list(restarts.ids)}} if restarts.count else {}

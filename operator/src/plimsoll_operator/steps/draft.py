@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
 from plimsoll_operator.plan import Scale
+from plimsoll_operator.requests import Answer, Restarts
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 
@@ -35,6 +36,8 @@ class Draft:
     """The decision in the making.
 
     `blocked` says why no new revision can be made of the present spec, `held` why the pods must not move now.
+    `restarts` are those that the target is to have behind it, `answer` is what becomes of the person's request, and
+    `rendering` is the pod template as this operator renders the spec now.
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
     one that the pods are to reach.
     """
@@ -48,6 +51,9 @@ class Draft:
     load_line_unknown: Reason | None = None
     blocked: Reason | None = None
     held: Reason | None = None
+    restarts: Restarts = field(default_factory=Restarts)
+    answer: Answer | None = None
+    rendering: Manifest | None = None
     revisions: tuple[Revision, ...] = ()
     asked_for: str = ""
     target: Revision | None = None

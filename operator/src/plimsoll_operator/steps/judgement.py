@@ -10,6 +10,7 @@ from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_shapes import dimensions_of
 from plimsoll_operator.names import SATURATION_METRIC
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
+from plimsoll_operator.rendering import up_to_date
 from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
@@ -29,6 +30,7 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
         _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
         _within_load_line(draft),
         _scaling_active(draft),
+        up_to_date(draft),
     )
 
 

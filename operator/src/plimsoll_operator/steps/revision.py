@@ -1,4 +1,4 @@
-"""Which revision does the spec ask for? Finds it in the history by the user's own input, or adds it."""
+"""Which revision is asked for? Finds it in the history by the user's own input and the restarts, or adds it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ from dataclasses import replace
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.desired.workload import deployment
 from plimsoll_operator.drift import has_drifted
-from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.names import content_hash, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
 from plimsoll_operator.spec import revision_input
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.request import asked_for
 
 MAX_COLLISIONS = 16
 
 
 def choose_revision(draft: Draft) -> Draft:
     """Set the target. Without a way to make the one asked for, the stable revision stays the target."""
-    draft = replace(draft, revisions=_with_one_stable(draft.observed))
-    wanted = revision_input(draft.spec)
-    known = [revision for revision in draft.revisions if revision.input == wanted]
+    draft = replace(draft, revisions=_with_one_stable(draft.observed), rendering=_rendering(draft))
+    known = asked_for(draft.revisions, draft.spec, draft.restarts)
     if known:
-        return _aim(draft, _newest(draft, max(known, key=lambda revision: (revision.stable, revision.number))))
-    if draft.blocked or draft.profile is None:
+        return _aim(draft, _newest(draft, known))
+    if draft.blocked or draft.rendering is None:
         return replace(draft, target=draft.stable)
-    return _aim(draft, _rendered(draft, wanted, draft.profile))
+    return _aim(draft, _rendered(draft, draft.rendering))
+
+
+def _rendering(draft: Draft) -> Manifest | None:
+    """The pod template as this operator renders the spec now; None while its GPU is not known."""
+    if draft.profile is None:
+        return None
+    return pod_template(
+        draft.observed.owner.name, draft.spec, draft.profile, draft.load_line, draft.policy.server_image
+    )
 
 
 def _with_one_stable(observed: Observed) -> tuple[Revision, ...]:
@@ -45,14 +53,16 @@ def _newest(draft: Draft, revision: Revision) -> Revision:
     return revision if revision.number == newest else replace(revision, number=newest + 1)
 
 
-def _rendered(draft: Draft, wanted: Manifest, profile: GpuProfile) -> Revision:
+def _rendered(draft: Draft, template: Manifest) -> Revision:
     """A new revision: the pod template is rendered now and never again."""
-    owner = draft.observed.owner
-    template = pod_template(owner.name, draft.spec, profile, draft.load_line, draft.policy.server_image)
     number = max((revision.number for revision in draft.revisions), default=0) + 1
-    nameless = Revision("", "", number, stable=False, created_at="", input=wanted, template=template)
-    hashes = (content_hash([wanted, collision]) for collision in range(MAX_COLLISIONS))
-    candidates = (replace(nameless, hash=text, name=revision_object_name(owner.name, text)) for text in hashes)
+    wanted = revision_input(draft.spec)
+    nameless = Revision("", "", number, False, "", wanted, template, draft.restarts)
+    # One that was never restarted keeps the hash that it had before there were restarts.
+    identity = [wanted, draft.restarts.nonce] if draft.restarts.nonce else [wanted]
+    hashes = (content_hash([*identity, collision]) for collision in range(MAX_COLLISIONS))
+    name = draft.observed.owner.name
+    candidates = (replace(nameless, hash=text, name=revision_object_name(name, text)) for text in hashes)
     return next(candidate for candidate in candidates if _is_free(draft, candidate))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.request import last_request
 
 
 def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
@@ -24,8 +25,9 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
 
 
 def _rollout(draft: Draft) -> dict[str, Any]:
+    request = last_request(draft)
     if draft.target is None or draft.move is None:
-        return {}
+        return request
     stable = draft.stable
     rollout: dict[str, Any] = {
         "phase": draft.move.phase,
@@ -40,7 +42,7 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         rollout["startedAt"] = timestamp(draft.rollout_started)
     if draft.rollout_finished:
         rollout["finishedAt"] = timestamp(draft.rollout_finished)
-    return rollout
+    return {**rollout, **request}
 
 
 def _revision(draft: Draft, revision: Revision) -> dict[str, Any]:
