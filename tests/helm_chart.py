@@ -20,30 +20,8 @@ Object = dict[str, Any]
 Values = Mapping[str, Any]
 
 CHART_MODES: dict[str, Values] = {
-    "as it comes": {},
-    "as little as can be": {
-        "crds": {"install": False},
-        "rbac": {"create": False, "aggregateToUsers": False},
-        "serviceAccount": {"create": False, "name": "theirs"},
-        "resources": None,
-        "networkPolicy": {"enabled": False},
-    },
-    "one namespace": {"watchNamespace": "guardrails"},
-    "everything": {
-        "image": {"digest": "sha256:" + "0" * 64},
-        "imagePullSecrets": [{"name": "registry"}],
-        "freeze": True,
-        "nodeSelector": {"kubernetes.io/os": "linux"},
-        "tolerations": [{"key": "system", "operator": "Exists"}],
-        "priorityClassName": "system-cluster-critical",
-        "prometheus": {
-            "url": "https://prometheus.monitoring.svc:9090",
-            "tls": {"caSecret": {"name": "authority"}, "clientCertSecret": {"name": "client"}},
-            "auth": {"bearerTokenSecret": {"name": "login"}},
-        },
-        "prometheusAdapter": {"createConfigMap": True, "namespace": "monitoring"},
-        "proxy": {"httpProxy": "http://proxy:3128", "httpsProxy": "http://proxy:3128"},
-    },
+    path.name.removesuffix("-values.yaml"): yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((CHART / "ci").glob("*-values.yaml"))
 }
 """Values for each way in which the chart is installed."""
 

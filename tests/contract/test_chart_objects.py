@@ -53,6 +53,11 @@ def test_the_crd_is_the_one_that_is_edited_kept_when_the_release_goes(default: O
     assert rendered["spec"] == source["spec"]
 
 
+def test_the_crd_goes_with_the_release_where_that_is_told(chart: Chart) -> None:
+    told = chart.render({"crds": {"keep": False}}).one("CustomResourceDefinition")
+    assert "helm.sh/resource-policy" not in told["metadata"].get("annotations", {})
+
+
 def test_the_crd_is_no_part_of_helms_crds_folder_which_is_never_upgraded(chart: Chart) -> None:
     assert not (CHART / "crds").exists()
     assert chart.render({"crds": {"install": False}}).of("CustomResourceDefinition") == []
@@ -112,7 +117,7 @@ def test_a_gpu_type_is_added_or_taken_away_by_one_entry(chart: Chart) -> None:
 
 
 def test_the_adapters_rule_finds_a_pod_by_the_metrics_own_labels(chart: Chart) -> None:
-    config_map = chart.render(CHART_MODES["everything"]).one("ConfigMap", "plimsoll-prometheus-adapter")
+    config_map = chart.render(CHART_MODES["full"]).one("ConfigMap", "plimsoll-prometheus-adapter")
     assert config_map["metadata"]["namespace"] == "monitoring"
     (rule,) = yaml.safe_load(config_map["data"]["config.yaml"])["rules"]
     assert rule["name"]["as"] == SATURATION_METRIC

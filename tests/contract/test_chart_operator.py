@@ -1,25 +1,13 @@
-"""The operator's pod: what it may do on its node, what it is told, and where its secrets are."""
+"""The operator's pod: what it may do on its node, and what it is told."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from helm_chart import Chart, Objects, Values
+from helm_chart import CHART_MODES, Chart, Objects, Values
 from plimsoll_operator.settings import Settings, read_settings
-
-EVERYTHING_FOR_PROMETHEUS: Values = {
-    "prometheus": {
-        "url": "https://prometheus.monitoring.svc:9090/base",
-        "tls": {
-            "caSecret": {"name": "authority", "key": "root.pem"},
-            "clientCertSecret": {"name": "client", "certKey": "cert", "privateKeyKey": "private"},
-        },
-        "auth": {"basic": {"username": "plimsoll", "passwordSecret": {"name": "login"}}},
-    }
-}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +60,7 @@ def test_it_meets_the_restricted_pod_security_standard(default: Objects) -> None
         "capabilities": {"drop": ["ALL"]},
     }
     assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
-    assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "emptyDir", "projected"}
+    assert {kind for volume in pod["volumes"] for kind in volume} <= {"name", "emptyDir"}
     assert not any("hostPort" in port for port in container["ports"])
 
 
@@ -82,8 +70,8 @@ def test_its_image_chooses_the_user_so_that_openshift_may_assign_one(default: Ob
 
 def test_it_is_bounded_in_memory_and_asks_for_what_it_needs(default: Objects) -> None:
     assert default.container["resources"] == {
-        "requests": {"cpu": "100m", "memory": "256Mi"},
-        "limits": {"memory": "512Mi"},
+        "requests": {"cpu": "100m", "memory": "256Mi", "ephemeral-storage": "64Mi"},
+        "limits": {"memory": "512Mi", "ephemeral-storage": "256Mi"},
     }
 
 
@@ -142,49 +130,11 @@ def test_a_proxy_never_stands_between_the_operator_and_the_apiserver(chart: Char
     assert "HTTP_PROXY" not in environment
 
 
-def test_without_settings_nothing_of_proxies_or_prometheus_is_there(default: Objects) -> None:
-    assert not [name for name in default.environment if "PROXY" in name or "PROMETHEUS" in name]
-    assert [volume["name"] for volume in default.pod["volumes"]] == ["tmp"]
+def test_without_settings_nothing_of_proxies_is_there(default: Objects) -> None:
+    assert not [name for name in default.environment if "PROXY" in name]
 
 
-def test_secrets_for_prometheus_are_files_and_the_environment_names_them(chart: Chart) -> None:
-    objects = chart.render(EVERYTHING_FOR_PROMETHEUS)
-    assert {name: value for name, value in objects.environment.items() if "PROMETHEUS" in name} == {
-        "PLIMSOLL_PROMETHEUS_URL": "https://prometheus.monitoring.svc:9090/base",
-        "PLIMSOLL_PROMETHEUS_CA_FILE": "/etc/plimsoll/prometheus/ca.crt",
-        "PLIMSOLL_PROMETHEUS_CERT_FILE": "/etc/plimsoll/prometheus/tls.crt",
-        "PLIMSOLL_PROMETHEUS_KEY_FILE": "/etc/plimsoll/prometheus/tls.key",
-        "PLIMSOLL_PROMETHEUS_USERNAME": "plimsoll",
-        "PLIMSOLL_PROMETHEUS_PASSWORD_FILE": "/etc/plimsoll/prometheus/password",
-    }
-    assert mounted_files(objects) == {
-        "ca.crt": ("authority", "root.pem"),
-        "tls.crt": ("client", "cert"),
-        "tls.key": ("client", "private"),
-        "password": ("login", "password"),
-    }
+def test_no_secret_reaches_the_operator(chart: Chart) -> None:
+    objects = chart.render(CHART_MODES["full"])
     assert not [entry for entry in objects.container["env"] if "secretKeyRef" in entry.get("valueFrom", {})]
-
-
-def test_a_bearer_token_is_a_file_and_an_unverified_certificate_is_said_aloud(chart: Chart) -> None:
-    objects = chart.render(
-        {
-            "prometheus": {
-                "url": "https://prometheus",
-                "tls": {"insecureSkipVerify": True},
-                "auth": {"bearerTokenSecret": {"name": "login", "key": "bearer"}},
-            }
-        }
-    )
-    assert objects.environment["PLIMSOLL_PROMETHEUS_TOKEN_FILE"] == "/etc/plimsoll/prometheus/token"
-    assert objects.environment["PLIMSOLL_PROMETHEUS_INSECURE_SKIP_VERIFY"] == "true"
-    assert mounted_files(objects) == {"token": ("login", "bearer")}
-
-
-def mounted_files(objects: Objects) -> dict[str, tuple[str, str]]:
-    """Secret and key behind each file of Prometheus' folder."""
-    (mount,) = [mount for mount in objects.container["volumeMounts"] if mount["name"] == "prometheus"]
-    assert (mount["mountPath"], mount["readOnly"]) == ("/etc/plimsoll/prometheus", True)
-    (volume,) = [volume for volume in objects.pod["volumes"] if volume["name"] == "prometheus"]
-    secrets: list[dict[str, Any]] = [source["secret"] for source in volume["projected"]["sources"]]
-    return {item["path"]: (secret["name"], item["key"]) for secret in secrets for item in secret["items"]}
+    assert [volume["name"] for volume in objects.pod["volumes"]] == ["tmp"]

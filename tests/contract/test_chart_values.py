@@ -68,6 +68,7 @@ ANOTHER: dict[str, Any] = {
     "resyncPeriod": "5m",
     "logFormat": "text",
     "crds.install": False,
+    "crds.keep": False,
     "rbac.create": False,
     "rbac.aggregateToUsers": False,
     "serviceAccount.create": False,
@@ -78,18 +79,6 @@ ANOTHER: dict[str, Any] = {
     "priorityClassName": "another",
     "networkPolicy.enabled": False,
     "networkPolicy.apiServerPorts": [1],
-    "prometheus.url": "https://another",
-    "prometheus.tls.insecureSkipVerify": True,
-    "prometheus.tls.caSecret.name": "another",
-    "prometheus.tls.caSecret.key": "another",
-    "prometheus.tls.clientCertSecret.name": "another",
-    "prometheus.tls.clientCertSecret.certKey": "another",
-    "prometheus.tls.clientCertSecret.privateKeyKey": "another",
-    "prometheus.auth.bearerTokenSecret.name": "another",
-    "prometheus.auth.bearerTokenSecret.key": "another",
-    "prometheus.auth.basic.username": "another",
-    "prometheus.auth.basic.passwordSecret.name": "another",
-    "prometheus.auth.basic.passwordSecret.key": "another",
     "prometheusAdapter.createConfigMap": True,
     "prometheusAdapter.namespace": "another",
     "proxy.httpProxy": "http://another:3128",
@@ -99,13 +88,10 @@ ANOTHER: dict[str, Any] = {
 }
 """A value other than the default for each setting."""
 
-LOGIN = {"url": "https://p", "auth": {"basic": {"username": "me", "passwordSecret": {"name": "login"}}}}
 SURROUNDINGS: list[dict[str, Any]] = [
     {},
     {"serviceAccount": {"name": "mine"}},
-    {"prometheus": {"url": "https://p"}},
-    {"prometheus": LOGIN},
-    dict(CHART_MODES["everything"]),
+    dict(CHART_MODES["full"]),
 ]
 
 
@@ -142,7 +128,7 @@ def _resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt name": ({"freez": True}, "additional properties 'freez' not allowed"),
-    "a misspelt name inside": ({"prometheus": {"tls": {"insecure": True}}}, "'insecure' not allowed"),
+    "a misspelt name inside": ({"image": {"repo": "a"}}, "'repo' not allowed"),
     "a flag as a text": ({"freeze": "true"}, "at '/freeze': got string, want boolean"),
     "a tag as a number": ({"image": {"tag": 1.2}}, "at '/image/tag': got number, want string"),
     "a digest that is a tag": ({"image": {"digest": "v1"}}, "'v1' does not match pattern '^(sha256:"),
@@ -155,8 +141,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a period without a unit": ({"resyncPeriod": "60"}, "at '/resyncPeriod': '60' does not match pattern"),
     "an unknown log format": ({"logFormat": "xml"}, "'json', 'text'"),
     "pull secrets as names": ({"imagePullSecrets": ["a"]}, "at '/imagePullSecrets/0': got string, want object"),
-    "credentials in the URL": ({"prometheus": {"url": "http://me:pw@host"}}, "at '/prometheus/url'"),
-    "a URL without a scheme": ({"prometheus": {"url": "prometheus:9090"}}, "at '/prometheus/url'"),
     "a proxy without a scheme": ({"proxy": {"httpsProxy": "proxy:3128"}}, "at '/proxy/httpsProxy'"),
     "no-proxy as a text": ({"proxy": {"noProxy": "a,b"}}, "at '/proxy/noProxy': got string, want array"),
     "a profile without memory": ({"gpuProfiles": {"x": {}}}, "at '/gpuProfiles/x': missing property 'memory'"),
@@ -168,30 +152,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a profile's misspelt field": ({"gpuProfiles": {"x": {"memory": "1Gi", "node": {}}}}, "'node' not allowed"),
     "a toleration's unknown effect": ({"tolerations": [{"effect": "Never"}]}, "at '/tolerations/0/effect'"),
-    "two logins to Prometheus": (
-        {
-            "prometheus": {
-                "url": "https://p",
-                "auth": {
-                    "bearerTokenSecret": {"name": "a"},
-                    "basic": {"username": "b", "passwordSecret": {"name": "c"}},
-                },
-            }
-        },
-        "expected bearerTokenSecret or basic, found both",
-    ),
-    "a user without a password": (
-        {"prometheus": {"url": "https://p", "auth": {"basic": {"username": "b"}}}},
-        "expected username and passwordSecret.name, found only one of them",
-    ),
-    "an authority that is not asked": (
-        {"prometheus": {"url": "https://p", "tls": {"insecureSkipVerify": True, "caSecret": {"name": "a"}}}},
-        "expected caSecret or insecureSkipVerify, found both",
-    ),
-    "TLS to nowhere": (
-        {"prometheus": {"tls": {"caSecret": {"name": "a"}}}},
-        "expected the address that prometheus.tls and prometheus.auth are for, found none",
-    ),
     "no service account": ({"serviceAccount": {"create": False}}, "give the name of an existing one"),
 }
 

@@ -16,6 +16,7 @@ _MOST_NODES = 200
 # Nodes are roomier than the machine: requests only steer the scheduler, and GPUs are what shall run out.
 _CPUS = 16
 _PODS = 110
+_DISK = "100Gi"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -95,7 +96,8 @@ def _node(name: str, profile: GpuProfile, gpus: int, address: str) -> Node:
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": _ARCHITECTURES.get(platform.machine(), platform.machine()),
     }
-    capacity = {"cpu": str(_CPUS), "memory": f"{_machine_memory() // 1024}Ki", "pods": str(_PODS)}
+    memory = f"{_machine_memory() // 1024}Ki"
+    capacity = {"cpu": str(_CPUS), "memory": memory, "ephemeral-storage": _DISK, "pods": str(_PODS)}
     if profile.resource_name:
         capacity[profile.resource_name] = str(gpus)
     return Node(name, address, labels | dict(profile.labels or {}), profile.taints, capacity)
