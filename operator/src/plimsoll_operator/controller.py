@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, carry_out
-from plimsoll_operator.cluster.errors import ForbiddenError, InvalidError, KubeError
+from plimsoll_operator.cluster.compatibility import InstalledCrd
+from plimsoll_operator.cluster.errors import ForbiddenError, InvalidError, KubeError, SchemaTooOldError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.cluster.parse import UnreadableObjectError
-from plimsoll_operator.reconcile import Policy, reconcile, write_refused
+from plimsoll_operator.observed import Observed
+from plimsoll_operator.plan import Plan
+from plimsoll_operator.reconcile import Policy, reconcile
+from plimsoll_operator.standstill import crd_outdated, write_refused
 from plimsoll_operator.telemetry import Telemetry
 from plimsoll_operator.workqueue import Failure
 
@@ -32,6 +36,7 @@ class Controller:
 
     kube: Kube
     observer: Observer
+    crd: InstalledCrd
     policy: Policy
     telemetry: Telemetry
     now: Callable[[], datetime]
@@ -43,10 +48,11 @@ class Controller:
                 return await self._reconcile(key)
 
     async def _reconcile(self, key: Key) -> timedelta | None:
+        await self.crd.known.wait()
         observed = await self.observer.observe(key)
         if observed is None:
             return None
-        plan = reconcile(observed, self.policy, self.now())
+        plan = self._decide(observed)
         try:
             await carry_out(self.kube, observed, plan, self.now())
         except OwnerGoneError as error:
@@ -57,7 +63,15 @@ class Controller:
         except (ForbiddenError, InvalidError) as error:
             await carry_out(self.kube, observed, write_refused(observed, str(error), self.now()), self.now())
             raise
+        except SchemaTooOldError as error:
+            await carry_out(self.kube, observed, crd_outdated(observed, str(error), self.now()), self.now())
+            raise
         return plan.requeue_after
+
+    def _decide(self, observed: Observed) -> Plan:
+        if self.crd.missing:
+            return crd_outdated(observed, f"it lacks {', '.join(self.crd.missing)}", self.now())
+        return reconcile(observed, self.policy, self.now())
 
     def report(self, failure: Failure[Key]) -> None:
         """Count and log a failed reconcile. What the cluster can answer is a line; anything else is a bug."""

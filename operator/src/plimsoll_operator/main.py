@@ -15,6 +15,7 @@ import prometheus_client
 import typer
 
 from plimsoll_operator.cluster.access import Access, AccessError
+from plimsoll_operator.cluster.compatibility import InstalledCrd
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.controller import Controller
@@ -76,13 +77,15 @@ async def operate(settings: Settings) -> bool:
     with ExitStack() as listeners:
         _listen(listeners, settings, telemetry, heartbeat)
         async with Kube(access, settings.request_timeout, telemetry.wrote) as kube:
-            queue = _queue(settings, kube, telemetry)
+            crd = InstalledCrd(kube)
+            queue = _queue(settings, kube, crd, telemetry)
             shutdown.drain(queue.stop)
             resync = Resync(kube, settings.watch_namespace, settings.resync_period, queue.add, heartbeat, telemetry)
             watches = Watches(
                 access, settings.watch_namespace, settings.request_timeout, partial(queue.add, after=SETTLE)
             )
             parts = {
+                "schema": crd.run(shutdown.stop),
                 "resync": resync.run(shutdown.stop),
                 "workers": queue.run(settings.workers),
                 "watches": watches.run(resync.served, shutdown),
@@ -99,10 +102,11 @@ def _listen(listeners: ExitStack, settings: Settings, telemetry: Telemetry, hear
     listeners.enter_context(health)
 
 
-def _queue(settings: Settings, kube: Kube, telemetry: Telemetry) -> WorkQueue[Key]:
+def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemetry) -> WorkQueue[Key]:
     controller = Controller(
         kube=kube,
         observer=Observer(kube, settings.namespace, settings.profiles_configmap),
+        crd=crd,
         policy=Policy(server_image=settings.server_image, frozen=settings.frozen),
         telemetry=telemetry,
         now=lambda: datetime.now(UTC),

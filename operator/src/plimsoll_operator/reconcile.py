@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from plimsoll_operator.announcements import announce
-from plimsoll_operator.conditions import Condition, render_conditions
 from plimsoll_operator.drift import has_drifted, stamped
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
+from plimsoll_operator.standstill import spec_unreadable
 from plimsoll_operator.steps.children import list_children
-from plimsoll_operator.steps.draft import Draft, Policy, Reason, Step
+from plimsoll_operator.steps.draft import Draft, Policy, Step
 from plimsoll_operator.steps.gpu_profile import find_gpu_profile
 from plimsoll_operator.steps.history import prune_history
-from plimsoll_operator.steps.judgement import available, judge, remaining_deadline
+from plimsoll_operator.steps.judgement import judge, remaining_deadline
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
 from plimsoll_operator.steps.request import heed_the_request
@@ -23,7 +23,7 @@ from plimsoll_operator.steps.revision import choose_revision
 from plimsoll_operator.steps.rollout import move_the_rollout
 from plimsoll_operator.steps.status import render_status
 
-__all__ = ["Policy", "reconcile", "write_refused"]
+__all__ = ["Policy", "reconcile"]
 
 STEPS: tuple[Step, ...] = (
     find_gpu_profile,
@@ -46,7 +46,7 @@ def reconcile(observed: Observed, policy: Policy, now: datetime) -> Plan:
     try:
         spec = parse_spec(observed.owner.spec)
     except InvalidSpecError as error:
-        return _refused(observed, error, now)
+        return spec_unreadable(observed, error, now)
     draft = Draft(observed, policy, now, spec)
     for step in STEPS:
         draft = step(draft)
@@ -83,37 +83,3 @@ def _wake(draft: Draft) -> timedelta | None:
     if draft.rollout_finished is not None:
         moments.append(draft.rollout_finished + draft.spec.scaling.scale_down_stabilization - draft.now)
     return min((moment for moment in moments if moment is not None and moment > timedelta(0)), default=None)
-
-
-def _refused(observed: Observed, error: InvalidSpecError, now: datetime) -> Plan:
-    """A spec that cannot be read changes nothing that runs; it only says so."""
-    message = f"{error}. The CRD should have refused this: upgrade it together with the operator"
-    return _told(observed, Reason("InvalidSpec", message), now)
-
-
-def write_refused(observed: Observed, refusal: str, now: datetime) -> Plan:
-    """A write that the apiserver refuses for good, by quota or admission, ends a plan before its status: say so."""
-    message = f"the apiserver refuses what this object needs: {refusal}. Change the spec, or what refuses it"
-    return _told(observed, Reason("WriteRefused", message), now)
-
-
-def _told(observed: Observed, cause: Reason, now: datetime) -> Plan:
-    """Only a status: that the object is stalled, and why."""
-    stored = observed.owner.status
-    conditions = [
-        available(observed, cause),
-        Condition("Ready", "False", *cause),
-        Condition("Reconciling", "False", *cause),
-        Condition("Stalled", "True", *cause),
-    ]
-    told = {condition.type for condition in conditions}
-    kept = [condition for condition in stored.get("conditions", ()) if condition["type"] not in told]
-    rendered = render_conditions(conditions, stored.get("conditions", ()), observed.owner.generation, now)
-    status = {
-        **stored,
-        "observedGeneration": observed.owner.generation,
-        "replicas": observed.replicas,
-        "readyReplicas": observed.ready,
-        "conditions": [*rendered, *kept],
-    }
-    return Plan(status=status if status != stored else None, events=announce(conditions, stored, {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -12,11 +13,13 @@ import pytest
 from builders import NOW, POLICY, make_spec
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
-from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError, UnavailableError
+from plimsoll_operator.cluster.compatibility import InstalledCrd
+from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError, SchemaTooOldError, UnavailableError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.cluster.parse import UnreadableObjectError
 from plimsoll_operator.controller import LOOK_AGAIN, Controller, reason_of
+from plimsoll_operator.standstill import CRD_LOOK
 from plimsoll_operator.telemetry import Telemetry
 from plimsoll_operator.workqueue import Failure
 from scripted_apiserver import ScriptedApiserver, ok, refusal, scripted_apiserver
@@ -48,7 +51,9 @@ def telemetry() -> Telemetry:
 async def controller(apiserver: ScriptedApiserver, telemetry: Telemetry, tmp_path: Path) -> AsyncIterator[Controller]:
     apiserver.write_kubeconfig(tmp_path / "kubeconfig")
     async with Kube(Access(str(tmp_path / "kubeconfig")), timedelta(seconds=5), telemetry.wrote) as kube:
-        yield Controller(kube, Observer(kube, "system", "profiles"), POLICY, telemetry, lambda: NOW)
+        crd = InstalledCrd(kube)
+        crd.known.set()
+        yield Controller(kube, Observer(kube, "system", "profiles"), crd, POLICY, telemetry, lambda: NOW)
 
 
 async def test_a_new_object_gets_its_children_and_then_its_status(
@@ -87,6 +92,38 @@ async def test_a_write_that_is_refused_fails_the_reconcile(
     with pytest.raises(ForbiddenError):
         await controller.work(KEY)
     assert f"PATCH {OWNER}/status" in apiserver.asked(), "the object does not say that it is stalled"
+
+
+async def test_under_an_older_crd_only_the_status_is_written_and_the_object_is_looked_at_again(
+    apiserver: ScriptedApiserver, controller: Controller
+) -> None:
+    controller.crd.missing = ("spec.server.tlsSecret",)
+    assert await controller.work(KEY) == CRD_LOOK
+    [told] = [request for request in apiserver.requests if request.method == "PATCH"]
+    assert told.path == f"{OWNER}/status"
+    reasons = {condition["type"]: condition["reason"] for condition in told.body["status"]["conditions"]}
+    assert reasons["Stalled"] == "CRDOutdated"
+    assert "spec.server.tlsSecret" in told.body["status"]["conditions"][0]["message"]
+
+
+async def test_a_status_that_the_crd_does_not_declare_is_told_in_words_that_it_does(
+    apiserver: ScriptedApiserver, controller: Controller
+) -> None:
+    undeclared = (500, {"kind": "Status", "message": ".status.new: field not declared in schema"})
+    apiserver.answer(f"PATCH {OWNER}/status", undeclared, ok({}))
+    with pytest.raises(SchemaTooOldError):
+        await controller.work(KEY)
+    told = [request.body["status"] for request in apiserver.requests if request.path == f"{OWNER}/status"][-1]
+    assert {condition["reason"] for condition in told["conditions"]} == {"CRDOutdated"}
+
+
+async def test_nothing_is_decided_before_it_is_known_what_the_crd_declares(
+    apiserver: ScriptedApiserver, controller: Controller
+) -> None:
+    controller.crd.known.clear()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(controller.work(KEY), 0.2)
+    assert apiserver.requests == []
 
 
 @pytest.mark.parametrize(
