@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ def environment(config: Mapping[str, Any], **variables: str) -> dict[str, str]:
         **IDENTITY,
         "PLIMSOLL_CONFIG": json.dumps(config),
         "PLIMSOLL_HTTP_PORT": str(free_port()),
+        "PLIMSOLL_HTTPS_PORT": str(free_port()),
         "PLIMSOLL_METRICS_PORT": str(free_port()),
         "PLIMSOLL_DRAIN_LINGER_SECONDS": "0",
         **variables,
@@ -81,13 +83,20 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(config: Mapping[str, Any], **variables: str) -> AsyncIterator[Server]:
-    """A server in this event loop: real sockets, real model, no start of an interpreter."""
+async def serving(
+    config: Mapping[str, Any], *, trust: ssl.SSLContext | None = None, **variables: str
+) -> AsyncIterator[Server]:
+    """A server in this event loop: real sockets, real model, no start of an interpreter. With TLS, `trust` its issuer."""
     told = environment(config, **variables)
+    url = (
+        f"https://127.0.0.1:{told['PLIMSOLL_HTTPS_PORT']}"
+        if trust
+        else f"http://127.0.0.1:{told['PLIMSOLL_HTTP_PORT']}"
+    )
     limits = resource.getrlimit(resource.RLIMIT_DATA)
     running = asyncio.create_task(serve(read_settings(told)))
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{told['PLIMSOLL_HTTP_PORT']}", timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=60, verify=trust or True) as client:
             await _until_ready(client, running)
             yield Server(told, client)
     finally:

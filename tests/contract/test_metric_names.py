@@ -30,6 +30,7 @@ FROZEN = {
     "plimsoll_load_line_concurrency": {"tier"},
     "plimsoll_queue_tokens": {"tier"},
     "plimsoll_device_memory_bytes": {"kind"},
+    "plimsoll_tls_certificate_expiry_timestamp_seconds": set[str](),
 }
 """Names and own labels that dashboards, alerts and queries may rely on."""
 
@@ -41,6 +42,7 @@ def emitted() -> dict[str, set[str]]:
     telemetry.set_load(0.5, {"short": 0, "long": 7})
     telemetry.set_load_line("short", 4)
     telemetry.set_memory(1, 2)
+    telemetry.set_certificate_expiry(1.0)
     telemetry.request_done("short", "ok", 0.1)
     text = generate_latest(telemetry.registry).decode()
     samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)

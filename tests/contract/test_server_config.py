@@ -12,7 +12,7 @@ import yaml
 from builders import PROFILES, make_spec
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.model_shapes import dimensions_of
-from plimsoll_operator.names import HTTP_PORT, METRICS_PORT
+from plimsoll_operator.names import HTTP_PORT, HTTPS_PORT, METRICS_PORT
 from plimsoll_operator.spec import parse_spec
 from plimsoll_operator.steps.load_line import load_line_of
 from plimsoll_server.config import parse_config
@@ -62,7 +62,7 @@ def test_the_server_accepts_what_the_operator_writes(spec: dict[str, Any]) -> No
 
 
 def test_every_variable_is_one_that_the_server_or_its_libraries_read() -> None:
-    spec = make_spec(gpu={"profile": "cpu"}, server={"hubTokenSecret": "hub"})
+    spec = make_spec(gpu={"profile": "cpu"}, server={"hubTokenSecret": "hub", "tlsSecret": "tls"})
     read = {field.alias for field in Settings.model_fields.values() if field.alias}
     of_libraries = {"HF_HOME", "HF_TOKEN", "TMPDIR"}
     assert set(environment_of(spec)) - read - of_libraries == {"PLIMSOLL_CONFIG"}
@@ -73,6 +73,19 @@ def test_the_ports_are_those_the_server_listens_on() -> None:
     fields = Settings.model_fields
     assert ports == {"http": fields["http_port"].default, "metrics": fields["metrics_port"].default}
     assert (ports["http"], ports["metrics"]) == (HTTP_PORT, METRICS_PORT)
+
+
+def test_with_a_certificate_the_server_finds_it_where_it_is_mounted_and_is_probed_by_https_alone() -> None:
+    spec = make_spec(server={"tlsSecret": "domains-tls"})
+    container = container_of(spec)
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert ports == {"https": HTTPS_PORT, "metrics": METRICS_PORT}
+    assert Settings.model_fields["https_port"].default == HTTPS_PORT
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert (container[probe]["httpGet"]["scheme"], container[probe]["httpGet"]["port"]) == ("HTTPS", "https")
+    [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == "tls"]
+    assert mount == {"name": "tls", "mountPath": "/etc/plimsoll/tls", "readOnly": True}
+    assert environment_of(spec)["PLIMSOLL_TLS_DIRECTORY"]["value"] == mount["mountPath"]
 
 
 def test_a_token_is_only_ever_a_reference_to_a_secret() -> None:

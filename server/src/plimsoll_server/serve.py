@@ -6,7 +6,9 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIServer
@@ -15,6 +17,7 @@ import uvicorn
 
 from plimsoll_server.api.app import make_app
 from plimsoll_server.api.state import Service
+from plimsoll_server.certificate import Certificate
 from plimsoll_server.errors import StartError
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.scheduler.scheduler import Scheduler
@@ -55,13 +58,14 @@ async def serve(settings: Settings) -> int:
     for tier in tiers:
         telemetry.set_load_line(tier.name, tier.running_limit)
     service = Service(settings.config, lifecycle)
-    listener = _listen(settings.bind_address, settings.http_port)
+    certificate = _certificate(settings, telemetry)
+    listener = _listen(settings)
     metrics_server = _serve_metrics(telemetry, settings)
-    http = _HttpServer(_http_config(service, telemetry, settings), lifecycle)
+    http = _HttpServer(_http_config(service, telemetry, settings, certificate), lifecycle)
     worker = ThreadPoolExecutor(1, "engine")
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     try:
-        return await _live(settings, service, telemetry, worker)
+        return await _live(settings, service, telemetry, worker, certificate)
     finally:
         http.should_exit = True
         await http_task
@@ -70,7 +74,13 @@ async def serve(settings: Settings) -> int:
         worker.shutdown(wait=False, cancel_futures=True)
 
 
-async def _live(settings: Settings, service: Service, telemetry: Telemetry, worker: ThreadPoolExecutor) -> int:
+async def _live(
+    settings: Settings,
+    service: Service,
+    telemetry: Telemetry,
+    worker: ThreadPoolExecutor,
+    certificate: Certificate | None,
+) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
     starting = asyncio.create_task(start(settings, worker, telemetry, service.lifecycle.loaded))
     await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,6 +90,8 @@ async def _live(settings: Settings, service: Service, telemetry: Telemetry, work
     engine, scheduler = starting.result()
     service.engine, service.scheduler = engine, scheduler
     background = [asyncio.create_task(scheduler.run()), asyncio.create_task(_publish(telemetry, engine, scheduler))]
+    if certificate is not None:
+        background.append(asyncio.create_task(certificate.keep_renewed()))
     try:
         service.lifecycle.serving()
         log.info("ready")
@@ -117,7 +129,16 @@ def _identity(settings: Settings) -> Identity:
     return Identity(settings.namespace, settings.deployment, settings.revision, settings.pod_name)
 
 
-def _http_config(service: Service, telemetry: Telemetry, settings: Settings) -> uvicorn.Config:
+def _certificate(settings: Settings, telemetry: Telemetry) -> Certificate | None:
+    if not settings.tls_directory:
+        return None
+    return Certificate(Path(settings.tls_directory), telemetry.set_certificate_expiry)
+
+
+def _http_config(
+    service: Service, telemetry: Telemetry, settings: Settings, certificate: Certificate | None
+) -> uvicorn.Config:
+    context: ssl.SSLContext | None = certificate.context if certificate else None
     return uvicorn.Config(
         make_app(service, telemetry, settings.max_body_bytes),
         lifespan="off",
@@ -128,10 +149,16 @@ def _http_config(service: Service, telemetry: Telemetry, settings: Settings) -> 
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+        ssl_context_factory=(lambda *_: context) if context else None,
     )
 
 
-def _listen(address: str, port: int) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
+    """The one port for requests. With a certificate nothing is served beside it in the clear."""
+    address = settings.bind_address
+    port, variable = settings.http_port, "PLIMSOLL_HTTP_PORT"
+    if settings.tls_directory:
+        port, variable = settings.https_port, "PLIMSOLL_HTTPS_PORT"
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -139,7 +166,7 @@ def _listen(address: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise StartError(_cannot_listen("PLIMSOLL_HTTP_PORT", address, port, error)) from error
+        raise StartError(_cannot_listen(variable, address, port, error)) from error
     return listener
 
 

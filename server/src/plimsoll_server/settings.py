@@ -25,6 +25,7 @@ class Settings(BaseModel):
     memory_limit_bytes: int | None = Field(None, alias="PLIMSOLL_MEMORY_LIMIT_BYTES", ge=1)
     bind_address: str = Field("127.0.0.1", alias="PLIMSOLL_BIND_ADDRESS", min_length=1)
     http_port: _Port = Field(8080, alias="PLIMSOLL_HTTP_PORT")
+    https_port: _Port = Field(8443, alias="PLIMSOLL_HTTPS_PORT")
     metrics_port: _Port = Field(9090, alias="PLIMSOLL_METRICS_PORT")
     request_deadline_seconds: float = Field(60.0, alias="PLIMSOLL_REQUEST_DEADLINE_SECONDS", gt=0)
     drain_linger_seconds: float = Field(3.0, alias="PLIMSOLL_DRAIN_LINGER_SECONDS", ge=0)
@@ -32,6 +33,8 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(8 << 20, alias="PLIMSOLL_MAX_BODY_BYTES", ge=1024)
     max_text_bytes: int = Field(1 << 20, alias="PLIMSOLL_MAX_TEXT_BYTES", ge=64)
     termination_log: str = Field("", alias="PLIMSOLL_TERMINATION_LOG")
+    tls_directory: str = Field("", alias="PLIMSOLL_TLS_DIRECTORY")
+    """Where tls.crt and tls.key are: with it HTTPS is served, and nothing else."""
     log_level: str = Field("info", alias="PLIMSOLL_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 
 

@@ -49,6 +49,9 @@ class Telemetry:
         self._load_line = self._gauge("plimsoll_load_line_concurrency", "Sequences that may run at once", "tier")
         self._queue_tokens = self._gauge("plimsoll_queue_tokens", "Tokens waiting in the queue", "tier")
         self._memory = self._gauge("plimsoll_device_memory_bytes", "Memory of the device, or process on a CPU", "kind")
+        self._certificate_expiry = self._gauge(
+            "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
+        )
         self._start_from_zero(tiers)
 
     def request_done(self, tier: str | None, outcome: str, seconds: float) -> None:
@@ -74,6 +77,10 @@ class Telemetry:
         self._memory.labels(*self._labels, "used").set(used)
         if limit is not None:
             self._memory.labels(*self._labels, "limit").set(limit)
+
+    def set_certificate_expiry(self, moment: float) -> None:
+        """Unix seconds. A server without a certificate has no such series."""
+        self._certificate_expiry.labels(*self._labels).set(moment)
 
     def serve(self, address: str, port: int) -> WSGIServer:
         """Serves /metrics from a thread of its own, so that a scrape works whatever the event loop does."""
