@@ -120,6 +120,11 @@ def test_a_new_object_has_neither_status_nor_annotations() -> None:
 
 SOMEBODY = {"ownerReferences": [{"uid": "uid-2", "controller": True}]}
 MERELY_LISTED = {"ownerReferences": [{"uid": "uid-1"}]}
+ORPHANED = {
+    "ownerReferences": [],
+    "labels": LABELS | {"app.kubernetes.io/managed-by": "plimsoll-operator"},
+    "annotations": {"plimsoll.dev/applied-hash": "1f74b2d273"},
+}
 
 
 @pytest.mark.parametrize(
@@ -129,10 +134,16 @@ MERELY_LISTED = {"ownerReferences": [{"uid": "uid-1"}]}
         pytest.param(make_child(kinds.SERVICE, "domains", metadata=SOMEBODY), "foreign", id="another owner's"),
         pytest.param(make_child(kinds.SERVICE, "domains", metadata=MERELY_LISTED), "foreign", id="not controlled"),
         pytest.param(make_child(kinds.SERVICE, "extra", metadata=SOMEBODY), "", id="a name we do not need"),
+        pytest.param(make_child(kinds.SERVICE, "domains", metadata=ORPHANED), "children", id="ours, orphaned"),
+        pytest.param(
+            make_child(kinds.SERVICE, "domains", metadata={**ORPHANED, **SOMEBODY}),
+            "foreign",
+            id="ours, adopted by others",
+        ),
         pytest.param(make_deployment(metadata=SOMEBODY), "foreign", id="a revision's name"),
     ],
 )
-def test_what_the_owner_does_not_control_is_foreign_where_it_holds_a_name_that_is_needed(
+def test_what_the_owner_neither_controls_nor_made_is_foreign_where_it_holds_a_name_that_is_needed(
     manifest: Manifest, bucket: str
 ) -> None:
     observed = assemble(make_owner(), [manifest], [], ProfileTable(), None)

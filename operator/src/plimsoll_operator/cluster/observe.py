@@ -16,7 +16,7 @@ from typing import NamedTuple
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.kinds import Kind
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.cluster.parse import is_controlled_by, parse_owner, parse_revision, parse_workloads
+from plimsoll_operator.cluster.parse import belongs_to, parse_owner, parse_revision, parse_workloads
 from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
 from plimsoll_operator.names import LABEL_NAME, revision_object_name
@@ -112,7 +112,7 @@ def assemble(
     ours: dict[ObjectKey, Manifest] = {}
     foreign: list[ObjectKey] = []
     for manifest in found:
-        if is_controlled_by(manifest, owner.uid):
+        if belongs_to(manifest, owner.name, owner.uid):
             ours[ObjectKey.of(manifest)] = manifest
         elif _is_a_name_we_need(manifest, owner):
             foreign.append(ObjectKey.of(manifest))

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from plimsoll_operator.names import LABEL_REVISION, LABEL_STABLE, SERVER_CONTAINER
+from plimsoll_operator.names import (
+    ANNOTATION_APPLIED,
+    FIELD_MANAGER,
+    LABEL_MANAGED_BY,
+    LABEL_NAME,
+    LABEL_REVISION,
+    LABEL_STABLE,
+    SERVER_CONTAINER,
+)
 from plimsoll_operator.observed import Manifest, Owner, Pod, Revision, Workload
 from plimsoll_operator.requests import Restarts
 
@@ -109,9 +117,19 @@ def is_active(pod: Manifest) -> bool:
     return pod.get("status", {}).get("phase") not in ("Failed", "Succeeded")
 
 
-def is_controlled_by(manifest: Manifest, uid: str) -> bool:
+def belongs_to(manifest: Manifest, name: str, uid: str) -> bool:
+    """Whether an object is a child of the owner of that name and uid: controlled by it, or by nobody but made for it.
+
+    The latter has lost its owner reference by hand, or its owner in a deletion that orphans; it is taken in again.
+    """
     references = manifest["metadata"].get("ownerReferences", ())
-    return any(reference.get("controller") and reference["uid"] == uid for reference in references)
+    controllers = [reference["uid"] for reference in references if reference.get("controller")]
+    return controllers == [uid] if controllers else _was_made_for(manifest, name)
+
+
+def _was_made_for(manifest: Manifest, name: str) -> bool:
+    marked = ANNOTATION_APPLIED in manifest["metadata"].get("annotations", {})
+    return marked and (_label(manifest, LABEL_MANAGED_BY), _label(manifest, LABEL_NAME)) == (FIELD_MANAGER, name)
 
 
 def _server_status(pod: Manifest) -> Mapping[str, Any]:
