@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from plimsoll_operator.observed import Manifest, ObjectKey
+from plimsoll_operator.quota import Usage
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,18 @@ class Scale:
 
     deployment: str
     replicas: int
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the apiserver must be willing to take before anything is scaled; none of it is stored.
+
+    `frees` is what a quota gets back from the pods that are to be stopped for it.
+    """
+
+    deployment: Manifest | None
+    pod: Manifest
+    frees: Usage
 
 
 @dataclass(frozen=True)
@@ -28,13 +41,14 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """Writes in the order in which they are carried out: apply, scale, delete, status, events.
+    """Writes in the order in which they are carried out: apply, rehearsal, scale, delete, status, events.
 
     Only what differs from the cluster is in it: the plan of an object at rest is empty but for `requeue_after`.
     `status` is the whole status to store, or None when the stored one already says the same.
     """
 
     apply: tuple[Manifest, ...] = ()
+    rehearsal: Rehearsal | None = None
     scale: tuple[Scale, ...] = ()
     delete: tuple[ObjectKey, ...] = ()
     status: Manifest | None = None

@@ -18,6 +18,7 @@ from plimsoll_operator.steps.history import prune_history
 from plimsoll_operator.steps.judgement import judge, remaining_deadline
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
+from plimsoll_operator.steps.rehearsal import rehearse_the_stop
 from plimsoll_operator.steps.request import heed_the_request
 from plimsoll_operator.steps.revision import choose_revision
 from plimsoll_operator.steps.rollout import move_the_rollout
@@ -32,6 +33,7 @@ STEPS: tuple[Step, ...] = (
     heed_the_request,
     choose_revision,
     move_the_rollout,
+    rehearse_the_stop,
     prune_history,
     list_children,
 )
@@ -60,6 +62,7 @@ def _conclude(draft: Draft) -> Plan:
     stored = draft.observed.owner.status
     return Plan(
         apply=tuple(_drifted(draft.observed, draft.children)),
+        rehearsal=draft.rehearsal,
         scale=draft.scale,
         delete=draft.delete,
         status=status if status != stored else None,

@@ -13,12 +13,19 @@ from datetime import datetime
 from typing import Any
 
 from plimsoll_operator import names
-from plimsoll_operator.cluster.errors import ConflictError, NamespaceTerminatingError, NotFoundError
+from plimsoll_operator.cluster.errors import (
+    ConflictError,
+    ForbiddenError,
+    NamespaceTerminatingError,
+    NotFoundError,
+    RefusedError,
+)
 from plimsoll_operator.cluster.events import record_event
-from plimsoll_operator.cluster.kinds import kind_of
+from plimsoll_operator.cluster.kinds import DEPLOYMENT, POD, kind_of
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
-from plimsoll_operator.plan import Plan
+from plimsoll_operator.plan import Plan, Rehearsal
+from plimsoll_operator.quota import fits_once_freed
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +48,8 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
         for manifest in plan.apply:
             await kube.apply(_fenced(manifest, observed.children), owner.namespace)
             _log(owner, "applied", ObjectKey.of(manifest))
+        if plan.rehearsal is not None:
+            await _rehearse(kube, owner, plan.rehearsal)
         for scale in plan.scale:
             await kube.scale(owner.namespace, scale.deployment, scale.replicas)
             _log(owner, f"scaled to {scale.replicas}", ObjectKey("apps/v1", "Deployment", scale.deployment))
@@ -60,6 +69,22 @@ def _fenced(manifest: Manifest, children: Mapping[ObjectKey, Manifest]) -> Manif
     if child is None:
         return manifest
     return {**manifest, "metadata": {**manifest["metadata"], "uid": child["metadata"]["uid"]}}
+
+
+async def _rehearse(kube: Kube, owner: Owner, rehearsal: Rehearsal) -> None:
+    """Have the apiserver try what is to come. Raises what it raises, and then nothing is stopped for it."""
+    try:
+        if rehearsal.deployment is not None:
+            await kube.rehearse(DEPLOYMENT, owner.namespace, rehearsal.deployment)
+        await kube.rehearse(POD, owner.namespace, rehearsal.pod)
+    except ForbiddenError as error:
+        if isinstance(error, NamespaceTerminatingError) or not fits_once_freed(str(error), rehearsal.frees):
+            raise
+    except RefusedError as error:
+        # An admission webhook with side effects cannot be tried: nobody knows before what it says.
+        if "dry run" not in str(error):
+            raise
+        logger.info("not rehearsed: %s", error, extra={"object": f"{owner.namespace}/{owner.name}"})
 
 
 async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[ObjectKey, Manifest]) -> None:

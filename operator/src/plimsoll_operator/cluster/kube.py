@@ -113,6 +113,11 @@ class Kube:
         await self._request("POST", kind.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=manifest)
         self._count_write(kind.kind, "create")
 
+    async def rehearse(self, kind: Kind, namespace: str, manifest: Manifest) -> None:
+        """Go through everything that creating the object would, admission included, and store nothing."""
+        query = {"fieldManager": FIELD_MANAGER, "dryRun": "All"}
+        await self._request("POST", kind.path(namespace), query=query, body=manifest)
+
     async def update(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> None:
         """Merge `patch` into an object. A `metadata.resourceVersion` in it is a fence: ConflictError when stale."""
         await self.merge(kind.path(namespace, name), patch)

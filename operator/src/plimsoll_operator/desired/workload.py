@@ -1,4 +1,4 @@
-"""The Deployment of one revision."""
+"""The Deployment of one revision, and the pods that it makes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ def deployment(owner: Owner, revision: Revision) -> dict[str, Any]:
     `replicas` is left out on purpose: it belongs to the autoscaler, or to the operator through `scale`. Applying it
     once and dropping it later would reset it to one.
     """
-    template = revision.template
-    # No more than the pods are selected by: whatever is added to a frozen template restarts them.
-    pod_labels = template["metadata"]["labels"] | revision_selector(owner.name, revision.hash)
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -27,9 +24,20 @@ def deployment(owner: Owner, revision: Revision) -> dict[str, Any]:
             "revisionHistoryLimit": 0,
             # A revision's template never changes; should somebody edit it, the repair must not need a second GPU.
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}},
-            "template": {
-                "metadata": {**template["metadata"], "labels": pod_labels},
-                "spec": template["spec"],
-            },
+            "template": _pods(owner, revision),
         },
     }
+
+
+def sample_pod(owner: Owner, revision: Revision) -> dict[str, Any]:
+    """A pod as the Deployment of `revision` makes them, to ask the apiserver whether it would take one."""
+    pods = _pods(owner, revision)
+    metadata = {**pods["metadata"], "generateName": f"{revision.name}-", "namespace": owner.namespace}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pods["spec"]}
+
+
+def _pods(owner: Owner, revision: Revision) -> dict[str, Any]:
+    template = revision.template
+    # No more than the pods are selected by: whatever is added to a frozen template restarts them.
+    labels = template["metadata"]["labels"] | revision_selector(owner.name, revision.hash)
+    return {"metadata": {**template["metadata"], "labels": labels}, "spec": template["spec"]}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
-from plimsoll_operator.plan import Scale
+from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Restarts
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
@@ -63,6 +63,7 @@ class Draft:
     move: Move | None = None
     children: tuple[Manifest, ...] = ()
     scale: tuple[Scale, ...] = ()
+    rehearsal: Rehearsal | None = None
     delete: tuple[ObjectKey, ...] = ()
 
     @property
