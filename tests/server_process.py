@@ -86,7 +86,7 @@ class Server:
 async def serving(
     config: Mapping[str, Any], *, trust: ssl.SSLContext | None = None, **variables: str
 ) -> AsyncIterator[Server]:
-    """A server in this event loop: real sockets, real model, no start of an interpreter. With TLS, `trust` its issuer."""
+    """A server in this event loop: real sockets, real model, no start of an interpreter. With TLS, whom to `trust`."""
     told = environment(config, **variables)
     url = (
         f"https://127.0.0.1:{told['PLIMSOLL_HTTPS_PORT']}"

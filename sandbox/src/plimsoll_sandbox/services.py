@@ -12,15 +12,17 @@ from plimsoll_sandbox.layout import Layout
 # A Service made a moment ago reaches the proxy by its watch.
 _PATIENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
+_HTTPS_PORT = 443
 
 
 def service_url(layout: Layout, namespace: str, service: str, port: int | None = None) -> str:
-    """http://ADDRESS[:PORT] of a Service. Raises SandboxError when there is no such Service or port."""
+    """http://ADDRESS[:PORT] of a Service, https:// for its port 443. Raises SandboxError when it has none such."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         found = _table(layout).get(f"{namespace}/{service}")
         if found is not None:
-            return f"http://{_address(found, f'{namespace}/{service}', port).removesuffix(':80')}"
+            scheme, usual = ("https", ":443") if port == _HTTPS_PORT else ("http", ":80")
+            return f"{scheme}://{_address(found, f'{namespace}/{service}', port).removesuffix(usual)}"
         if time.monotonic() > deadline:
             raise SandboxError(
                 f"there is no Service {namespace}/{service} with a ClusterIP: "
