@@ -1,0 +1,110 @@
+"""What somebody could do by hand to the fields that one field manager owns, read from the object's `managedFields`."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from api_client import Object
+
+WORDS = ("edited", "7", "127.0.0.7", "UDP", "Min", "Pods", "Percent", "NodePort", "Always", "File", "PreferNoSchedule")
+"""Other values for a text: one of them is what the field may hold as well, whatever the field."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One act on one field: JSON patches of which the first counts that the apiserver takes and that changes something.
+
+    `path` names the field for people, `pointer` for a JSON patch.
+    """
+
+    path: str
+    act: str
+    patches: tuple[list[Object], ...]
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.act}"
+
+
+def edits_of(live: Object, manager: str) -> list[Edit]:
+    """Every act on every field of `live` that `manager` owns: changed, added to where it is whole, and removed."""
+    [owned] = [
+        entry["fieldsV1"]
+        for entry in live["metadata"]["managedFields"]
+        if entry["manager"] == manager and "subresource" not in entry
+    ]
+    return list(_of_part(owned, live, "", ""))
+
+
+def _of_part(owned: Object, value: Any, pointer: str, path: str) -> Iterator[Edit]:
+    """Edits of what stands at `pointer`, of which `owned` tells which fields are ours; without any it is whole."""
+    if not owned:
+        yield from _of_whole(value, pointer, path)
+    if pointer and (not owned or "." in owned):
+        yield Edit(path, "removed", ([{"op": "remove", "path": pointer}],))
+    for name, inner in owned.items():
+        sort, _, key = name.partition(":")
+        if sort == "f":
+            yield from _of_part(inner, value[key], f"{pointer}/{_escaped(key)}", f"{path}.{key}".lstrip("."))
+        elif sort in ("k", "v"):
+            index = _index(value, sort, json.loads(key))
+            yield from _of_part(inner, value[index], f"{pointer}/{index}", f"{path}[{index}]")
+
+
+def _of_whole(value: Any, pointer: str, path: str) -> Iterator[Edit]:
+    """Edits of a field that the API takes as a whole: also of everything in it, for nobody else may write there."""
+    match value:
+        case dict():
+            yield Edit(path, "added to", tuple(_put(pointer, larger) for larger in _larger_maps(value)))
+            for name, inner in value.items():
+                yield from _of_whole(inner, f"{pointer}/{_escaped(name)}", f"{path}.{name}")
+        case list():
+            if value:
+                yield Edit(path, "added to", tuple(_put(pointer, [*value, other]) for other in _others(value[-1])))
+            for index, inner in enumerate(value):
+                yield from _of_whole(inner, f"{pointer}/{index}", f"{path}[{index}]")
+        case _:
+            yield Edit(path, "changed", tuple(_put(pointer, other) for other in _others(value)))
+
+
+def _put(pointer: str, value: Any) -> list[Object]:
+    return [{"op": "replace", "path": pointer, "value": value}]
+
+
+def _escaped(step: str) -> str:
+    return step.replace("~", "~0").replace("/", "~1")
+
+
+def _index(items: list[Any], sort: str, key: Any) -> int:
+    """Where in a list the entry is that `managedFields` names by its keys or by its value."""
+    for index, item in enumerate(items):
+        if item == key if sort == "v" else all(item.get(name) == value for name, value in key.items()):
+            return index
+    raise LookupError(f"no entry {key} in {items}")
+
+
+def _others(value: Any) -> Iterator[Any]:
+    """Values like this one, with one thing in it changed."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield from (value + 1, value - 1, value * 2)
+        case str():
+            yield from (f"{value}x", *(word for word in WORDS if word != value))
+        case dict() | list():
+            for name in value if isinstance(value, dict) else range(len(value)):
+                for other in _others(value[name]):
+                    changed = copy.deepcopy(value)
+                    changed[name] = other
+                    yield changed
+
+
+def _larger_maps(value: Object) -> Iterator[Object]:
+    """The map with one entry more, or with one more label where it is a selector."""
+    yield {**value, "by-hand": "added"}
+    if "matchLabels" in value:
+        yield {**value, "matchLabels": {**value["matchLabels"], "by-hand": "added"}}
