@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from builders import Cluster, make_spec
-from plimsoll_operator.observed import Manifest, Observed
+from builders import POLICY, Cluster, make_pod, make_spec
+from plimsoll_operator.observed import Manifest, Milestones, Observed, Pod
+from plimsoll_operator.plan import Plan
+from plimsoll_operator.reconcile import reconcile
 
 
 def spec_of(version: int, replicas: int, strategy: str = "RollingUpdate", **rollout: Any) -> dict[str, Any]:
@@ -64,3 +67,40 @@ def version_of(state: Observed, deployment: str) -> str:
 def delete(cluster: Cluster, kind: str) -> None:
     """As `kubectl delete` of every child of one kind."""
     cluster.store({key: live for key, live in cluster.observed.children.items() if key.kind != kind})
+
+
+def watched_start(*seen: int) -> Manifest:
+    """Status of an object whose pod was looked at in these seconds of its life: by default each one that counts.
+
+    It has a node in second 2, runs in second 5, has its weights in second 30 and is ready in second 40.
+    """
+    cluster = at_rest(spec_of(1, 1))
+    [workload] = cluster.observed.workloads.values()
+    for second in seen or (0, 2, 5, 30, 40):
+        pod = starting_pod(workload.revision, second, began=cluster.now)
+        watched = replace(workload, pods=(pod,))
+        cluster.observed = replace(cluster.observed, workloads={workload.revision: watched})
+        look(cluster, seconds(second))
+    return cluster.observed.owner.status
+
+
+def look(cluster: Cluster, after: timedelta = timedelta()) -> Plan:
+    """A reconcile so long after now whose status is stored and nothing else."""
+    plan = reconcile(cluster.observed, POLICY, cluster.now + after)
+    owner = cluster.observed.owner
+    cluster.observed = replace(cluster.observed, owner=replace(owner, status=plan.status or owner.status))
+    return plan
+
+
+def starting_pod(revision: str, second: int, began: datetime, **fields: Any) -> Pod:
+    """That pod, so many seconds after it began."""
+
+    def since(reached: int) -> datetime | None:
+        return began + seconds(reached) if second >= reached else None
+
+    milestones = Milestones(began, since(2), since(5), started=second >= 30, ready_changed=since(40) or began)
+    return make_pod(revision, **{"ready": second >= 40, "scheduled": second >= 2, "milestones": milestones} | fields)
+
+
+def seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)

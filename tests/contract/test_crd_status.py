@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from builders import Cluster, make_spec
+from rollouts import watched_start
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = yaml.safe_load((ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml").read_text(encoding="utf-8"))
@@ -64,6 +65,9 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
+    started = watched_start()
+    jsonschema.validate(started, strict(STATUS), format_checker=jsonschema.FormatChecker())
+    written |= set(paths(started))
     declared = set(paths_of(STATUS))
     assert declared <= written, f"nothing writes {declared - written}"
 

@@ -13,8 +13,21 @@ from plimsoll_operator.plan import Event
 _TOLD: Mapping[tuple[str, str], Any] = {
     ("Ready", "True"): "Normal",
     ("Stalled", "True"): "Warning",
-    ("WithinLoadLine", "False"): "Warning",
     ("Available", "False"): "Warning",
+    ("Ready", "False"): "Warning",
+    ("WithinLoadLine", "False"): "Warning",
+    ("OutOfMemory", "True"): "Warning",
+}
+# Why an object is not ready while all goes as it should: nobody needs to be told.
+_AS_IT_SHOULD = {
+    "Starting",
+    "Replacing",
+    "ReplacingOneAtATime",
+    "StoppingOld",
+    "Complete",
+    "Paused",
+    "Frozen",
+    "TooFewReady",
 }
 
 
@@ -40,7 +53,9 @@ def _has_started(rollout: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 def _is_news(condition: Condition, before: Mapping[str, Any] | None) -> bool:
-    if before is None:
-        # A new object is not available yet; that is no news.
-        return condition.type != "Available"
-    return bool(before["status"] != condition.status or before["reason"] != condition.reason)
+    if condition.type == "Available":
+        # What never served is not missed; why it does not serve is told by `Ready`.
+        return before is not None and before["status"] == "True"
+    if (condition.type, condition.status) == ("Ready", "False") and condition.reason in _AS_IT_SHOULD:
+        return False
+    return before is None or before["status"] != condition.status or before["reason"] != condition.reason

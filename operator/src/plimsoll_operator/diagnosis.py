@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from datetime import timedelta
 
 from plimsoll_operator.observed import Pod, Workload
+from plimsoll_operator.out_of_memory import ADVICE, OOM_KILLED, ran
 from plimsoll_operator.steps.draft import Reason
 
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+_ENDS_ON_REQUEST = (0, 143)  # 128 + SIGTERM
+_SOONEST_BY_PROBE = timedelta(seconds=60)  # six failures of the liveness probe; the startup probe waits for longer
 UNSCHEDULABLE = "Unschedulable"
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
-def diagnose(workload: Workload | None) -> Reason | None:
-    """The cause that explains most of what is wrong, or None when the pods show none."""
+def diagnose(workload: Workload | None, silent: Collection[str] = ()) -> Reason | None:
+    """The cause that explains most of what is wrong, or None when the pods show none.
+
+    `silent` are names of pods that run, and have had more than enough time to become ready.
+    """
     if workload is None:
         return None
     if workload.replica_failure:
@@ -23,7 +30,7 @@ def diagnose(workload: Workload | None) -> Reason | None:
         for pod in waiting:
             if found := cause(pod):
                 return found
-    return None
+    return next((_silent(pod) for pod in waiting if pod.name in silent), None)
 
 
 def _image(pod: Pod) -> Reason | None:
@@ -42,13 +49,22 @@ def _configuration(pod: Pod) -> Reason | None:
 
 
 def _out_of_memory(pod: Pod) -> Reason | None:
-    if pod.last_exit_reason != "OOMKilled":
+    if pod.last_exit_reason != OOM_KILLED:
+        return None
+    return Reason(OOM_KILLED, f"pod {pod.name} was killed for memory ({pod.restarts} restarts){ran(pod)}: {ADVICE}")
+
+
+def _told_to_end(pod: Pod) -> Reason | None:
+    """A server ends well, or by the signal for it, only when it is told to: by the kubelet, since a probe failed."""
+    if not pod.restarts or pod.last_exit_code not in _ENDS_ON_REQUEST:
+        return None
+    if pod.last_run is None or pod.last_run < _SOONEST_BY_PROBE:
         return None
     message = (
-        f"pod {pod.name} was killed for memory ({pod.restarts} restarts): lower spec.server.memoryUtilizationPercent "
-        "or the tiers' concurrency, or raise the memory limit"
+        f"the kubelet ended the server of pod {pod.name} {pod.restarts} times, since its startup or liveness probe "
+        f"failed: read kubectl describe pod {pod.name} for the probe's answer, kubectl logs {pod.name} --previous"
     )
-    return Reason("OOMKilled", message)
+    return Reason("ProbeFailing", message)
 
 
 def _crash(pod: Pod) -> Reason | None:
@@ -63,10 +79,25 @@ def _crash(pod: Pod) -> Reason | None:
     return Reason("CrashLoop", message)
 
 
+def _silent(pod: Pod) -> Reason:
+    message = (
+        f"pod {pod.name} runs and its readiness probe does not pass: kubectl describe pod {pod.name} has the probe's "
+        f"answer, kubectl logs {pod.name} the reason for it"
+    )
+    return Reason("ProbeFailing", message)
+
+
 def _unschedulable(pod: Pod) -> Reason | None:
     if not pod.unschedulable:
         return None
     return Reason(UNSCHEDULABLE, f"pod {pod.name} has no node: {pod.unschedulable}")
 
 
-_CAUSES: tuple[Callable[[Pod], Reason | None], ...] = (_image, _configuration, _out_of_memory, _crash, _unschedulable)
+_CAUSES: tuple[Callable[[Pod], Reason | None], ...] = (
+    _image,
+    _configuration,
+    _out_of_memory,
+    _told_to_end,
+    _crash,
+    _unschedulable,
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
@@ -41,6 +42,29 @@ class Owner:
 
 
 @dataclass(frozen=True)
+class Milestones:
+    """How far a pod has got, and when, as far as the Kubernetes API tells: it keeps no time of `started`."""
+
+    created: datetime
+    scheduled: datetime | None = None
+    running: datetime | None = None
+    """Start of the server's container as it runs now."""
+    started: bool = False
+    """Its startup probe has passed: the weights are loaded."""
+    ready_changed: datetime | None = None
+    """When it last became ready, or ceased to be."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """What the server ran when it was ended, as it had noted itself."""
+
+    tier: str
+    tokens: int
+    sequences: int
+
+
+@dataclass(frozen=True)
 class Pod:
     """A pod of one revision, cut down to what decisions need."""
 
@@ -60,6 +84,11 @@ class Pod:
     last_exit_code: int | None = None
     last_exit_message: str = ""
     """What the container said last, as the kubelet kept it."""
+    last_exit_at: datetime | None = None
+    last_run: timedelta | None = None
+    """How long it had run then."""
+    last_pack: Pack | None = None
+    milestones: Milestones | None = None
 
 
 @dataclass(frozen=True)

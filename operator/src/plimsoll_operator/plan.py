@@ -41,7 +41,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Plan:
-    """Writes in the order in which they are carried out: apply, rehearsal, scale, delete, status, events.
+    """Writes in the order in which they are carried out: apply, rehearsal, scale, delete, events, status.
 
     Only what differs from the cluster is in it: the plan of an object at rest is empty but for `requeue_after`.
     `status` is the whole status to store, or None when the stored one already says the same.

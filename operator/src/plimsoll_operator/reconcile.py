@@ -22,6 +22,7 @@ from plimsoll_operator.steps.rehearsal import rehearse_the_stop
 from plimsoll_operator.steps.request import heed_the_request
 from plimsoll_operator.steps.revision import choose_revision
 from plimsoll_operator.steps.rollout import move_the_rollout
+from plimsoll_operator.steps.starts import patience_left, time_the_starts
 from plimsoll_operator.steps.status import render_status
 
 __all__ = ["Policy", "reconcile"]
@@ -36,6 +37,7 @@ STEPS: tuple[Step, ...] = (
     rehearse_the_stop,
     prune_history,
     list_children,
+    time_the_starts,
 )
 
 
@@ -79,8 +81,8 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 
 
 def _wake(draft: Draft) -> timedelta | None:
-    """When time alone changes the answer: a deadline passes, or the autoscaler may shrink again."""
-    moments = [remaining_deadline(draft)]
+    """When time alone changes the answer: a deadline passes, patience ends, or the autoscaler may shrink again."""
+    moments = [remaining_deadline(draft), patience_left(draft)]
     if draft.move and (draft.move.promote or draft.move.retire):
         moments.append(NEXT_MOVE)
     if draft.rollout_finished is not None:

@@ -13,7 +13,7 @@ from builders import NOW, make_observed, make_owner
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
 from plimsoll_operator.cluster.apply import OwnerChangedError, OwnerGoneError, carry_out
-from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError
+from plimsoll_operator.cluster.errors import ConflictError, UnavailableError
 from plimsoll_operator.cluster.events import MESSAGE_LIMIT, record_event, render_event
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.observed import ObjectKey
@@ -35,8 +35,8 @@ IN_ORDER = [
     f"PATCH {SERVICE_PATH}",
     f"PATCH {OLD_PATH}/scale",
     f"DELETE {OLD_PATH}",
-    f"PATCH {STATUS_PATH}",
     f"POST {EVENTS_PATH}",
+    f"PATCH {STATUS_PATH}",
 ]
 
 
@@ -66,18 +66,28 @@ async def test_an_empty_plan_asks_for_nothing(apiserver: ScriptedApiserver, kube
     assert apiserver.requests == []
 
 
-@pytest.mark.parametrize("failing", range(4), ids=["apply", "scale", "delete", "status"])
+@pytest.mark.parametrize("failing", range(5), ids=["apply", "scale", "delete", "event", "status"])
 async def test_the_first_write_that_fails_is_the_last(apiserver: ScriptedApiserver, kube: Kube, failing: int) -> None:
-    apiserver.answer(IN_ORDER[failing], refusal(403, "Forbidden", "not allowed"))
-    with pytest.raises(ForbiddenError, match="not allowed"):
+    """So an Event that is not posted is tried again: what it tells is news until the status says the same."""
+    apiserver.answer(IN_ORDER[failing], refusal(503, "ServiceUnavailable", "not now"))
+    with pytest.raises(UnavailableError, match="not now"):
         await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked() == IN_ORDER[: failing + 1]
+
+
+@pytest.mark.parametrize("refused", [refusal(403, "Forbidden", "quota"), refusal(422, "Invalid", "name")])
+async def test_an_event_that_is_refused_for_good_does_not_silence_the_status(
+    apiserver: ScriptedApiserver, kube: Kube, refused: Answer
+) -> None:
+    apiserver.answer(f"POST {EVENTS_PATH}", refused)
+    await carry_out(kube, OBSERVED, PLAN, NOW)
+    assert apiserver.asked() == IN_ORDER
 
 
 async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: ScriptedApiserver, kube: Kube) -> None:
     read = replace(OBSERVED, children={**OBSERVED.children, ObjectKey.of(SERVICE): {"metadata": {"uid": "uid-svc"}}})
     await carry_out(kube, read, PLAN, NOW)
-    applied, _, deleted, status, _ = (request.body for request in apiserver.requests)
+    applied, _, deleted, _, status = (request.body for request in apiserver.requests)
     assert applied["metadata"]["uid"] == "uid-svc"
     assert deleted["preconditions"] == {"uid": "uid-old"}
     assert status["metadata"] == {"name": "domains", "namespace": "guardrails", "resourceVersion": "42"}
@@ -137,7 +147,6 @@ def test_an_event_is_about_the_object_and_named_by_what_it_says() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(TOLD, message="delete the claim"),
         replace(TOLD, reason="ClaimLost"),
         replace(TOLD, type="Normal"),
     ],
@@ -145,6 +154,13 @@ def test_an_event_is_about_the_object_and_named_by_what_it_says() -> None:
 def test_events_that_say_something_else_have_another_name(other: Event) -> None:
     names = {render_event(make_owner(), event, NOW)["metadata"]["name"] for event in (TOLD, other)}
     assert len(names) == 2
+
+
+def test_warnings_for_one_reason_are_one_event_and_good_news_of_two_revisions_are_two() -> None:
+    warnings = [replace(TOLD, message=f"pod a was restarted {count} times") for count in (1, 2)]
+    news = [Event("Normal", "RolloutStarted", f"rolling out revision {revision}") for revision in "ab"]
+    assert len({render_event(make_owner(), event, NOW)["metadata"]["name"] for event in warnings}) == 1
+    assert len({render_event(make_owner(), event, NOW)["metadata"]["name"] for event in news}) == 2
 
 
 def test_a_message_longer_than_the_api_takes_is_cut() -> None:
@@ -161,6 +177,7 @@ async def test_the_same_news_again_is_counted_up(apiserver: ScriptedApiserver, k
     await record_event(kube, make_owner(), TOLD, NOW + timedelta(minutes=5))
     assert apiserver.requests[-1].body == {
         "metadata": {"resourceVersion": "7"},
+        "message": "create the claim",
         "count": 3,
         "lastTimestamp": "2026-05-04T03:05:00Z",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from plimsoll_operator.cluster.parse import (
     parse_workload,
 )
 from plimsoll_operator.cluster.profiles import ProfileTable, parse_table
-from plimsoll_operator.observed import Manifest, ObjectKey, Pod, Revision
+from plimsoll_operator.observed import Manifest, Milestones, ObjectKey, Pack, Pod, Revision
 
 
 def condition(kind: str, status: str, message: str = "") -> dict[str, Any]:
@@ -27,6 +28,18 @@ def condition(kind: str, status: str, message: str = "") -> dict[str, Any]:
 
 OOM = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
 CRASH = {"terminated": {"reason": "Error", "exitCode": 1}}
+PACK = '{"tier":"long","tokens":8192,"sequences":1}'
+
+
+def at(seconds: int) -> datetime:
+    return datetime(2026, 5, 4, 3, 0, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def text(seconds: int) -> str:
+    return at(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+RUN = {"startedAt": text(30), "finishedAt": text(90)}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +64,22 @@ CRASH = {"terminated": {"reason": "Error", "exitCode": 1}}
             id="killed for memory and running again",
         ),
         pytest.param(
+            make_pod(container={"state": {"terminated": {**OOM["terminated"], **RUN, "message": PACK}}}),
+            {
+                "last_exit_reason": "OOMKilled",
+                "last_exit_code": 137,
+                "last_exit_at": at(90),
+                "last_run": timedelta(seconds=60),
+                "last_pack": Pack("long", 8192, 1),
+            },
+            id="killed for memory while a pack ran",
+        ),
+        pytest.param(
+            make_pod(container={"state": {"terminated": {"message": '{"tier": 1}'}}}),
+            {"last_exit_message": '{"tier": 1}'},
+            id="last words that only look like a note",
+        ),
+        pytest.param(
             make_pod(container={"state": CRASH, "lastState": OOM}),
             {"last_exit_reason": "Error", "last_exit_code": 1},
             id="the newest end counts",
@@ -65,6 +94,15 @@ CRASH = {"terminated": {"reason": "Error", "exitCode": 1}}
 def test_a_pod_is_cut_down_to_what_decisions_need(manifest: Manifest, expected: dict[str, Any]) -> None:
     ordinary: dict[str, Any] = {"name": "p", "revision": HASH, "ready": False, "scheduled": True, "terminating": False}
     assert parse_pod(manifest) == Pod(**(ordinary | expected))
+
+
+def test_a_pod_that_starts_tells_how_far_it_has_got() -> None:
+    scheduled = {"type": "PodScheduled", "status": "True", "lastTransitionTime": text(1)}
+    ready = {"type": "Ready", "status": "False", "lastTransitionTime": text(2)}
+    running = {"state": {"running": {"startedAt": text(4)}}, "started": True}
+    manifest: dict[str, Any] = dict(make_pod(container=running, conditions=[scheduled, ready]))
+    manifest["metadata"] = {**manifest["metadata"], "creationTimestamp": text(0)}
+    assert parse_pod(manifest).milestones == Milestones(at(0), at(1), at(4), started=True, ready_changed=at(2))
 
 
 def test_a_revision_holds_the_users_input_and_the_frozen_template() -> None:

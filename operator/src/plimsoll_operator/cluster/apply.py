@@ -16,6 +16,7 @@ from plimsoll_operator import names
 from plimsoll_operator.cluster.errors import (
     ConflictError,
     ForbiddenError,
+    InvalidError,
     NamespaceTerminatingError,
     NotFoundError,
     RefusedError,
@@ -24,7 +25,7 @@ from plimsoll_operator.cluster.events import record_event
 from plimsoll_operator.cluster.kinds import DEPLOYMENT, POD, kind_of
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
-from plimsoll_operator.plan import Plan, Rehearsal
+from plimsoll_operator.plan import Event, Plan, Rehearsal
 from plimsoll_operator.quota import fits_once_freed
 
 logger = logging.getLogger(__name__)
@@ -55,10 +56,11 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
             _log(owner, f"scaled to {scale.replicas}", ObjectKey("apps/v1", "Deployment", scale.deployment))
         for key in plan.delete:
             await _delete(kube, owner, key, observed.children)
+        # Before the status: once that is written, nothing would remember an Event that could not be posted.
+        for event in plan.events:
+            await _record(kube, owner, event, now)
         if plan.status is not None:
             await _write_status(kube, owner, plan.status)
-        for event in plan.events:
-            await record_event(kube, owner, event, now)
     except NamespaceTerminatingError as error:
         raise OwnerGoneError(str(error)) from error
 
@@ -94,6 +96,18 @@ async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[Ob
     except NotFoundError:
         return
     _log(owner, "deleted", key)
+
+
+async def _record(kube: Kube, owner: Owner, event: Event, now: datetime) -> None:
+    """An Event that is refused for good, by a quota or a missing right, must not keep the status from being told."""
+    try:
+        await record_event(kube, owner, event, now)
+    except NamespaceTerminatingError:
+        raise
+    except (ForbiddenError, InvalidError) as error:
+        logger.warning(
+            "Event %s is refused: %s", event.reason, error, extra={"object": f"{owner.namespace}/{owner.name}"}
+        )
 
 
 async def _write_status(kube: Kube, owner: Owner, status: Manifest) -> None:

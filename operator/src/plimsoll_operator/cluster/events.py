@@ -1,7 +1,8 @@
 """Kubernetes Events on an InferenceDeployment, counted up rather than repeated.
 
 An Event's name follows from what it says, so the same news within the hour that the apiserver keeps Events finds the
-earlier one, whichever operator process wrote it.
+earlier one, whichever operator process wrote it. A warning is the same for its reason alone: its message names pods and
+counts their restarts, and twenty of them would say no more than one.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ async def _count_up(kube: Kube, namespace: str, manifest: dict[str, Any]) -> Non
         name,
         {
             "metadata": {"resourceVersion": stored["metadata"]["resourceVersion"]},
+            "message": manifest["message"],
             "count": (stored.get("count") or 1) + 1,
             "lastTimestamp": manifest["lastTimestamp"],
         },
@@ -48,8 +50,9 @@ async def _count_up(kube: Kube, namespace: str, manifest: dict[str, Any]) -> Non
 
 
 def render_event(owner: Owner, event: Event, now: datetime) -> dict[str, Any]:
-    """The Event as JSON, its name derived from the object, the reason and the message."""
-    identity = names.content_hash([owner.uid, event.type, event.reason, event.message])
+    """The Event as JSON, its name derived from the object, the reason and, of good news, the message."""
+    told = event.message if event.type == "Normal" else ""
+    identity = names.content_hash([owner.uid, event.type, event.reason, told])
     moment = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": EVENT.api_version,

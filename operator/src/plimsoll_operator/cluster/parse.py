@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from plimsoll_operator.names import (
@@ -14,11 +16,15 @@ from plimsoll_operator.names import (
     LABEL_STABLE,
     SERVER_CONTAINER,
 )
-from plimsoll_operator.observed import Manifest, Owner, Pod, Revision, Workload
+from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Revision, Workload
 from plimsoll_operator.requests import Restarts
 
 LAST_WORDS = 300
 """Characters of a container's termination message that a condition quotes."""
+
+
+TIER_NAME = 32
+"""Characters of a tier's name, as the API bounds them."""
 
 
 class UnreadableObjectError(ValueError):
@@ -96,6 +102,7 @@ def parse_pod(manifest: Manifest) -> Pod:
     container = _server_status(manifest)
     waiting = container.get("state", {}).get("waiting", {})
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
+    pack = parse_pack(ended.get("message", ""))
     return Pod(
         name=metadata["name"],
         revision=_label(manifest, LABEL_REVISION),
@@ -108,8 +115,40 @@ def parse_pod(manifest: Manifest) -> Pod:
         restarts=container.get("restartCount", 0),
         last_exit_reason=ended.get("reason", ""),
         last_exit_code=ended.get("exitCode"),
-        last_exit_message=_one_line(ended.get("message", "")),
+        last_exit_message="" if pack else _one_line(ended.get("message", "")),
+        last_exit_at=_time(ended.get("finishedAt")),
+        last_run=_run(ended),
+        last_pack=pack,
+        milestones=_milestones(manifest, container),
     )
+
+
+def _run(ended: Manifest) -> timedelta | None:
+    began, finished = _time(ended.get("startedAt")), _time(ended.get("finishedAt"))
+    return None if began is None or finished is None else finished - began
+
+
+def _milestones(manifest: Manifest, container: Manifest) -> Milestones | None:
+    created = _time(manifest["metadata"].get("creationTimestamp"))
+    if created is None:
+        return None
+    scheduled = _condition(manifest, "PodScheduled")
+    return Milestones(
+        created=created,
+        scheduled=_time(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
+        running=_time(container.get("state", {}).get("running", {}).get("startedAt")),
+        started=container.get("started") is True,
+        ready_changed=_time(_condition(manifest, "Ready").get("lastTransitionTime")),
+    )
+
+
+def parse_pack(message: str) -> Pack | None:
+    """The server's note of what it ran, or None for any other message: images of others leave what they like."""
+    try:
+        note = json.loads(message)
+        return Pack(tier=str(note["tier"])[:TIER_NAME], tokens=int(note["tokens"]), sequences=int(note["sequences"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def is_active(pod: Manifest) -> bool:
@@ -140,6 +179,10 @@ def _server_status(pod: Manifest) -> Mapping[str, Any]:
 def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     conditions = manifest.get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), {})
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _label(manifest: Manifest, label: str) -> str:

@@ -32,6 +32,19 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Start:
+    """Whole seconds that a pod took for each phase of its start, and in all until `ready`; None until it is known."""
+
+    pod: str
+    revision: str
+    scheduled: int | None = None
+    image: int | None = None
+    weights: int | None = None
+    warm_up: int | None = None
+    ready: int | None = None
+
+
+@dataclass(frozen=True)
 class Draft:
     """The decision in the making.
 
@@ -61,6 +74,7 @@ class Draft:
     rollout_finished: datetime | None = None
     wanted: int = 0
     move: Move | None = None
+    starts: tuple[Start, ...] = ()
     children: tuple[Manifest, ...] = ()
     scale: tuple[Scale, ...] = ()
     rehearsal: Rehearsal | None = None

@@ -10,10 +10,12 @@ from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_shapes import dimensions_of
 from plimsoll_operator.names import SATURATION_METRIC
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
+from plimsoll_operator.out_of_memory import out_of_memory
 from plimsoll_operator.rendering import up_to_date
 from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
+from plimsoll_operator.steps.starts import silent_pods
 
 _SERVING = Reason("Serving", "this generation serves")
 
@@ -31,6 +33,7 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
         _within_load_line(draft),
         _scaling_active(draft),
         up_to_date(draft),
+        out_of_memory(draft.observed, draft.now),
     )
 
 
@@ -54,7 +57,7 @@ def available(observed: Observed, cause: Reason | None) -> Condition:
 
 
 def _diagnosis(draft: Draft) -> Reason | None:
-    return diagnose(draft.observed.workload(draft.target.hash)) if draft.target else None
+    return diagnose(draft.observed.workload(draft.target.hash), silent_pods(draft)) if draft.target else None
 
 
 def _parked(draft: Draft) -> Reason | None:

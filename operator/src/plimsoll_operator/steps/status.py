@@ -8,6 +8,7 @@ from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.request import last_request
+from plimsoll_operator.steps.starts import render_starts
 
 
 def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
@@ -20,6 +21,7 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
         "rollout": _rollout(draft),
         "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
         "loadLine": _load_line(draft),
+        "starts": render_starts(draft),
     }
     return {field: value for field, value in status.items() if value not in ([], {})}
 
