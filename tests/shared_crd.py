@@ -26,5 +26,6 @@ def give_back(kit: Kit, owner: dict[str, str]) -> None:
     """The CRD as it is in the repository, and Helm's marks as they were: the release that had it may be upgraded."""
     source = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
     kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(source))
+    kit.kubectl("wait", f"crd/{CRD}", "--for=condition=Established", "--timeout=30s")
     marks = [f"{mark}={owner[mark]}" if mark in owner else f"{mark}-" for mark in _MARKS]
     kit.kubectl("annotate", "--overwrite", "crd", CRD, *marks)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Mapping
 
 import pytest
 
 from helm_chart import CHART_MODES, Chart
 from plimsoll_sandbox.toolchain import Tools
-
-OPTIONAL = ("container-seccomp-profile", "container-ports-check")
-CONTENT = 10
-"""kube-score's grade for what is as it should be."""
+from security_linter import objections
 
 EXPLAINED: Mapping[str, str] = {
     "container-resources": "no CPU limit: a throttled operator is a late one",
@@ -34,23 +29,6 @@ WHERE_TAKEN_AWAY = {"pod-networkpolicy", "container-ephemeral-storage-request-an
 def found(chart: Chart, tools: Tools) -> Mapping[str, set[str]]:
     """What is objected to in each way of installing."""
     return {mode: objections(tools, chart.text(values)) for mode, values in CHART_MODES.items()}
-
-
-def objections(tools: Tools, manifests: str) -> set[str]:
-    """The checks that are not content with some object."""
-    optional = [f"--enable-optional-test={check}" for check in OPTIONAL]
-    done = subprocess.run(
-        [tools.kube_score, "score", *optional, "--kubernetes-version=v1.30", "--output-format=json", "-"],
-        input=manifests,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.stdout.startswith("["), done.stderr
-    checks = [check for found in json.loads(done.stdout) for check in found["checks"] if not check["skipped"]]
-    assert checks
-    return {check["check"]["id"] for check in checks if check["grade"] < CONTENT}
 
 
 def test_the_linter_objects_to_nothing_that_is_not_explained(found: Mapping[str, set[str]]) -> None:

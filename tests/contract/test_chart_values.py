@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -97,16 +99,33 @@ SURROUNDINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("path", settings(VALUES))
 def test_every_value_changes_what_is_installed(chart: Chart, path: str) -> None:
+    assert is_used(chart, path, ANOTHER[path])
+
+
+def test_a_value_that_nothing_uses_would_be_found(chart: Chart, tmp_path: Path) -> None:
+    copied = Path(shutil.copytree(CHART, tmp_path / "plimsoll"))
+    schema = {**SCHEMA, "properties": {**SCHEMA["properties"], "unread": {"type": "string"}}}
+    (copied / "values.yaml").write_text(yaml.safe_dump({**VALUES, "unread": "this"}))
+    (copied / "values.schema.json").write_text(json.dumps(schema))
+    with_it = dataclasses.replace(chart, path=copied)
+    assert with_it.accepts({"unread": "another"})
+    assert not is_used(with_it, "unread", "another")
+    assert "unread" not in readme_table()
+
+
+def is_used(chart: Chart, path: str, value: Any) -> bool:
+    """Whether `value` makes a difference to what is installed, in some surroundings."""
+
     def changes(surroundings: dict[str, Any]) -> bool:
         changed = copy.deepcopy(surroundings)
         target = changed
         *parents, last = path.split(".")
         for name in parents:
             target = target.setdefault(name, {})
-        target[last] = ANOTHER[path]
+        target[last] = value
         return chart.accepts(changed) and chart.text(changed) != chart.text(surroundings)
 
-    assert any(map(changes, SURROUNDINGS))
+    return any(map(changes, SURROUNDINGS))
 
 
 @pytest.mark.parametrize("path", settings(VALUES))

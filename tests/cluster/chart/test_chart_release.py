@@ -12,6 +12,7 @@ import pytest
 
 from cluster_kit import Kit, KubectlError, eventually
 from helm_chart import CHART, Chart, Values
+from light_server import light
 from shared_crd import ADOPT, CRD, crd_owner, give_back
 
 pytestmark = pytest.mark.cluster
@@ -119,6 +120,22 @@ def test_an_upgrade_upgrades_the_crd_and_an_uninstall_keeps_it(
             kit.get("deployment", "plimsoll")
     finally:
         give_back(kit, owner)
+
+
+def test_an_uninstall_that_is_told_to_takes_the_crd_and_every_object_along(
+    cluster_chart: Chart, kit: Kit, nowhere: Values
+) -> None:
+    owner = crd_owner(kit)
+    try:
+        cluster_chart.release("install", *ADOPT, values=nowhere, namespace=kit.namespace)
+        kit.apply(light("doomed"))
+        told = {**nowhere, "crds": {"keep": False}}
+        cluster_chart.release("upgrade", values=told, namespace=kit.namespace)
+        cluster_chart.uninstall(kit.namespace)
+        assert kit.kubectl("get", "crd", CRD, "--ignore-not-found") == ""
+    finally:
+        give_back(kit, owner)
+    assert kit.select("infd") == []
 
 
 def with_older_crd(folder: Path) -> Path:
