@@ -8,6 +8,7 @@ from typing import Any
 from plimsoll_operator.conditions import Condition
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.plan import Event
+from plimsoll_operator.rollout.situation import ONE_AT_A_TIME
 
 # Condition and status that are told, and how. `Ready` becoming true is the good news; the others are not.
 _TOLD: Mapping[tuple[str, str], Any] = {
@@ -43,6 +44,8 @@ def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping
     events = list({event.reason: event for event in reversed(told)}.values())[::-1]
     if _has_started(rollout, stored.get("rollout", {})):
         events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {rollout['canary']}"))
+    if rollout.get("reason") == ONE_AT_A_TIME != stored.get("rollout", {}).get("reason"):
+        events.append(Event("Normal", ONE_AT_A_TIME, rollout["message"]))
     return tuple(events)
 
 

@@ -43,6 +43,16 @@ def test_a_rolling_update_ends_with_the_new_revision_alone(
     assert condition(cluster.observed, "Ready")["status"] == "True"
 
 
+@pytest.mark.parametrize(("gpus", "told"), [(3, False), (2, True)], ids=["a spare GPU", "no spare GPU"])
+def test_an_event_tells_that_pods_are_replaced_one_at_a_time(gpus: int, told: bool) -> None:
+    cluster = settled(replicas=2, gpus=gpus)
+    cluster.change(spec_of(2, 2))
+    events = [event for _ in range(20) for event in cluster.reconcile().events]
+    of_it = [event for event in events if event.reason == "ReplacingOneAtATime"]
+    assert bool(of_it) == told
+    assert all("replacing one pod at a time" in event.message for event in of_it)
+
+
 def test_the_only_serving_pod_is_not_given_up_for_want_of_a_gpu() -> None:
     cluster = settled(replicas=1, gpus=1)
     cluster.change(spec_of(2, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plimsoll_operator.observed import Workload
-from plimsoll_operator.rollout.situation import Move, Situation, changed, retired
+from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, Situation, changed, retired
 
 
 def advance(situation: Situation) -> Move:
@@ -69,9 +69,12 @@ def _short_of_gpus(situation: Situation, running: Workload, move: Move) -> Move:
     if not situation.older:
         message = f"{no_room}: add a node or free one. The scheduler says: {scheduler_says}"
         return replace(move, phase="WaitingForGPU", reason="NoFreeGPU", message=message)
-    if move.replicas or situation.leaving or situation.ready < situation.wanted:
+    if move.replicas or situation.ready < situation.wanted:
         message = f"{no_room}: replacing one pod at a time. The scheduler says: {scheduler_says}"
-        return replace(move, reason="ReplacingOneAtATime", message=message)
+        return replace(move, reason=ONE_AT_A_TIME, message=message)
+    if situation.leaving:
+        # A pod whose successor serves holds its GPU until it has ended: nobody was given up for it.
+        return move
     message = (
         f"{no_room}, and the only serving pod is not given up for revision {situation.target}: free or add a GPU, "
         f"or set spec.rollout.strategy to Recreate. The scheduler says: {scheduler_says}"

@@ -10,6 +10,9 @@ from plimsoll_operator.observed import Workload
 
 Phase = Literal["Idle", "Progressing", "WaitingForGPU", "Paused"]
 
+ONE_AT_A_TIME = "ReplacingOneAtATime"
+"""Why fewer serve than asked for while a rollout goes on: an old pod makes room before its successor serves."""
+
 
 @dataclass(frozen=True)
 class Situation:
