@@ -26,7 +26,7 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
     unready = stalled or _unready(draft)
     reconciling = unready if not stalled and not draft.held else None
     return (
-        available(draft.observed, draft.blocked or _diagnosis(draft) or _parked(draft)),
+        available(draft.observed, draft.blocked or _name_taken(draft.observed) or _diagnosis(draft) or _parked(draft)),
         _condition("Ready", unready, *_parked(draft) or _SERVING, holds=unready is None),
         _condition("Reconciling", reconciling, "AtRest", "nothing is under way", holds=reconciling is not None),
         _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
@@ -50,8 +50,8 @@ def remaining_deadline(draft: Draft) -> timedelta | None:
 
 
 def available(observed: Observed, cause: Reason | None) -> Condition:
-    """Does anything serve? `cause` says why not, where it is known."""
-    if observed.ready:
+    """Does anything serve? `cause` says why not, where it is known. No pod does behind a Service that is another's."""
+    if observed.ready and not any(key.kind == "Service" for key in observed.foreign):
         return Condition("Available", "True", "Serving", f"{observed.ready} pods answer")
     return Condition("Available", "False", *(cause or Reason("NoPodReady", "no pod is ready yet")))
 
@@ -66,15 +66,19 @@ def _parked(draft: Draft) -> Reason | None:
     return Reason("Parked", "spec.scaling.minReplicas is 0: no pod runs")
 
 
+def _name_taken(observed: Observed) -> Reason | None:
+    if not observed.foreign:
+        return None
+    names = ", ".join(f"{key.kind} {key.name}" for key in observed.foreign)
+    message = f"{names} stand under names that this object needs and belong to something else: rename or delete them"
+    return Reason("NameTaken", message)
+
+
 def _stalled(draft: Draft) -> Reason | None:
     if draft.blocked and not draft.asked_for:
         return draft.blocked
-    if draft.observed.foreign:
-        names = ", ".join(f"{key.kind} {key.name}" for key in draft.observed.foreign)
-        message = (
-            f"{names} stand under names that this object needs and belong to something else: rename or delete them"
-        )
-        return Reason("NameTaken", message)
+    if taken := _name_taken(draft.observed):
+        return taken
     left = remaining_deadline(draft)
     if left is not None and left <= timedelta(0):
         cause = _diagnosis(draft)

@@ -1,0 +1,165 @@
+"""docs/conditions.md against the code: every reason is explained, none is made up, each one's sums are as written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import NOW, POLICY, Cluster, make_observed, make_pod, make_pods, make_spec, make_workload
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed
+from plimsoll_operator.reconcile import reconcile
+from plimsoll_operator.standstill import crd_outdated, write_refused
+from reasons_in_code import reasons_in_code
+from rollouts import at_rest, seconds, settled, spec_of, starting_pod
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "conditions.md").read_text(encoding="utf-8")
+SUMS = ("Available", "Ready", "Reconciling", "Stalled")
+MOVES = 40
+
+
+def section(title: str) -> str:
+    return PAGE.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+TABLE = {row[0].strip("`"): tuple(row[1:5]) for row in rows(section("What each reason of `Ready` means"))}
+EXPLAINED = "".join(row[1] for row in rows(section("Reasons of the other conditions")))
+OTHERS = set(re.findall(r"`([A-Z][A-Za-z]+)`", EXPLAINED))
+
+
+def walked(cluster: Cluster, reason: str) -> Manifest:
+    """The first status on the way that gives this reason for `Ready`."""
+    for _ in range(MOVES):
+        plan = cluster.reconcile()
+        status = plan.status or cluster.observed.owner.status
+        if condition(status, "Ready")["reason"] == reason:
+            return status
+    raise AssertionError(f"{reason} did not come up in {MOVES} moves")
+
+
+def condition(status: Manifest, kind: str) -> dict[str, Any]:
+    return next(dict(found) for found in status["conditions"] if found["type"] == kind)
+
+
+def looked_at(observed: Observed, now: Any = NOW) -> Manifest:
+    return reconcile(observed, POLICY, now).status or observed.owner.status
+
+
+def changed(cluster: Cluster, spec: Manifest) -> Cluster:
+    cluster.change(spec)
+    return cluster
+
+
+def sick(**pod: Any) -> Callable[[str], Manifest]:
+    """An object at rest whose only pod falls ill."""
+
+    def status(_: str) -> Manifest:
+        cluster = at_rest()
+        [revision] = cluster.observed.workloads
+        workload = make_workload(revision, 1, make_pod(revision, **pod))
+        return looked_at(replace(cluster.observed, workloads={revision: workload}), cluster.now)
+
+    return status
+
+
+def silent(_: str) -> Manifest:
+    cluster = at_rest()
+    [revision] = cluster.observed.workloads
+    workload = make_workload(revision, 1, starting_pod(revision, 30, cluster.now - seconds(600)))
+    before = replace(cluster.observed, workloads={revision: workload})
+    stored = replace(before, owner=replace(before.owner, status=looked_at(before, cluster.now)))
+    return looked_at(stored, cluster.now + seconds(60))
+
+
+def pods_refused(_: str) -> Manifest:
+    cluster = at_rest()
+    [revision] = cluster.observed.workloads
+    refused = replace(make_workload(revision, 1), replica_failure="exceeded quota")
+    return looked_at(replace(cluster.observed, workloads={revision: refused}), cluster.now)
+
+
+def past_the_deadline(_: str) -> Manifest:
+    cluster = changed(settled(1, gpus=10), spec_of(2, 1))
+    cluster.broken.add("pvc://models/v2")
+    for _ in range(5):
+        cluster.reconcile()
+    cluster.pass_time(timedelta(minutes=11).total_seconds())
+    return looked_at(cluster.observed, cluster.now)
+
+
+def frozen(_: str) -> Manifest:
+    cluster = changed(settled(1, gpus=10), spec_of(2, 1))
+    return reconcile(cluster.observed, replace(POLICY, frozen=True), cluster.now).status or {}
+
+
+def told(plan_of: Callable[..., Any], words: str) -> Callable[[str], Manifest]:
+    return lambda _: plan_of(make_observed(), words, NOW).status
+
+
+def tiny(**memory: str) -> Observed:
+    model = {"uri": "hf://o/m:" + "0" * 40, "shape": "modernbert-base"}
+    return make_observed(make_spec(model=model, gpu={"profile": "cpu"}, server={"resources": {"limits": memory}}))
+
+
+RECREATE = {"strategy": "Recreate"}
+
+SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
+    "Serving": lambda _: at_rest().observed.owner.status,
+    "Parked": lambda _: at_rest(spec_of(1, 0)).observed.owner.status,
+    "Starting": lambda reason: walked(Cluster(make_spec()), reason),
+    "Replacing": lambda reason: walked(changed(settled(2, gpus=10), spec_of(2, 2)), reason),
+    "ReplacingOneAtATime": lambda reason: walked(changed(settled(2, gpus=2), spec_of(2, 2)), reason),
+    "StoppingOld": lambda reason: walked(changed(settled(1, gpus=1), spec_of(2, 1, **RECREATE)), reason),
+    "Complete": lambda reason: walked(changed(settled(1, gpus=10), spec_of(2, 1)), reason),
+    "NoFreeGPU": lambda reason: walked(changed(settled(1, gpus=1), spec_of(2, 1)), reason),
+    "Unschedulable": sick(scheduled=False, unschedulable="Insufficient nvidia.com/gpu"),
+    "ImagePullFailed": sick(waiting_reason="ErrImagePull"),
+    "ContainerNotStarted": sick(waiting_reason="CreateContainerConfigError"),
+    "OOMKilled": sick(last_exit_reason="OOMKilled"),
+    "CrashLoop": sick(restarts=3, last_exit_code=1),
+    "ProbeFailing": silent,
+    "PodsRefused": pods_refused,
+    "TooFewReady": sick(),
+    "Paused": lambda reason: walked(changed(settled(1, gpus=10), spec_of(2, 1, paused=True)), reason),
+    "Frozen": frozen,
+    "ProgressDeadlineExceeded": past_the_deadline,
+    "GPUProfileNotFound": lambda _: looked_at(make_observed(make_spec(gpu={"profile": "nvidia-x1"}))),
+    "GPUProfilesUnreadable": lambda _: looked_at(replace(make_observed(), profiles={}, profiles_error="no ConfigMap")),
+    "ClaimNotFound": lambda _: looked_at(make_observed(claim_found=False)),
+    "NothingFits": lambda _: looked_at(tiny(memory="256Mi")),
+    "NameTaken": lambda _: looked_at(make_observed(foreign=(ObjectKey("v1", "Service", "domains"),))),
+    "InvalidSpec": lambda _: looked_at(make_observed(make_spec(tiers=[]))),
+    "WriteRefused": told(write_refused, "exceeded quota"),
+    "CRDOutdated": told(crd_outdated, "it lacks spec.model.shape"),
+}
+
+
+@pytest.mark.parametrize("reason", sorted(SCENARIOS.keys() | TABLE.keys()))
+def test_the_sums_of_each_reason_are_as_the_table_says(reason: str) -> None:
+    status = SCENARIOS[reason](reason)
+    assert condition(status, "Ready")["reason"] == reason
+    available, *sums = (condition(status, kind)["status"] for kind in SUMS)
+    assert tuple(sums) == TABLE[reason][1:]
+    assert TABLE[reason][0] in (available, "any")
+    assert condition(status, "Ready")["message"]
+
+
+def test_every_reason_of_the_code_is_explained_and_none_is_made_up() -> None:
+    assert reasons_in_code() == TABLE.keys() | OTHERS | {"AsAsked"}
+
+
+def test_no_pod_answers_behind_a_service_that_belongs_to_somebody_else() -> None:
+    taken = (ObjectKey("v1", "Service", "domains"),)
+    observed = make_observed(foreign=taken, workloads={"abc": make_workload("abc", 1, *make_pods("abc", 1))})
+    available = condition(looked_at(observed), "Available")
+    assert (available["status"], available["reason"]) == ("False", "NameTaken")
