@@ -39,7 +39,7 @@ OPERATOR_NEEDS: set[Right] = {
     *(right for kind in kinds.CHILDREN for right in needed(kind, *READ, "create", "patch")),
     *(right for kind in (*kinds.NAMED_AFTER_REVISION, kinds.AUTOSCALER) for right in needed(kind, "delete")),
     *needed(kinds.DEPLOYMENT, "patch", subresource="scale"),
-    *needed(kinds.POD, *READ, "create"),
+    *needed(kinds.POD, "list", "watch", "create"),
     *needed(kinds.CLAIM, "get"),
     *needed(kinds.EVENT, "get", "create", "patch"),
     *needed(kinds.NETWORK_POLICY, *READ, "create", "patch"),

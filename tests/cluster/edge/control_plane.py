@@ -67,6 +67,7 @@ class ControlPlane:
             f"--secure-port={self.port}",
             "--cert-dir=certificates",
             "--authorization-mode=RBAC",
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             "--token-auth-file=tokens.csv",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=service-accounts.key",
