@@ -1,6 +1,7 @@
 """/healthz: is the operator still looking after its objects?
 
-It tells of the work itself: the resync turns, and the apiserver answers its list.
+It tells of the work itself. One that leads: the resync turns, and the apiserver answers its list. One that stands by:
+the apiserver answers what it asks about the Lease.
 """
 
 from __future__ import annotations
@@ -16,13 +17,22 @@ MISSED_PERIODS = 3
 
 
 class Heartbeat:
-    """When the resync last turned and when the apiserver last answered it, by `clock` in seconds."""
+    """When the apiserver last answered, and when the resync last turned and was answered, by `clock` in seconds."""
 
     def __init__(self, period: timedelta, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._limit = MISSED_PERIODS * period.total_seconds()
-        # A new process gets the same time to make its first round.
-        self._turned = self._listed = clock()
+        # A new process gets the same time to get its first answer, and a new leader to make its first round.
+        self._answered = self._turned = self._listed = clock()
+        self._leading = False
+
+    def answered(self) -> None:
+        self._answered = self._clock()
+
+    def leads(self) -> None:
+        """From now on the resync has to turn. The Lease is not for /healthz then: without it the process ends."""
+        self._leading = True
+        self._turned = self._listed = self._clock()
 
     def turned(self) -> None:
         self._turned = self._clock()
@@ -32,6 +42,18 @@ class Heartbeat:
 
     def complaint(self) -> str:
         """What is wrong, or nothing."""
+        return self._complaint_of_leader() if self._leading else self._complaint_of_standby()
+
+    def _complaint_of_standby(self) -> str:
+        silent = self._clock() - self._answered
+        if silent <= self._limit:
+            return ""
+        return (
+            f"standing by: the apiserver last answered {silent:.0f} s ago, expected within {self._limit:.0f} s: "
+            "the log has its answer"
+        )
+
+    def _complaint_of_leader(self) -> str:
         now = self._clock()
         if now - self._turned > self._limit:
             return f"the resync last turned {now - self._turned:.0f} s ago, expected within {self._limit:.0f} s"

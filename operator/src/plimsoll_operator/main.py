@@ -6,6 +6,8 @@ import asyncio
 import logging
 import os
 import random
+import secrets
+import socket
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -15,18 +17,20 @@ import prometheus_client
 import typer
 
 from plimsoll_operator.cluster.access import Access, AccessError
-from plimsoll_operator.cluster.compatibility import InstalledCrd
+from plimsoll_operator.cluster.compatibility import InstalledCrd, KubernetesTooOldError, require_kubernetes
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.controller import Controller
+from plimsoll_operator.election import REQUEST_TIMEOUT, Election, LeaseLostError, standing
 from plimsoll_operator.handlers import Watches
 from plimsoll_operator.health import Heartbeat
+from plimsoll_operator.leases import Tenure
 from plimsoll_operator.listener import CannotListenError, listening
 from plimsoll_operator.logs import configure_logs
 from plimsoll_operator.reconcile import Policy
 from plimsoll_operator.resync import Resync
 from plimsoll_operator.settings import InvalidSettingsError, Settings, read_settings
-from plimsoll_operator.supervision import Shutdown, supervise
+from plimsoll_operator.supervision import Shutdown, either, supervise
 from plimsoll_operator.telemetry import Telemetry
 from plimsoll_operator.workqueue import Backoff, WorkQueue
 
@@ -60,14 +64,20 @@ def run() -> None:
     prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     try:
         lived = asyncio.run(operate(settings))
-    except (AccessError, CannotListenError) as error:
+    except (AccessError, CannotListenError, KubernetesTooOldError) as error:
         logger.error("cannot start: %s", error)
+        raise typer.Exit(1) from error
+    except LeaseLostError as error:
+        logger.error("the Lease is lost, ending the process: %s", error, extra={"reason": "LeaseLost"})
         raise typer.Exit(1) from error
     raise typer.Exit(0 if lived else 1)
 
 
 async def operate(settings: Settings) -> bool:
-    """Run the operator. Returns whether it ended because it was asked to. Raises AccessError, CannotListenError."""
+    """Run the operator. Returns whether it ended because it was asked to.
+
+    Raises AccessError, CannotListenError, KubernetesTooOldError, LeaseLostError.
+    """
     shutdown = Shutdown()
     shutdown.heed_signals()
     telemetry = Telemetry()
@@ -76,22 +86,40 @@ async def operate(settings: Settings) -> bool:
     await access.credentials()
     with ExitStack() as listeners:
         _listen(listeners, settings, telemetry, heartbeat)
-        async with Kube(access, settings.request_timeout, telemetry.wrote) as kube:
-            crd = InstalledCrd(kube)
-            queue = _queue(settings, kube, crd, telemetry)
-            shutdown.drain(queue.stop)
-            resync = Resync(kube, settings.watch_namespace, settings.resync_period, queue.add, heartbeat, telemetry)
-            watches = Watches(
-                access, settings.watch_namespace, settings.request_timeout, partial(queue.add, after=SETTLE)
-            )
-            parts = {
-                "schema": crd.run(shutdown.stop),
-                "resync": resync.run(shutdown.stop),
-                "workers": queue.run(settings.workers),
-                "watches": watches.run(resync.served, shutdown),
-            }
-            logger.info("serving %s", settings.watch_namespace or "all namespaces")
-            return await supervise(parts, shutdown)
+        async with Kube(access, REQUEST_TIMEOUT, telemetry.wrote) as kube:
+            await require_kubernetes(kube, heartbeat.answered, shutdown.stop)
+            election = _election(settings, kube, heartbeat, telemetry)
+            async with standing(election, partial(shutdown.begin, at_once=True)):
+                await either(election.won, shutdown.stop)
+                if shutdown.stop.is_set():
+                    return True
+                return await _lead(settings, access, election.tenure, shutdown, telemetry, heartbeat)
+
+
+async def _lead(
+    settings: Settings,
+    access: Access,
+    tenure: Tenure,
+    shutdown: Shutdown,
+    telemetry: Telemetry,
+    heartbeat: Heartbeat,
+) -> bool:
+    """Reconcile until shutdown. Returns whether every part lived until then."""
+    async with Kube(access, settings.request_timeout, telemetry.wrote, tenure.check) as kube:
+        crd = InstalledCrd(kube)
+        queue = _queue(settings, kube, crd, telemetry)
+        shutdown.drain(queue.stop)
+        heartbeat.leads()
+        resync = Resync(kube, settings.watch_namespace, settings.resync_period, queue.add, heartbeat, telemetry)
+        watches = Watches(access, settings.watch_namespace, settings.request_timeout, partial(queue.add, after=SETTLE))
+        parts = {
+            "schema": crd.run(shutdown.stop),
+            "resync": resync.run(shutdown.stop),
+            "workers": queue.run(settings.workers),
+            "watches": watches.run(resync.served, shutdown),
+        }
+        logger.info("serving %s", settings.watch_namespace or "all namespaces")
+        return await supervise(parts, shutdown)
 
 
 def _listen(listeners: ExitStack, settings: Settings, telemetry: Telemetry, heartbeat: Heartbeat) -> None:
@@ -100,6 +128,23 @@ def _listen(listeners: ExitStack, settings: Settings, telemetry: Telemetry, hear
     health = listening(address, settings.health_port, "PLIMSOLL_HEALTH_PORT", {"/healthz": heartbeat.page})
     listeners.enter_context(metrics)
     listeners.enter_context(health)
+
+
+def _election(settings: Settings, kube: Kube, heartbeat: Heartbeat, telemetry: Telemetry) -> Election:
+    tenure = Tenure(time.monotonic)
+    telemetry.watch_lease(lambda: tenure.holds, lambda: tenure.age)
+    return Election(
+        kube=kube,
+        namespace=settings.namespace,
+        name=settings.lease_name,
+        # Two processes of one pod, such as before and after a crash, are two.
+        identity=f"{settings.pod_name or socket.gethostname()}_{secrets.token_hex(4)}",
+        tenure=tenure,
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+        answered=heartbeat.answered,
+        telemetry=telemetry,
+    )
 
 
 def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemetry) -> WorkQueue[Key]:

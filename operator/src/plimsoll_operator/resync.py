@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from plimsoll_operator.census import take_census
 from plimsoll_operator.cluster.errors import KubeError, NotFoundError
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key
 from plimsoll_operator.health import Heartbeat
-from plimsoll_operator.observed import Manifest
 from plimsoll_operator.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ RETRY = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Resync:
-    """Lists the objects of `namespace` (empty: of all) every `period` and enqueues each.
+    """Lists the objects of `namespace` (empty: of all) every `period` and enqueues each, spread over the next.
 
     `served` is set once the apiserver has answered and tells of the kind to whoever asks what there is to watch.
     """
@@ -38,7 +37,7 @@ class Resync:
     kube: Kube
     namespace: str
     period: timedelta
-    enqueue: Callable[[Key], None]
+    enqueue: Callable[[Key, timedelta], None]
     heartbeat: Heartbeat
     telemetry: Telemetry
     served: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,9 +56,9 @@ class Resync:
         try:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
             self.heartbeat.listed()
-            self.telemetry.counted(count_by_ready(objects))
-            for manifest in objects:
-                self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
+            self.telemetry.counted(take_census(objects))
+            for manifest, after in zip(objects, self._spread(len(objects)), strict=True):
+                self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]), after)
             if not self.served.is_set() and await self.kube.discovers(INFERENCE_DEPLOYMENT):
                 self.served.set()
         except KubeError as error:
@@ -67,19 +66,17 @@ class Resync:
             return min(self.period, RETRY)
         return self.period if self.served.is_set() else min(self.period, RETRY)
 
+    def _spread(self, count: int) -> Iterator[timedelta]:
+        """When each of the objects is looked at: evenly over the period, so that no change waits behind all of them.
+
+        In the first turn at once: nobody knows what happened before.
+        """
+        period = self.period if self.served.is_set() else timedelta(0)
+        return (period * number / count for number in range(count))
+
     def _report(self, error: KubeError) -> None:
         self.telemetry.failed(error.reason)
         # A list of none would be empty: the apiserver does not know the kind at all.
         missing = isinstance(error, NotFoundError)
         advice = ". The CRD is missing: install it, it comes with the chart" if missing else ""
         logger.warning("cannot list InferenceDeployments: %s%s", error, advice, extra={"reason": error.reason})
-
-
-def count_by_ready(objects: Iterable[Manifest]) -> Mapping[str, int]:
-    """Objects by the status of their Ready condition; Unknown for one that nobody has looked at yet."""
-    return {"True": 0, "False": 0, "Unknown": 0} | Counter(map(_ready, objects))
-
-
-def _ready(manifest: Manifest) -> str:
-    conditions = manifest.get("status", {}).get("conditions", ())
-    return next((condition["status"] for condition in conditions if condition["type"] == "Ready"), "Unknown")

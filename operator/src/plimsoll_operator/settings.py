@@ -34,6 +34,8 @@ class Settings(BaseModel):
     """Image of the server for objects that name none."""
     namespace: str = Field(alias="POD_NAMESPACE")
     """Where the operator runs; its GPU profile table is there."""
+    pod_name: str = Field("", alias="POD_NAME")
+    """Who holds the Lease, as people read it; the host's name where there is no pod."""
     profiles_configmap: str = Field("plimsoll-gpu-profiles", alias="PLIMSOLL_GPU_PROFILES_CONFIGMAP")
     lease_name: str = Field("plimsoll-operator", alias="PLIMSOLL_LEASE_NAME")
     """Lease in the operator's own namespace; who holds it leads."""
@@ -48,8 +50,8 @@ class Settings(BaseModel):
     metrics_port: Port = Field(9090, alias="PLIMSOLL_METRICS_PORT")
     health_port: Port = Field(8080, alias="PLIMSOLL_HEALTH_PORT")
     log_format: Literal["json", "text"] = Field("json", alias="PLIMSOLL_LOG_FORMAT")
-    workers: int = Field(4, alias="PLIMSOLL_WORKERS", ge=1, le=64)
-    """Objects reconciled at the same time."""
+    workers: int = Field(8, alias="PLIMSOLL_WORKERS", ge=1, le=64)
+    """Objects reconciled at the same time. A worker mostly waits for the apiserver; eight fill half a core."""
     resync_period: Duration = Field(timedelta(seconds=60), alias="PLIMSOLL_RESYNC_PERIOD")
     """How often every object is looked at even if nothing happened; a changed profile table is seen by then."""
     request_timeout: Duration = Field(timedelta(seconds=30), alias="PLIMSOLL_REQUEST_TIMEOUT")

@@ -10,8 +10,8 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-GRACE_SECONDS = 8.0
-"""For the parts to finish what they hold; below the 10 s that the process promises to take."""
+GRACE_SECONDS = 7.0
+"""For the parts to finish what they hold; with what follows below the 10 s that the process promises to take."""
 
 CANCEL_SECONDS = 1.0
 """For what was cancelled to clean up."""
@@ -22,13 +22,16 @@ class Shutdown:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
+        self.at_once = False
+        """Whether nothing that is held is worth finishing."""
         self._drains: list[Callable[[], None]] = []
 
     def drain(self, begin: Callable[[], None]) -> None:
         """Have `begin` called when the end is wished for."""
         self._drains.append(begin)
 
-    def begin(self) -> None:
+    def begin(self, at_once: bool = False) -> None:
+        self.at_once |= at_once
         if self.stop.is_set():
             return
         self.stop.set()
@@ -65,9 +68,11 @@ async def supervise(parts: Mapping[str, Coroutine[Any, Any, None]], shutdown: Sh
     for name in died:
         logger.error("part %s ended although nobody asked it to: ending the process", name)
     shutdown.begin()
-    _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
+    grace = 0.0 if shutdown.at_once else GRACE_SECONDS
+    _, late = await asyncio.wait(tasks, timeout=grace)
     for task in late:
-        logger.warning("part %s did not end within %g s: cancelled", task.get_name(), GRACE_SECONDS)
+        if grace:
+            logger.warning("part %s did not end within %g s: cancelled", task.get_name(), grace)
         task.cancel()
     over, _ = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
     failures = [error for task in over if not task.cancelled() and (error := task.exception()) is not None]

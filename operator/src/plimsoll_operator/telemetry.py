@@ -45,14 +45,25 @@ class Telemetry:
         )
         self._writes = Counter(
             "plimsoll_operator_writes_total",
-            "Writes that the apiserver accepted. At rest none is made.",
+            "Writes that the apiserver accepted. At rest none is made but the Lease's.",
             ["kind", "verb"],
             registry=registry,
         )
         self._objects = Gauge(
             "plimsoll_operator_objects",
-            "InferenceDeployments by the status of their Ready condition.",
-            ["ready"],
+            "InferenceDeployments by state (Ready, Reconciling, Stalled, Held, Unknown) and the reason of it.",
+            ["state", "reason"],
+            registry=registry,
+        )
+        self._lease_errors = Counter(
+            "plimsoll_operator_lease_errors_total",
+            "Reads and renewals of the Lease that failed and are tried again, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self._lease_transitions = Gauge(
+            "plimsoll_operator_lease_transitions",
+            "How often the Lease went from one holder to another, as last seen by its holder.",
             registry=registry,
         )
 
@@ -65,6 +76,27 @@ class Telemetry:
         depth.set_function(lambda: backlog().depth)
         age.set_function(lambda: backlog().oldest)
 
+    def watch_lease(self, leading: Callable[[], bool], age: Callable[[], float]) -> None:
+        """Report who leads, asked for at each scrape; `age` is the time since the Lease was renewed, in seconds."""
+        leads = Gauge(
+            "plimsoll_operator_leading",
+            "Whether this process holds the Lease and may write.",
+            registry=self._registry,
+        )
+        renewed = Gauge(
+            "plimsoll_operator_lease_age_seconds",
+            "Time since this process renewed the Lease; +Inf where it never did. Writes end at 10.",
+            registry=self._registry,
+        )
+        leads.set_function(leading)
+        renewed.set_function(age)
+
+    def lease_failed(self, reason: str) -> None:
+        self._lease_errors.labels(reason).inc()
+
+    def changed_hands(self, transitions: int) -> None:
+        self._lease_transitions.set(transitions)
+
     @contextmanager
     def timed_reconcile(self) -> Iterator[None]:
         with self._duration.time():
@@ -76,11 +108,11 @@ class Telemetry:
     def wrote(self, kind: str, verb: str) -> None:
         self._writes.labels(kind, verb).inc()
 
-    def counted(self, by_ready: Mapping[str, int]) -> None:
-        """Replace the number of objects by the status of their Ready condition."""
+    def counted(self, by_state: Mapping[tuple[str, str], int]) -> None:
+        """Replace the number of objects by state and reason."""
         self._objects.clear()
-        for ready, count in by_ready.items():
-            self._objects.labels(ready).set(count)
+        for (state, reason), count in by_state.items():
+            self._objects.labels(state, reason).set(count)
 
     def page(self) -> Answer:
         """The answer to a scrape."""

@@ -18,6 +18,7 @@ from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.toolchain import Tools
 
 SERVICE_ACCOUNT = "plimsoll"
+LEASE = "plimsoll"
 CRD = "inferencedeployments.plimsoll.dev"
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
 
@@ -72,6 +73,8 @@ def install(kit: Kit, chart: Chart, **values: str) -> None:
 def edge(prepared: ControlPlane, tools: Tools, tmp_path: Path) -> Edge:
     kit = Kit(tools.kubectl, prepared.kubeconfig, f"edge-{uuid4().hex[:8]}")
     kit.kubectl("create", "namespace", kit.namespace)
+    # The test before left by SIGKILL, and the Lease to it.
+    kit.kubectl("patch", "lease", LEASE, "-n", NAMESPACE, "--type=merge", "-p", '{"spec": null}')
     return Edge(prepared, kit, tmp_path)
 
 
@@ -81,7 +84,11 @@ def start(edge: Edge) -> Iterator[Start]:
     with ExitStack() as operators:
 
         def begin(kubeconfig: Path | None = None, **settings: str) -> OperatorProcess:
-            settings = {"PLIMSOLL_RESYNC_PERIOD": "2s", "PLIMSOLL_WATCH_NAMESPACE": edge.kit.namespace} | settings
+            settings = {
+                "PLIMSOLL_RESYNC_PERIOD": "2s",
+                "PLIMSOLL_WATCH_NAMESPACE": edge.kit.namespace,
+                "PLIMSOLL_LEASE_NAME": LEASE,
+            } | settings
             log = edge.folder / "operator.log"
             return operators.enter_context(running_operator(kubeconfig or edge.operator_kubeconfig(), log, **settings))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cluster.edge.conftest import OPERATOR, Edge, Start
+from cluster.edge.conftest import LEASE, OPERATOR, Edge, Start
 from cluster_kit import eventually
 from helm_chart import NAMESPACE
 from operator_process import OperatorProcess
@@ -51,7 +51,12 @@ def comes_back(edge: Edge, name: str, deadline: float = 20) -> None:
 
 
 def requests(edge: Edge, since: int = 0) -> list[dict[str, Any]]:
-    return edge.control_plane.requests_of(OPERATOR, since)
+    """What the operator asked for its work: all but what it asked for the Lease."""
+    return [r for r in edge.control_plane.requests_of(OPERATOR, since) if not is_about_the_lease(r)]
+
+
+def is_about_the_lease(request: dict[str, Any]) -> bool:
+    return bool(request["objectRef"]["resource"] == "leases") if "objectRef" in request else False
 
 
 def at_rest(edge: Edge, operator: OperatorProcess) -> None:
@@ -74,13 +79,15 @@ def test_the_charts_rights_are_enough_and_kopf_leaves_no_mark(edge: Edge, start:
     metadata = edge.kit.get("infd", "born")["metadata"]
     assert "finalizers" not in metadata
     assert not [key for key in metadata.get("annotations", {}) if "kopf" in key]
-    refused = [r["requestURI"] for r in requests(edge, since) if r["responseStatus"]["code"] == 403]
+    refused = [
+        r["requestURI"] for r in edge.control_plane.requests_of(OPERATOR, since) if r["responseStatus"]["code"] == 403
+    ]
     assert refused == []
     warnings = [line for line in operator.log() if line["level"] != "info"]
     assert warnings == []
 
 
-def test_at_rest_it_writes_nothing_and_asks_eleven_questions_a_round(edge: Edge, start: Start) -> None:
+def test_at_rest_it_writes_nothing_but_the_lease_and_asks_eleven_questions_a_round(edge: Edge, start: Start) -> None:
     operator = start()
     served(edge, "resting")
     at_rest(edge, operator)
@@ -89,6 +96,10 @@ def test_at_rest_it_writes_nothing_and_asks_eleven_questions_a_round(edge: Edge,
     eventually(lambda: operator.metric(rounds) >= before + 3, 30)
     asked = [request["verb"] for request in requests(edge, since)]
     assert not WRITES & set(asked)
+    renewed = [r for r in edge.control_plane.requests_of(OPERATOR, since) if is_about_the_lease(r)]
+    assert {(r["verb"], r["objectRef"]["namespace"], r["objectRef"]["name"]) for r in renewed} == {
+        ("update", NAMESPACE, LEASE)
+    }
     turns = operator.metric(rounds) - before
     # Ten for an object whose model needs no claim, and one list per resync; a round may have just begun or ended.
     assert len([verb for verb in asked if verb != "watch"]) <= (turns + 1) * 11

@@ -45,10 +45,11 @@ def test_a_process_that_has_just_started_is_healthy(heartbeat: Heartbeat) -> Non
     ],
     ids=["fresh", "just within three periods", "resync stuck", "apiserver silent"],
 )
-def test_three_periods_without_a_sign_of_life_are_too_many(
+def test_three_periods_without_a_sign_of_life_are_too_many_of_one_that_leads(
     heartbeat: Heartbeat, clock: Clock, turned_ago: int, listed_ago: int, complaint: str
 ) -> None:
     now = clock.now + 1000
+    heartbeat.leads()
     clock.now = now - turned_ago
     heartbeat.turned()
     clock.now = now - listed_ago
@@ -57,6 +58,23 @@ def test_three_periods_without_a_sign_of_life_are_too_many(
     assert heartbeat.complaint().startswith(complaint)
     expected = HTTPStatus.SERVICE_UNAVAILABLE if complaint else HTTPStatus.OK
     assert heartbeat.page().status == expected
+
+
+def test_one_that_stands_by_is_well_while_it_gets_answers(heartbeat: Heartbeat, clock: Clock) -> None:
+    clock.now += 170
+    heartbeat.answered()
+    clock.now += 170
+    assert heartbeat.complaint() == ""
+    clock.now += 11
+    assert heartbeat.complaint().startswith("standing by: the apiserver last answered 181 s ago")
+
+
+def test_one_that_begins_to_lead_has_time_for_its_first_round(heartbeat: Heartbeat, clock: Clock) -> None:
+    clock.now += 1000
+    heartbeat.leads()
+    assert heartbeat.complaint() == ""
+    clock.now += 181
+    assert heartbeat.complaint().startswith("the resync last turned")
 
 
 def free_port() -> int:

@@ -23,10 +23,13 @@ def samples(telemetry: Telemetry) -> dict[str, float]:
 def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
     telemetry = Telemetry()
     telemetry.watch_queue(lambda: Backlog(depth=3, oldest=1.5))
+    telemetry.watch_lease(lambda: True, lambda: 1.25)
+    telemetry.changed_hands(4)
+    telemetry.lease_failed("Unavailable")
     with telemetry.timed_reconcile():
         telemetry.wrote("Deployment", "apply")
     telemetry.failed("Conflict")
-    telemetry.counted({"True": 2, "False": 1, "Unknown": 0})
+    telemetry.counted({("Ready", "Serving"): 2, ("Stalled", "ClaimNotFound"): 1, ("Unknown", ""): 0})
     read = samples(telemetry)
     assert {
         'plimsoll_operator_writes_total{kind="Deployment",verb="apply"}': 1,
@@ -34,8 +37,12 @@ def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
         "plimsoll_operator_reconcile_duration_seconds_count": 1,
         "plimsoll_operator_queue_depth": 3,
         "plimsoll_operator_queue_age_seconds": 1.5,
-        'plimsoll_operator_objects{ready="True"}': 2,
-        'plimsoll_operator_objects{ready="Unknown"}': 0,
+        'plimsoll_operator_objects{reason="Serving",state="Ready"}': 2,
+        'plimsoll_operator_objects{reason="",state="Unknown"}': 0,
+        "plimsoll_operator_leading": 1,
+        "plimsoll_operator_lease_age_seconds": 1.25,
+        "plimsoll_operator_lease_transitions": 4,
+        'plimsoll_operator_lease_errors_total{reason="Unavailable"}': 1,
     }.items() <= read.items()
     assert read["process_resident_memory_bytes"] > 0
 

@@ -1,7 +1,7 @@
 """How to reach the apiserver and as whom: a kubeconfig when one is named, else the pod's own service account.
 
-The environment's HTTP proxies do not count here: an in-cluster address is not theirs to serve. A kubeconfig's
-`proxy-url` does.
+The environment's HTTP proxies do not count in a cluster, whose addresses are not theirs to serve, and for a person's
+commands they do. A kubeconfig's `proxy-url` always does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import ClientRequest
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
@@ -39,17 +40,24 @@ class Access:
     """Where the credentials come from. They are read anew each time: tokens expire, and files are replaced."""
 
     kubeconfig: str = ""
+    context: str = ""
+    """Empty for the kubeconfig's current one."""
+    environment_proxies: bool = False
 
-    async def configuration(self) -> Any:
+    async def configuration(self, request_class: type[ClientRequest] = ClientRequest) -> Any:
         """A `kubernetes.aio` configuration; in a cluster it re-reads its token file every minute by itself.
 
-        Raises AccessError.
+        `request_class` is what its sessions make their requests of. Raises AccessError.
         """
-        configuration = Configuration(client_session_kwargs={"trust_env": False})
+        session = {"trust_env": self.environment_proxies, "request_class": request_class}
+        configuration = Configuration(client_session_kwargs=session)
         try:
             if self.kubeconfig:
                 await load_kube_config(  # type: ignore[no-untyped-call]
-                    config_file=self.kubeconfig, client_configuration=configuration, persist_config=False
+                    config_file=self.kubeconfig,
+                    context=self.context or None,
+                    client_configuration=configuration,
+                    persist_config=False,
                 )
             else:
                 load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from importlib import resources
@@ -48,6 +48,25 @@ def too_old(version: Manifest) -> str:
     oldest = ".".join(map(str, MINIMUM))
     found = version.get("gitVersion") or f"{major[0]}.{minor[0]}"
     return f"expected Kubernetes {oldest} or later, found {found}: upgrade the cluster, or run an older Plimsoll"
+
+
+class KubernetesTooOldError(Exception):
+    """The message says what was expected and found."""
+
+
+async def require_kubernetes(kube: Kube, answered: Callable[[], None], stop: asyncio.Event) -> None:
+    """Wait until the apiserver tells its version, or `stop` is set. Raises KubernetesTooOldError."""
+    while not stop.is_set():
+        try:
+            complaint = too_old(await kube.read("/version"))
+        except KubeError as error:
+            logger.warning("cannot ask the apiserver for its version: %s", error, extra={"reason": error.reason})
+            await _pause(SOON, stop)
+        else:
+            answered()
+            if complaint:
+                raise KubernetesTooOldError(complaint)
+            return
 
 
 def field_paths(schema: Manifest) -> Iterator[str]:
@@ -108,9 +127,7 @@ class InstalledCrd:
         while not stop.is_set():
             await self.look()
             pause = SLOW if self.known.is_set() and not self.missing else SOON
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause.total_seconds()):
-                    await stop.wait()
+            await _pause(pause, stop)
 
     async def look(self) -> None:
         """Read the schema once. What cannot be read leaves the last answer as it was."""
@@ -152,3 +169,9 @@ class InstalledCrd:
                 extra={"reason": error.reason},
             )
         self.known.set()
+
+
+async def _pause(pause: timedelta, stop: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pause.total_seconds()):
+            await stop.wait()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.connector import Connection
 from kubernetes.aio.client.api_client import ApiClient
 
 from plimsoll_operator.cluster.access import Access, AccessError
@@ -30,14 +31,36 @@ _APPLY = "application/apply-patch+yaml"
 
 CountWrite = Callable[[str, str], None]
 
+Fence = Callable[[], None]
+"""Raises a KubeError when this process may send nothing (more)."""
+
+
+def open_fence() -> None:
+    """For clients that are bound to no election."""
+
 
 class Kube:
-    """The apiserver. Every method raises a `KubeError`."""
+    """The apiserver. Every method raises a `KubeError`.
 
-    def __init__(self, access: Access, timeout: timedelta, count_write: CountWrite) -> None:
+    `fence` is asked when a request's connection stands and its first byte is about to be written, so that no time can
+    pass between: not for a connection to be made, and not for a request that is sent again on another one. It is asked
+    for reads too, since what a process reads that may not write serves nobody.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        timeout: timedelta,
+        count_write: CountWrite,
+        fence: Fence = open_fence,
+        *,
+        manager: str = FIELD_MANAGER,
+    ) -> None:
         self._access = access
+        self._manager = manager
         self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
         self._count_write = count_write
+        self._request_class = fenced_request(fence)
         self._client: ApiClient | None = None
         self._connecting = asyncio.Lock()
 
@@ -99,7 +122,7 @@ class Kube:
     async def _apply(self, manifest: Manifest, namespace: str, subresource: str) -> None:
         kind = kind_of(manifest["apiVersion"], manifest["kind"])
         path = kind.path(namespace, manifest["metadata"]["name"], subresource)
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
+        query = {"fieldManager": self._manager, "force": "true"}
         await self._request("PATCH", path, query=query, body=manifest, content_type=_APPLY)
         self._count_write(kind.kind, "apply_status" if subresource else "apply")
 
@@ -108,14 +131,22 @@ class Kube:
         await self.merge(path, {"spec": {"replicas": replicas}})
         self._count_write(DEPLOYMENT.kind, "scale")
 
-    async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> None:
-        """Raises ConflictError when an object of that name is there."""
-        await self._request("POST", kind.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=manifest)
+    async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest:
+        """The object as it was stored. Raises ConflictError when an object of that name is there."""
+        stored = await self._request("POST", kind.path(namespace), query={"fieldManager": self._manager}, body=manifest)
         self._count_write(kind.kind, "create")
+        return stored
+
+    async def replace(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest:
+        """The object as it was stored. Raises ConflictError when it is not of the manifest's `resourceVersion`."""
+        path = kind.path(namespace, manifest["metadata"]["name"])
+        stored = await self._request("PUT", path, query={"fieldManager": self._manager}, body=manifest)
+        self._count_write(kind.kind, "update")
+        return stored
 
     async def rehearse(self, kind: Kind, namespace: str, manifest: Manifest) -> None:
         """Go through everything that creating the object would, admission included, and store nothing."""
-        query = {"fieldManager": FIELD_MANAGER, "dryRun": "All"}
+        query = {"fieldManager": self._manager, "dryRun": "All"}
         await self._request("POST", kind.path(namespace), query=query, body=manifest)
 
     async def update(self, kind: Kind, namespace: str, name: str, patch: Manifest) -> None:
@@ -124,7 +155,7 @@ class Kube:
         self._count_write(kind.kind, "patch")
 
     async def merge(self, path: str, patch: Manifest) -> None:
-        await self._request("PATCH", path, query={"fieldManager": FIELD_MANAGER}, body=patch, content_type=_MERGE)
+        await self._request("PATCH", path, query={"fieldManager": self._manager}, body=patch, content_type=_MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the very object with `uid`, and in the background what it owns. ConflictError for another one."""
@@ -190,11 +221,11 @@ class Kube:
         async with self._connecting:
             if self._client is None:
                 try:
-                    configuration = await self._access.configuration()
+                    configuration = await self._access.configuration(self._request_class)
                 except AccessError as error:
                     raise UnavailableError(str(error)) from error
                 self._client = ApiClient(configuration)
-                self._client.user_agent = FIELD_MANAGER
+                self._client.user_agent = self._manager
             return self._client
 
     async def _disconnect(self, client: ApiClient) -> None:
@@ -202,3 +233,14 @@ class Kube:
         if self._client is client:
             self._client = None
             await client.close()  # type: ignore[no-untyped-call]
+
+
+def fenced_request(fence: Fence) -> type[aiohttp.ClientRequest]:
+    """aiohttp's request, with `fence` asked each time that it is about to be written to a connection."""
+
+    class FencedRequest(aiohttp.ClientRequest):
+        async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+            fence()
+            return await super().send(conn)
+
+    return FencedRequest

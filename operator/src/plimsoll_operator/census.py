@@ -1,0 +1,51 @@
+"""How many objects are in which state, for the metric. Bounded: what people can write into a status cannot fill it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from plimsoll_operator.observed import Manifest
+
+State = tuple[str, str]
+"""State and reason, such as ("Stalled", "ClaimNotFound")."""
+
+STATES = ("Ready", "Reconciling", "Stalled", "Held", "Unknown")
+MOST_REASONS = 30
+"""Pairs of state and reason that are told apart; the rarest beyond them are counted as Other."""
+
+_REASON = re.compile("[A-Za-z]{1,64}")
+
+
+def take_census(objects: Iterable[Manifest]) -> Mapping[State, int]:
+    """Every state is in it, with no reason and 0 where no object is in it."""
+    counted = Counter(map(state_of, objects))
+    named = dict(counted.most_common(MOST_REASONS))
+    census = Counter(named)
+    for (state, _), count in (counted - Counter(named)).items():
+        census[state, "Other"] += count
+    absent = set(STATES) - {state for state, _ in census}
+    return {**census, **{(state, ""): 0 for state in absent}}
+
+
+def state_of(manifest: Manifest) -> State:
+    """Unknown for one that nobody has looked at since its spec changed last; Held for one that somebody paused."""
+    conditions = {found["type"]: found for found in manifest.get("status", {}).get("conditions", ())}
+    for state in ("Ready", "Stalled", "Reconciling"):
+        condition = conditions.get(state, {})
+        if condition.get("status") == "True" and _is_current(condition, manifest):
+            return state, _reason(condition)
+    ready = conditions.get("Ready", {})
+    if ready.get("status") == "False" and _is_current(ready, manifest):
+        return "Held", _reason(ready)
+    return "Unknown", ""
+
+
+def _is_current(condition: Manifest, manifest: Manifest) -> bool:
+    return bool(condition.get("observedGeneration") == manifest["metadata"].get("generation"))
+
+
+def _reason(condition: Manifest) -> str:
+    reason = str(condition.get("reason", ""))
+    return reason if _REASON.fullmatch(reason) else "Other"

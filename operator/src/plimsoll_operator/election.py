@@ -1,0 +1,194 @@
+"""Two operators, one that works: stands for election on a Lease, keeps the Lease renewed, and gives it back at the end.
+
+Whatever goes wrong with a renewal (no answer, a Lease that was deleted, a conflict) is tried again until the right to
+write has ended, and ends nothing before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from plimsoll_operator.cluster.errors import ConflictError, KubeError, NotFoundError
+from plimsoll_operator.cluster.kinds import LEASE, Kind
+from plimsoll_operator.leases import DEADLINE, RETRY, Tenure, Vigil, holder, new_lease, released, taken, transitions
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.telemetry import Telemetry
+
+logger = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT = timedelta(seconds=3)
+"""A connection that stalls leaves time for two more attempts before the deadline."""
+
+RELEASE_SECONDS = 2.0
+"""For the last write of a process that ends; a Lease that is not released is free 15 s later."""
+
+
+class LeaseLostError(Exception):
+    """The process may write no more and has to end; the message says why."""
+
+
+class LeaseClient(Protocol):
+    """What the election asks of the apiserver; `Kube` does it. Each raises a KubeError."""
+
+    async def find(self, kind: Kind, namespace: str, name: str) -> Manifest | None: ...
+    async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest: ...
+    async def replace(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest: ...
+
+
+@dataclass
+class Election:
+    """Stands for election as `identity`. `clock` is monotonic, in seconds; `now` is what is written into the Lease.
+
+    `kube` has to be a client of its own: its requests must neither wait for others nor be held back by the tenure.
+    """
+
+    kube: LeaseClient
+    namespace: str
+    name: str
+    identity: str
+    tenure: Tenure
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
+    answered: Callable[[], None]
+    telemetry: Telemetry
+    won: asyncio.Event = field(default_factory=asyncio.Event)
+    _lease: Manifest = field(default_factory=dict)
+    _holder: str = ""
+    _trouble: str = ""
+
+    async def run(self) -> None:
+        """Wait for the Lease, take it, and renew it for as long as that works. Raises LeaseLostError."""
+        await self._win()
+        self.won.set()
+        await self._keep()
+
+    # Not holding it
+
+    async def _win(self) -> None:
+        vigil = Vigil(self.identity, self.clock())
+        while not await self._may_be_won(vigil):
+            # Due already and not won: somebody was faster, or the apiserver did not answer.
+            free = vigil.until_free(self.clock()) or RETRY.total_seconds()
+            await asyncio.sleep(min(free, RETRY.total_seconds()))
+        logger.info("leading: took the Lease %s/%s as %s", self.namespace, self.name, self.identity)
+
+    async def _may_be_won(self, vigil: Vigil) -> bool:
+        try:
+            lease = await self._read()
+            vigil.sees(lease, self.clock())
+            self._tell_who_leads(lease)
+            if vigil.until_free(self.clock()) > 0:
+                return False
+            await self._take(lease)
+        except KubeError as error:
+            self._report("cannot stand for election", error)
+            return False
+        return True
+
+    def _tell_who_leads(self, lease: Manifest | None) -> None:
+        found = holder(lease) if lease else "nobody: it is missing, and is made anew when no one can hold it any more"
+        if found and found != self._holder:
+            logger.info("standing by: the Lease %s/%s is held by %s", self.namespace, self.name, found)
+        self._holder = found
+
+    # Holding it
+
+    async def _keep(self) -> None:
+        while self.tenure.holds:
+            attempted = self.clock()
+            await self._renew_in_time()
+            pause = attempted + RETRY.total_seconds() - self.clock()
+            await asyncio.sleep(max(0.0, min(pause, self.tenure.remaining)))
+        last = f": {self._trouble}" if self._trouble else ""
+        raise LeaseLostError(f"not renewed within {DEADLINE.total_seconds():.0f} s{last}")
+
+    async def _renew_in_time(self) -> None:
+        """One attempt, given up when the right to write ends. Raises LeaseLostError when somebody else holds it."""
+        try:
+            async with asyncio.timeout(self.tenure.remaining):
+                await self._renew()
+        except TimeoutError:
+            self._trouble = self._trouble or "the apiserver did not answer"
+        except KubeError as error:
+            self._report("cannot renew the Lease", error)
+
+    async def _renew(self) -> None:
+        try:
+            await self._take(self._lease)
+        except (ConflictError, NotFoundError):
+            await self._take(await self._what_is_there_instead())
+        self._trouble = ""
+
+    async def _what_is_there_instead(self) -> Manifest | None:
+        """Somebody changed the Lease, or deleted it: it is ours still unless somebody else holds it."""
+        lease = await self._read()
+        if lease is None:
+            logger.warning("the Lease %s/%s is missing: making it anew", self.namespace, self.name)
+        elif holder(lease) not in ("", self.identity):
+            self.tenure.end()
+            raise LeaseLostError(f"{holder(lease)} holds it")
+        return lease
+
+    # At the end
+
+    async def release(self) -> None:
+        """Let the others have the Lease at once, where this one holds it."""
+        if not self.tenure.holds:
+            return
+        self.tenure.end()
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                lease = await self._read()
+                if lease is not None and holder(lease) == self.identity:
+                    await self.kube.replace(LEASE, self.namespace, released(lease, self.now()))
+                    logger.info("released the Lease %s/%s", self.namespace, self.name)
+        except (KubeError, TimeoutError) as error:
+            logger.warning("could not release the Lease: %s", str(error) or "no answer")
+
+    # The Lease itself
+
+    async def _read(self) -> Manifest | None:
+        lease = await self.kube.find(LEASE, self.namespace, self.name)
+        self.answered()
+        return lease
+
+    async def _take(self, lease: Manifest | None) -> None:
+        """Write that this one holds the Lease; its version, or its absence, is the guard. Raises KubeError."""
+        wanted = taken(lease or new_lease(self.namespace, self.name), self.identity, self.now())
+        sent = self.clock()
+        store = self.kube.create if lease is None else self.kube.replace
+        self._lease = await store(LEASE, self.namespace, wanted)
+        self.tenure.renewed(sent)
+        self.telemetry.changed_hands(transitions(self._lease))
+
+    def _report(self, what: str, error: KubeError) -> None:
+        """Count every failure, and log those that are news."""
+        self.telemetry.lease_failed(error.reason)
+        if str(error) != self._trouble:
+            logger.warning("%s: %s", what, error, extra={"reason": error.reason})
+        self._trouble = str(error)
+
+
+@asynccontextmanager
+async def standing(election: Election, ended: Callable[[], None]) -> AsyncIterator[None]:
+    """Stand for election while the context lasts, and release the Lease after it.
+
+    `ended` is called should the election end by itself; the context then raises what ended it.
+    """
+    campaign = asyncio.create_task(election.run(), name="election")
+    campaign.add_done_callback(lambda _: ended())
+    try:
+        yield
+        if campaign.done():
+            campaign.result()
+    finally:
+        campaign.cancel()
+        with suppress(asyncio.CancelledError, LeaseLostError):
+            await campaign
+        await election.release()

@@ -1,0 +1,116 @@
+"""The rules of the Lease: who may write, who may take it, and what is written into it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from plimsoll_operator.leases import NotLeadingError, Tenure, Vigil, holder, new_lease, released, taken, transitions
+
+NOW = datetime(2026, 5, 4, 3, 0, 0, 250, tzinfo=UTC)
+STAMP = "2026-05-04T03:00:00.000250Z"
+ME, OTHER = "me_1", "other_1"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_lease(holder: str = "", version: str = "7", **spec: Any) -> dict[str, Any]:
+    held = {"holderIdentity": holder} if holder else {}
+    return {**new_lease("system", "plimsoll"), "spec": held | spec} | {"metadata": {"resourceVersion": version}}
+
+
+@pytest.mark.parametrize(
+    ("renewed_ago", "holds"), [(None, False), (0.0, True), (9.9, True), (10.0, False), (3600.0, False)]
+)
+def test_who_renewed_within_ten_seconds_may_write(renewed_ago: float | None, holds: bool) -> None:
+    clock = Clock()
+    tenure = Tenure(clock)
+    if renewed_ago is not None:
+        tenure.renewed(clock.now - renewed_ago)
+    assert tenure.holds is holds
+    if holds:
+        tenure.check()
+    else:
+        ago = "never" if renewed_ago is None else f"{renewed_ago:.1f} s ago"
+        with pytest.raises(NotLeadingError, match=f"not sent: the Lease was renewed {ago}, expected within 10 s"):
+            tenure.check()
+
+
+def test_a_tenure_that_was_ended_does_not_hold() -> None:
+    clock = Clock()
+    tenure = Tenure(clock)
+    tenure.renewed(clock.now)
+    tenure.end()
+    assert not tenure.holds
+
+
+@pytest.mark.parametrize(
+    ("lease", "wait"),
+    [
+        (make_lease(), 0),
+        ({**new_lease("system", "plimsoll"), "metadata": {"resourceVersion": "1"}}, 0),
+        (make_lease(holder=ME), 0),
+        (make_lease(holder=OTHER), 15),
+        (None, 15),
+    ],
+    ids=["released", "never held", "one's own, of a request without an answer", "held by another", "missing"],
+)
+def test_what_nobody_holds_may_be_taken_at_once(lease: dict[str, Any] | None, wait: float) -> None:
+    vigil = Vigil(ME, started=1000)
+    vigil.sees(lease, 1000)
+    assert vigil.until_free(1000) == wait
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "since"),
+    [
+        (make_lease(OTHER, "7"), make_lease(OTHER, "7"), 1000),
+        (make_lease(OTHER, "7"), make_lease(OTHER, "8"), 1010),
+        (make_lease(OTHER, "7"), None, 1010),
+        (None, make_lease(OTHER, "1"), 1010),
+        (None, None, 1000),
+    ],
+    ids=["not renewed", "renewed", "deleted", "made", "still missing"],
+)
+def test_every_change_begins_the_wait_anew(
+    before: dict[str, Any] | None, then: dict[str, Any] | None, since: float
+) -> None:
+    vigil = Vigil(ME, started=1000)
+    vigil.sees(before, 1000)
+    vigil.sees(then, 1010)
+    assert vigil.until_free(1012) == since + 15 - 1012
+    assert vigil.until_free(since + 15) == 0
+
+
+def test_taking_it_says_who_when_and_the_how_manieth_and_leaves_the_rest_alone() -> None:
+    before = make_lease(OTHER, "7", leaseTransitions=4, strategy="OldestEmulationVersion")
+    lease = taken(before, ME, NOW)
+    assert lease["metadata"] == before["metadata"]
+    assert lease["spec"] == {
+        "holderIdentity": ME,
+        "leaseDurationSeconds": 15,
+        "acquireTime": STAMP,
+        "renewTime": STAMP,
+        "leaseTransitions": 5,
+        "strategy": "OldestEmulationVersion",
+    }
+
+
+def test_renewing_it_moves_only_the_time() -> None:
+    first = taken(make_lease(), ME, datetime(2026, 5, 4, tzinfo=UTC))
+    again = taken(first, ME, NOW)
+    assert again["spec"] == {**first["spec"], "renewTime": STAMP}
+
+
+def test_a_released_lease_has_no_holder_and_remembers_the_rest() -> None:
+    lease = released(taken(make_lease(leaseTransitions=4), ME, NOW), NOW)
+    assert (holder(lease), transitions(lease)) == ("", 5)
+    assert "holderIdentity" not in lease["spec"], "an empty one is refused by newer apiservers"
