@@ -37,14 +37,14 @@ class Answer(BaseHTTPRequestHandler):
         """Probes come every two seconds; nobody reads of them."""
 
 
-def main() -> None:
+def serve(answer: type[Answer] = Answer) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     for port in (8080, 9090):
-        server = ThreadingHTTPServer((ADDRESS, port), Answer)
+        server = ThreadingHTTPServer((ADDRESS, port), answer)
         threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     sys.exit(0)
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    main()
+    serve()

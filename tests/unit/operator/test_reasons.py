@@ -91,7 +91,7 @@ def pods_refused(_: str) -> Manifest:
 def past_the_deadline(_: str) -> Manifest:
     cluster = changed(settled(1, gpus=10), spec_of(2, 1))
     cluster.broken.add("pvc://models/v2")
-    for _ in range(5):
+    for _move in range(5):
         cluster.reconcile()
     cluster.pass_time(timedelta(minutes=11).total_seconds())
     return looked_at(cluster.observed, cluster.now)

@@ -28,6 +28,7 @@ def phases(**left_out: None) -> dict[str, int]:
         pytest.param((20, 30), phases(warmUpSeconds=None, readySeconds=None), id="it warms up"),
         pytest.param((20, 30, 35, 41), WHOLE, id="ready"),
         pytest.param((30, 41, 400), WHOLE, id="ready for long"),
+        pytest.param((20, 41), {**WHOLE, "weightsSeconds": 35, "warmUpSeconds": 0}, id="ready at the next look"),
         pytest.param((41,), phases(weightsSeconds=None, warmUpSeconds=None), id="seen only once it was ready"),
     ],
 )

@@ -30,10 +30,7 @@ def time_the_starts(draft: Draft) -> Draft:
     newest = sorted(_timed(draft), key=lambda timed: (timed.milestones.created, timed.pod.name), reverse=True)
     return replace(
         draft,
-        starts=tuple(
-            _start(timed, before.get(timed.pod.name) or Start(timed.pod.name, timed.pod.revision), draft.now)
-            for timed in newest[:MOST_STARTS]
-        ),
+        starts=tuple(_start(timed, before.get(timed.pod.name), draft.now) for timed in newest[:MOST_STARTS]),
     )
 
 
@@ -53,19 +50,20 @@ def _timed(draft: Draft) -> Iterator[_Timed]:
         yield from (_Timed(pod, pod.milestones) for pod in workload.pods if pod.milestones)
 
 
-def _start(timed: _Timed, before: Start, now: datetime) -> Start:
+def _start(timed: _Timed, seen: Start | None, now: datetime) -> Start:
     """The start as far as it is known. A complete one stays: a pod that is ready for a second time does not start."""
-    if before.ready is not None:
-        return before
+    if seen and seen.ready is not None:
+        return seen
     pod, reached = timed.pod, timed.milestones
+    before = seen or Start(pod.name, pod.revision)
     # After a crash the container's times are those of another attempt: what they would add up to is no start.
     running = reached.running if not pod.restarts else None
-    weights = before.weights
-    # Seen ready at once, it is not known when it had its weights.
-    if weights is None and reached.started and not pod.ready:
-        weights = _seconds(running, now)
-    warm = running + timedelta(seconds=weights) if running is not None and weights is not None else None
     ready = reached.ready_changed if pod.ready else None
+    weights = before.weights
+    # Weights and readiness at one look are less than the probe's period apart, unless nobody had looked before.
+    if weights is None and reached.started and (seen or not pod.ready):
+        weights = _seconds(running, ready or now)
+    warm = running + timedelta(seconds=weights) if running is not None and weights is not None else None
     return replace(
         before,
         scheduled=_known(before.scheduled, _seconds(reached.created, reached.scheduled)),

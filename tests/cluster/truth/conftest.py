@@ -1,0 +1,40 @@
+"""An operator that serves all namespaces, as a process that a test can end and start again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cluster_kit import Kit
+from helm_chart import CHART, Chart
+from operator_process import OperatorProcess, running_operator
+from plimsoll_sandbox.sandbox import Sandbox
+from plimsoll_sandbox.toolchain import Tools
+
+NAMESPACE = "truth"
+CRD = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
+
+
+@pytest.fixture(scope="package")
+def kit(sandbox: Sandbox, tools: Tools, chart: Chart) -> Iterator[Kit]:
+    """A namespace with the table of GPU profiles; the API is there, and no operator yet."""
+    kit = Kit(tools.kubectl, sandbox.kubeconfig, NAMESPACE)
+    kit.kubectl("create", "namespace", NAMESPACE)
+    kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    kit.kubectl("wait", "--for=condition=Established", "-f", str(CRD), "--timeout=30s")
+    [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
+    profiles["metadata"]["namespace"] = NAMESPACE
+    kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
+    yield kit
+    kit.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="package")
+def operator(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    log = Path(tmp_path_factory.mktemp("operator")) / "operator.log"
+    settings = {"POD_NAMESPACE": NAMESPACE, "PLIMSOLL_RESYNC_PERIOD": "10s"}
+    with running_operator(kit.kubeconfig, log, **settings) as operator:
+        yield operator
