@@ -30,6 +30,7 @@ verify: setup ## Format, lint, types, layers, and generated files that must be c
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python charts/sync_crd.py --check
+	@$(BIN)/python charts/sync_profiles.py --check
 	@$(BIN)/python charts/values_table.py --check
 	@$(BIN)/python crds/render_reference.py --check
 

@@ -1,0 +1,15 @@
+"""What ends a command with a message instead of a traceback."""
+
+from __future__ import annotations
+
+
+class CliError(Exception):
+    """The message says what was expected, what was found and what to do."""
+
+    exit_code = 1
+
+
+class WrongInputError(CliError):
+    """A file or an option is wrong, so that nothing could be asked or worked out."""
+
+    exit_code = 2

@@ -1,0 +1,40 @@
+"""The commands of `kubectl plimsoll`. A new verb is a file beside this one and a line here."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from plimsoll_operator.cli.errors import CliError
+from plimsoll_operator.cli.plan import plan
+from plimsoll_operator.cli.restart import restart
+from plimsoll_operator.cli.status import status
+from plimsoll_operator.cluster.errors import KubeError
+
+app = typer.Typer(
+    name="kubectl-plimsoll",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="See and steer InferenceDeployments. On PATH, kubectl runs it as `kubectl plimsoll`.",
+)
+app.command()(status)
+app.command()(restart)
+app.command()(plan)
+
+
+def main() -> None:
+    try:
+        app()
+    except CliError as error:
+        _fail(str(error), error.exit_code)
+    except KubeError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    sys.exit(exit_code)
