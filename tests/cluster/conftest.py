@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from older_release import OLDER_OPERATOR
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.toolchain import Tools, plimsoll_home
@@ -31,6 +32,12 @@ def image_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scripts = {f"test/{path.stem.replace('_', '-')}:1": _program(path) for path in sorted(PROGRAMS.glob("*.py"))}
     images = {
         "plimsoll/operator:dev": _installed("plimsoll-operator", "run"),
+        "plimsoll/operator:next": _installed("plimsoll-operator", "run"),
+        "plimsoll/operator:older": _image(
+            command=[sys.executable, "-c", "from plimsoll_operator.main import main; main()"],
+            args=["run"],
+            env={"PYTHONPATH": str(OLDER_OPERATOR)},
+        ),
         "plimsoll/server:dev": _installed("plimsoll-server", "serve"),
         **scripts,
     }
@@ -78,6 +85,6 @@ def _program(path: Path) -> Mapping[str, Any]:
     return _image(command=[sys.executable, str(path)], args=[])
 
 
-def _image(command: list[str], args: list[str]) -> Mapping[str, Any]:
+def _image(command: list[str], args: list[str], env: Mapping[str, str] | None = None) -> Mapping[str, Any]:
     # Pods share this machine's network, so each listens on its own address only.
-    return {"command": command, "args": args, "env": {"PLIMSOLL_BIND_ADDRESS": "$(POD_IP)"}}
+    return {"command": command, "args": args, "env": {"PLIMSOLL_BIND_ADDRESS": "$(POD_IP)", **(env or {})}}

@@ -141,6 +141,11 @@ def test_the_readme_shows_the_rule_that_the_chart_ships() -> None:
         pytest.param({"freeze": True}, "The fleet is FROZEN", id="frozen"),
         pytest.param({"crds": {"install": False}}, "kubectl get crd inferencedeployments.plimsoll.dev", id="no CRD"),
         pytest.param({}, "rollout status deployment/plimsoll", id="what to wait for"),
+        pytest.param({}, "get lease plimsoll", id="who leads"),
+        pytest.param({"replicas": 0}, "No operator runs", id="no operator"),
+        pytest.param({}, "set image.repository and serverImage.repository", id="no registry"),
+        pytest.param({}, "An uninstall keeps the CRD", id="what an uninstall keeps"),
+        pytest.param({"crds": {"keep": False}}, "An uninstall DELETES the CRD", id="what an uninstall takes"),
     ],
 )
 def test_the_notes_say_what_to_do_next(chart: Chart, values: Values, said: str) -> None:

@@ -19,9 +19,10 @@ def settings_of(objects: Objects) -> Settings:
     return read_settings({"POD_NAMESPACE": "plimsoll-system"} | objects.environment)
 
 
-def test_one_operator_stops_before_the_next_one_starts(default: Objects) -> None:
+def test_two_operators_are_replaced_one_after_the_other(default: Objects) -> None:
     spec = default.one("Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 1}}
 
 
 def test_replicas_keep_apart_and_are_drained_one_at_a_time(default: Objects) -> None:

@@ -43,6 +43,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ include "plimsoll.fullname" . }}
 {{- end }}
 
+{{/*
+Not empty when the cluster runs an operator of this release that elects no leader: one from before there was a Lease.
+`helm template` and GitOps tools see no cluster; README.md says what to do there.
+*/}}
+{{- define "plimsoll.replacesOneWithoutLease" -}}
+{{- $running := lookup "apps/v1" "Deployment" .Release.Namespace (include "plimsoll.fullname" .) }}
+{{- if $running }}
+{{- $variables := list }}
+{{- range (index $running.spec.template.spec.containers 0).env }}
+{{- $variables = append $variables .name }}
+{{- end }}
+{{- if not (has "PLIMSOLL_LEASE_NAME" $variables) }}true{{ end }}
+{{- end }}
+{{- end }}
+
 {{/* Reference of an image. Takes {image, root}. */}}
 {{- define "plimsoll.image" -}}
 {{- if .image.digest }}

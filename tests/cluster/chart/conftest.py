@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -22,12 +23,20 @@ def cluster_chart(chart: Chart, sandbox: Any) -> Chart:
 
 @pytest.fixture
 def kit(sandbox: Any, tools: Tools) -> Iterator[Kit]:
+    with restricted_namespace(sandbox, tools) as kit:
+        yield kit
+
+
+@contextmanager
+def restricted_namespace(sandbox: Any, tools: Tools) -> Iterator[Kit]:
     """A new namespace that takes restricted pods only."""
     kit = Kit(tools.kubectl, sandbox.kubeconfig, f"chart-{uuid4().hex[:8]}")
     kit.kubectl("create", "namespace", kit.namespace)
     kit.kubectl("label", "namespace", kit.namespace, "pod-security.kubernetes.io/enforce=restricted")
-    yield kit
-    kit.kubectl("delete", "namespace", kit.namespace, "--wait=false")
+    try:
+        yield kit
+    finally:
+        kit.kubectl("delete", "namespace", kit.namespace, "--wait=false")
 
 
 @pytest.fixture
