@@ -33,6 +33,7 @@ class OperatorProcess:
     kubeconfig: Path
     log_path: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = COMMAND
     metrics_port: int = field(default_factory=free_port)
     health_port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -48,7 +49,7 @@ class OperatorProcess:
             "PLIMSOLL_HEALTH_PORT": str(self.health_port),
         }
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(COMMAND, env={**environment, **self.settings}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(self.command, env={**environment, **self.settings}, stdout=log, stderr=log)
 
     def stop(self, patience: float = 10) -> int:
         """SIGTERM, and the exit code. Raises TimeoutExpired for one that takes longer than it promises."""
@@ -102,9 +103,11 @@ def fetch(port: int, path: str) -> tuple[int, str]:
 
 
 @contextmanager
-def running_operator(kubeconfig: Path, log_path: Path, **settings: str) -> Iterator[OperatorProcess]:
+def running_operator(
+    kubeconfig: Path, log_path: Path, *, command: tuple[str, ...] = COMMAND, **settings: str
+) -> Iterator[OperatorProcess]:
     """An operator that listens; gone at the end, whatever happened."""
-    operator = OperatorProcess(kubeconfig, log_path, settings)
+    operator = OperatorProcess(kubeconfig, log_path, settings, command)
     try:
         operator.start()
         deadline = time.monotonic() + 30

@@ -89,7 +89,7 @@ def repaired(api: Api) -> None:
 
 
 def _is_live(child: Mapping[str, Any]) -> bool:
-    return child["metadata"]["labels"].get("plimsoll.dev/stable", "true") == "true"
+    return bool(child["metadata"]["labels"].get("plimsoll.dev/stable", "true") == "true")
 
 
 def _replaced(api: Api, kind: kinds.Kind, name: str, uid: str) -> Callable[[], bool]:
