@@ -22,6 +22,8 @@ SOMEBODY = {"ownerReferences": [{"uid": "uid-2", "controller": True}]}
 NAMESPACE = "/api/v1/namespaces/guardrails"
 OWNER = "/apis/plimsoll.dev/v1alpha1/namespaces/guardrails/inferencedeployments/domains"
 CONFIG_MAP = "/api/v1/namespaces/plimsoll-system/configmaps/profiles"
+LISTED = (*kinds.NAMED_AFTER_REVISION, kinds.POD)
+PLURALS = {kind.plural for kind in (*kinds.CHILDREN, kinds.POD)}
 ABSENT = refusal(404, "NotFound", "not found")
 
 
@@ -29,10 +31,10 @@ ABSENT = refusal(404, "NotFound", "not found")
 async def apiserver() -> AsyncIterator[ScriptedApiserver]:
     """Holds the object at rest, with every child in its place."""
     async with scripted_apiserver() as server:
-        for kind in (*kinds.CHILDREN, kinds.POD):
-            name = "domains" if kind in kinds.NAMED_AFTER_OWNER else f"domains-{HASH}"
-            full = {kinds.DEPLOYMENT: make_deployment(), kinds.CONTROLLER_REVISION: make_revision()}
-            child = full.get(kind, make_child(kind, name))
+        for kind in kinds.NAMED_AFTER_OWNER:
+            server.answer(f"GET {kind.path('guardrails', 'domains')}", ok(make_child(kind, "domains")))
+        pod = make_child(kinds.POD, f"domains-{HASH}-x")
+        for kind, child in zip(LISTED, (make_deployment(), make_revision(), pod), strict=True):
             server.answer(f"GET {kind.path('guardrails')}", ok({"items": [child], "metadata": {}}))
         server.answer(f"GET {CONFIG_MAP}", ok({"data": {"profiles.yaml": "cpu: {memory: 4Gi}"}}))
         yield server
@@ -82,11 +84,17 @@ async def test_an_object_at_rest_costs_eleven_requests(apiserver: ScriptedApiser
     assert len(apiserver.requests) == 11
 
 
-async def test_a_name_that_the_list_misses_is_looked_up(apiserver: ScriptedApiserver, observer: Observer) -> None:
+async def test_only_what_has_no_certain_name_is_listed(apiserver: ScriptedApiserver, observer: Observer) -> None:
     store_owner(apiserver)
-    path = kinds.AUTOSCALER.path("guardrails")
-    apiserver.answer(f"GET {path}", ok({"items": [], "metadata": {}}))
-    apiserver.answer(f"GET {path}/domains", ok(make_child(kinds.AUTOSCALER, "domains", metadata=SOMEBODY)))
+    await observe(observer)
+    lists = {f"GET {kind.path('guardrails')}" for kind in LISTED}
+    assert {asked for asked in apiserver.asked() if asked.rpartition("/")[2] in PLURALS} == lists
+
+
+async def test_a_name_that_somebody_else_holds_is_seen(apiserver: ScriptedApiserver, observer: Observer) -> None:
+    store_owner(apiserver)
+    path = kinds.AUTOSCALER.path("guardrails", "domains")
+    apiserver.answer(f"GET {path}", ok(make_child(kinds.AUTOSCALER, "domains", metadata=SOMEBODY)))
     observed = await observe(observer)
     assert observed.foreign == (ObjectKey("autoscaling/v2", "HorizontalPodAutoscaler", "domains"),)
 
