@@ -41,13 +41,16 @@ format: setup ## Format and mend what can be mended by itself
 lock: setup ## Resolve the dependencies anew and write the hash-locked requirement files
 	@$(BIN)/python lock.py
 
+test-scale: setup ## The operator with OBJECTS objects (200) under simulated nodes, watched for MINUTES (30)
+	@$(BIN)/pytest -s tests/scale --objects $(or $(OBJECTS),200) --minutes $(or $(MINUTES),30)
+
+images: setup ## Both images as OCI archives in dist/images, with digests and what is in them (IMAGES="operator server")
+	@$(BIN)/python -m images $(IMAGES) $(if $(PYTHON_IMAGE),--python-image $(PYTHON_IMAGE))
+
 # Not there yet. Each says what it waits for instead of passing in silence.
 define not_yet
 	@echo "make $@: not there yet: $(1)" >&2; exit 2
 endef
-
-test-scale: ## (not there yet) 200 objects under simulated nodes
-	$(call not_yet,it measures the operator with hundreds of objects)
 
 test-statistics: ## (not there yet) False alarms and detection of the rollout tests, by simulation
 	$(call not_yet,it comes with canary analysis)
@@ -60,6 +63,3 @@ bench: ## (not there yet) The server beside its alternatives
 
 bench-gpu: ## (not there yet) The server on a GPU
 	$(call not_yet,it comes with the full server)
-
-images: ## (not there yet) Build both container images
-	$(call not_yet,it needs buildah or another image builder; the Dockerfiles are linted by make test)

@@ -62,6 +62,9 @@ def _common(config: Config, serving: KeyPair, identity: Identity, port: int) -> 
     return (
         f"--kubeconfig={kubeconfig_of(identity, config.layout.credentials)}",
         "--leader-elect=false",
+        # By default each controller stops at 20 requests a second, and hundreds of objects would wait for that alone.
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         f"--tls-cert-file={serving.certificate}",
