@@ -103,18 +103,22 @@ def fetch(port: int, path: str) -> tuple[int, str]:
 
 
 @contextmanager
-def running_operator(
-    kubeconfig: Path, log_path: Path, *, command: tuple[str, ...] = COMMAND, **settings: str
-) -> Iterator[OperatorProcess]:
+def running_operator(kubeconfig: Path, log_path: Path, **settings: str) -> Iterator[OperatorProcess]:
     """An operator that listens; gone at the end, whatever happened."""
-    operator = OperatorProcess(kubeconfig, log_path, settings, command)
+    with running(OperatorProcess(kubeconfig, log_path, settings)) as operator:
+        yield operator
+
+
+@contextmanager
+def running(operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """The same for one that is made by the caller."""
     try:
         operator.start()
         deadline = time.monotonic() + 30
         while operator.health() == 0:
-            assert time.monotonic() < deadline, log_path.read_text()
+            assert time.monotonic() < deadline, operator.log_path.read_text()
             assert operator.process is not None
-            assert operator.process.poll() is None, log_path.read_text()
+            assert operator.process.poll() is None, operator.log_path.read_text()
             time.sleep(0.1)
         yield operator
     finally:

@@ -13,7 +13,7 @@ import pytest
 
 from cluster.edge.conftest import LEASE, Edge
 from cluster_kit import eventually
-from operator_process import running_operator
+from operator_process import OperatorProcess, running
 
 pytestmark = pytest.mark.cluster
 
@@ -56,9 +56,14 @@ def manifest(name: str, sections: dict[str, Any], address: str) -> dict[str, Any
 def test_no_field_of_an_object_makes_the_operator_call_anybody_else(edge: Edge, trap: socket.socket) -> None:
     host, port = trap.getsockname()
     address, record = f"{host}:{port}", edge.folder / "record"
-    settings = {"RECORD": str(record), "PLIMSOLL_LEASE_NAME": LEASE, "PLIMSOLL_WATCH_NAMESPACE": edge.kit.namespace}
-    kubeconfig, log = edge.operator_kubeconfig(), edge.folder / "operator.log"
-    with running_operator(kubeconfig, log, command=RECORDING, PLIMSOLL_RESYNC_PERIOD="1s", **settings) as operator:
+    settings = {
+        "RECORD": str(record),
+        "PLIMSOLL_LEASE_NAME": LEASE,
+        "PLIMSOLL_WATCH_NAMESPACE": edge.kit.namespace,
+        "PLIMSOLL_RESYNC_PERIOD": "1s",
+    }
+    recorded = OperatorProcess(edge.operator_kubeconfig(), edge.folder / "operator.log", settings, RECORDING)
+    with running(recorded) as operator:
         objects = objects_with(address)
         for name, sections in objects.items():
             edge.kit.apply(manifest(name, sections, address))
