@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from builders import Cluster, make_workload
+from builders import NOW, POLICY, Cluster, make_observed, make_spec, make_workload
 from plimsoll_operator.observed import Pod
+from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.steps.starts import MOST_STARTS, PATIENCE
 from rollouts import at_rest, look, seconds, spec_of, starting_pod, watched_start
 
@@ -122,3 +123,19 @@ def test_a_restart_by_the_kubelet_is_told_from_a_crash(ended: dict[str, Any], re
     cluster = serving(pod_after(20, cluster.now, restarts=2, **ended))
     look(cluster)
     assert told(cluster, "Ready") == ("False", reason)
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "most"),
+    [
+        pytest.param({"shape": "modernbert-base"}, 300, 400, id="a small model"),
+        pytest.param({"shape": "modernbert-large"}, 340, 500, id="a larger one"),
+        pytest.param({}, 900, 1200, id="nobody knows how large"),
+    ],
+)
+def test_a_start_may_take_as_long_as_its_weights_need(model: dict[str, str], least: int, most: int) -> None:
+    spec = make_spec(model={"uri": "pvc://models/domains", **model})
+    [deployment] = [made for made in reconcile(make_observed(spec), POLICY, NOW).apply if made["kind"] == "Deployment"]
+    probe = deployment["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
+    assert probe["httpGet"]["path"] == "/startupz"
+    assert least <= probe["periodSeconds"] * probe["failureThreshold"] <= most

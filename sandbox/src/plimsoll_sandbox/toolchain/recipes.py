@@ -11,6 +11,7 @@ KUBERNETES = "v1.36.3"
 PROMETHEUS = "3.15.0"
 HELM = "v4.3.1"
 KUBECONFORM = "v0.8.0"
+KSTATUS = "v0.37.2"
 KUBE_SCORE = "v1.20.0"
 KWOK = "v0.8.0"
 
@@ -122,6 +123,21 @@ KWOK_SIMULATOR = Recipe(
     expected_packages=980,
     needs_mib=1500,
     deadline_seconds=2400,
+)
+
+KSTATUS_READER = Recipe(
+    name="kstatus",
+    purpose="it says what Flux, kpt and others make of an object's status",
+    module=SANDBOX / "kstatus",
+    package=".",
+    version_command=("--version",),
+    version=KSTATUS,
+    expected_seconds=45,
+    expected_packages=270,
+    needs_mib=500,
+    deadline_seconds=1200,
+    # The library has no program of its own, so no machine has one.
+    on_machine=False,
 )
 
 KUBE_SCORE_LINTER = Recipe(

@@ -11,6 +11,7 @@ from plimsoll_sandbox.toolchain.progress import progress_on
 from plimsoll_sandbox.toolchain.recipes import (
     CONTROLPLANE,
     HELM_CLIENT,
+    KSTATUS_READER,
     KUBE_SCORE_LINTER,
     KUBECONFORM_CHECKER,
     KWOK_SIMULATOR,
@@ -56,3 +57,8 @@ def ensure_tools(console: Console) -> Tools:
 def ensure_kwok(console: Console) -> Path:
     """KWOK, which nothing but the measurement of many objects needs. Built and shown like the others."""
     return Workshop(plimsoll_home(), os.environ, progress_on(console)).ensure((KWOK_SIMULATOR,))[KWOK_SIMULATOR.name]
+
+
+def ensure_kstatus(console: Console) -> Path:
+    """The reader of status that only tests ask. Built and shown like the others."""
+    return Workshop(plimsoll_home(), os.environ, progress_on(console)).ensure((KSTATUS_READER,))[KSTATUS_READER.name]
