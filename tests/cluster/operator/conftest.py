@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from api_client import Api, connected
 from cluster_kit import Kit
 from helm_chart import Chart
 from plimsoll_sandbox.sandbox import Sandbox
@@ -36,3 +37,10 @@ def kit(installed: Kit, tools: Tools, sandbox: Sandbox) -> Iterator[Kit]:
     kit.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     yield kit
     kit.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+
+
+@pytest.fixture(scope="package")
+def api(kit: Kit) -> Iterator[Api]:
+    """The same namespace for those that ask often."""
+    with connected(kit.kubeconfig, kit.namespace) as api:
+        yield api
