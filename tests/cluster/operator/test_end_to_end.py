@@ -68,6 +68,19 @@ def test_the_load_line_in_status_is_what_the_server_got(kit: Kit, sandbox: Sandb
         assert tiers[line["tier"]]["running_limit"] == granted
 
 
+def test_the_start_is_timed_by_phase(kit: Kit, domains: dict[str, Any]) -> None:
+    del domains
+    starts = {start.pop("pod"): start for start in kit.get("infd", "domains")["status"]["starts"]}
+    [pod] = kit.pods("domains")
+    start = starts[pod["metadata"]["name"]]
+    assert start.pop("revision") == pod["metadata"]["labels"]["plimsoll.dev/revision"]
+    whole = start.pop("readySeconds")
+    assert start.keys() == {"scheduledSeconds", "imageSeconds", "weightsSeconds", "warmUpSeconds"}
+    # Four phases and the whole, each rounded.
+    assert abs(sum(start.values()) - whole) <= 3
+    assert start["weightsSeconds"] > 0, "nothing loads torch in no time"
+
+
 @pytest.mark.slow
 def test_replicas_follow_the_saturation_up_and_down(
     kit: Kit, sandbox: Sandbox, domains: dict[str, Any], three_texts: list[DemoText]

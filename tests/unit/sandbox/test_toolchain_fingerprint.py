@@ -11,7 +11,7 @@ import pytest
 
 from plimsoll_sandbox.toolchain import ToolchainError
 from plimsoll_sandbox.toolchain.fingerprint import fingerprint
-from plimsoll_sandbox.toolchain.recipes import RECIPES, Recipe
+from plimsoll_sandbox.toolchain.recipes import KSTATUS_READER, KWOK_SIMULATOR, RECIPES, Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,7 @@ def test_without_the_sources_the_error_says_where_they_are_expected(recipe: Reci
         fingerprint(nowhere, GO)
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize("recipe", [*RECIPES, KSTATUS_READER, KWOK_SIMULATOR], ids=lambda recipe: recipe.name)
 def test_every_tool_has_its_module_in_this_checkout_with_its_version_pinned(recipe: Recipe) -> None:
     pinned = (recipe.module / "go.mod").read_text()
     # Prometheus numbers its Go module 0.MAJOR-and-MINOR.PATCH.
@@ -119,5 +119,7 @@ def test_every_tool_has_its_module_in_this_checkout_with_its_version_pinned(reci
         "helm": f"helm.sh/helm/v4 {recipe.version}",
         "kubeconform": f"github.com/yannh/kubeconform {recipe.version}",
         "kube-score": f"github.com/zegl/kube-score {recipe.version}",
+        "kstatus": f"sigs.k8s.io/cli-utils {recipe.version}",
+        "kwok": f"sigs.k8s.io/kwok {recipe.version}",
     }
     assert modules[recipe.name] in pinned
