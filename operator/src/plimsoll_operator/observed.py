@@ -116,7 +116,8 @@ class Workload:
 class Revision:
     """One entry of the history: the user's input and the pod template rendered for it, frozen together.
 
-    `restarts` are those that led to it: a restart renders the same input anew.
+    `restarts` are those that led to it: a restart renders the same input anew. `unknown` is what a newer operator has
+    written beside: it cannot be changed, so it is carried along.
     """
 
     hash: str
@@ -127,6 +128,7 @@ class Revision:
     input: Manifest
     template: Manifest
     restarts: Restarts = field(default_factory=Restarts)
+    unknown: Manifest = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -288,6 +288,18 @@ def test_a_spec_that_cannot_be_read_keeps_the_last_answer() -> None:
     assert last_request(cluster) == answered
 
 
+def test_what_a_newer_operator_wrote_into_the_history_is_left_in_it() -> None:
+    cluster = settled(replicas=1, gpus=2)
+    children = {
+        key: {**live, "data": {**live["data"], "judged": {"by": "a newer one"}}} if "data" in live else live
+        for key, live in cluster.observed.children.items()
+    }
+    cluster.store(children)
+    for _ in range(3):
+        written = [manifest for manifest in cluster.reconcile().apply if "data" in manifest]
+        assert all(manifest["data"]["judged"] == {"by": "a newer one"} for manifest in written)
+
+
 def test_revisions_that_were_never_restarted_keep_the_hash_they_had_before_there_were_restarts() -> None:
     cluster = settled(replicas=1, gpus=2)
     assert cluster.observed.stable is not None

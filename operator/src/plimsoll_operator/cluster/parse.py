@@ -27,6 +27,10 @@ TIER_NAME = 32
 """Characters of a tier's name, as the API bounds them."""
 
 
+REVISION_DATA = ("input", "template", "restarts")
+"""What this operator keeps of a revision."""
+
+
 class UnreadableObjectError(ValueError):
     """One of our own children is damaged; the message says which one and what to do."""
 
@@ -65,6 +69,7 @@ def parse_revision(manifest: Manifest) -> Revision:
         input=data["input"],
         template=data["template"],
         restarts=_restarts(data.get("restarts", {})),
+        unknown={name: value for name, value in data.items() if name not in REVISION_DATA},
     )
 
 

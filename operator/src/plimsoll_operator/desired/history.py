@@ -18,7 +18,7 @@ def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
         "kind": "ControllerRevision",
         "metadata": child_metadata(owner, revision.name, labels),
         "revision": revision.number,
-        "data": {"input": revision.input, "template": revision.template, **_restarts(revision)},
+        "data": {"input": revision.input, "template": revision.template, **_restarts(revision), **revision.unknown},
     }
 
 
