@@ -74,10 +74,13 @@ RUN = {"startedAt": text(30), "finishedAt": text(90)}
             },
             id="killed for memory while a pack ran",
         ),
-        pytest.param(
-            make_pod(container={"state": {"terminated": {"message": '{"tier": 1}'}}}),
-            {"last_exit_message": '{"tier": 1}'},
-            id="last words that only look like a note",
+        *(
+            pytest.param(
+                make_pod(container={"state": {"terminated": {"message": words}}}),
+                {"last_exit_message": words},
+                id=f"last words that only look like a note: {words[:24]}",
+            )
+            for words in ('{"tier":1}', PACK.replace("8192", "1e999"), PACK.replace("long", "x" * 33), "[" * 300)
         ),
         pytest.param(
             make_pod(container={"state": CRASH, "lastState": OOM}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +23,9 @@ LAST_WORDS = 300
 """Characters of a container's termination message that a condition quotes."""
 
 
-TIER_NAME = 32
-"""Characters of a tier's name, as the API bounds them."""
+_PACK = re.compile(
+    r'{"tier":"(?P<tier>[a-z0-9-]{1,32})","tokens":(?P<tokens>\d{1,9}),"sequences":(?P<sequences>\d{1,4})}'
+)
 
 
 REVISION_DATA = ("input", "template", "restarts")
@@ -149,11 +150,8 @@ def _milestones(manifest: Manifest, container: Manifest) -> Milestones | None:
 
 def parse_pack(message: str) -> Pack | None:
     """The server's note of what it ran, or None for any other message: images of others leave what they like."""
-    try:
-        note = json.loads(message)
-        return Pack(tier=str(note["tier"])[:TIER_NAME], tokens=int(note["tokens"]), sequences=int(note["sequences"]))
-    except (ValueError, TypeError, KeyError):
-        return None
+    found = _PACK.fullmatch(message)
+    return Pack(found["tier"], int(found["tokens"]), int(found["sequences"])) if found else None
 
 
 def is_active(pod: Manifest) -> bool:
