@@ -64,21 +64,19 @@ class Election:
 
     async def run(self) -> None:
         """Wait for the Lease, take it, and renew it for as long as that works. Raises LeaseLostError."""
-        await self._win()
-        self.won.set()
+        await self._take_when_free()
         await self._keep()
 
     # Not holding it
 
-    async def _win(self) -> None:
-        vigil = Vigil(self.identity, self.clock())
-        while not await self._may_be_won(vigil):
+    async def _take_when_free(self) -> None:
+        vigil = Vigil(self.identity)
+        while not await self._was_taken(vigil):
             # Due already and not won: somebody was faster, or the apiserver did not answer.
             free = vigil.until_free(self.clock()) or RETRY.total_seconds()
             await asyncio.sleep(min(free, RETRY.total_seconds()))
-        logger.info("leading: took the Lease %s/%s as %s", self.namespace, self.name, self.identity)
 
-    async def _may_be_won(self, vigil: Vigil) -> bool:
+    async def _was_taken(self, vigil: Vigil) -> bool:
         try:
             lease = await self._read()
             vigil.sees(lease, self.clock())
@@ -92,7 +90,7 @@ class Election:
         return True
 
     def _tell_who_leads(self, lease: Manifest | None) -> None:
-        found = holder(lease) if lease else "nobody: it is missing, and is made anew when no one can hold it any more"
+        found = holder(lease) if lease else "nobody: it is missing, and its last holder may still write for a while"
         if found and found != self._holder:
             logger.info("standing by: the Lease %s/%s is held by %s", self.namespace, self.name, found)
         self._holder = found
@@ -100,7 +98,10 @@ class Election:
     # Holding it
 
     async def _keep(self) -> None:
-        while self.tenure.holds:
+        while self.tenure.remaining > 0:
+            if self.tenure.holds and not self.won.is_set():
+                logger.info("leading: holds the Lease %s/%s as %s", self.namespace, self.name, self.identity)
+                self.won.set()
             attempted = self.clock()
             await self._renew_in_time()
             pause = attempted + RETRY.total_seconds() - self.clock()
@@ -139,7 +140,7 @@ class Election:
 
     async def release(self) -> None:
         """Let the others have the Lease at once, where this one holds it."""
-        if not self.tenure.holds:
+        if not self.tenure.remaining:
             return
         self.tenure.end()
         try:
@@ -162,9 +163,12 @@ class Election:
         """Write that this one holds the Lease; its version, or its absence, is the guard. Raises KubeError."""
         wanted = taken(lease or new_lease(self.namespace, self.name), self.identity, self.now())
         sent = self.clock()
-        store = self.kube.create if lease is None else self.kube.replace
-        self._lease = await store(LEASE, self.namespace, wanted)
-        self.tenure.renewed(sent)
+        if lease is None:
+            self._lease = await self.kube.create(LEASE, self.namespace, wanted)
+            self.tenure.made_anew(sent)
+        else:
+            self._lease = await self.kube.replace(LEASE, self.namespace, wanted)
+            self.tenure.renewed(sent)
         self.telemetry.changed_hands(transitions(self._lease))
 
     def _report(self, what: str, error: KubeError) -> None:

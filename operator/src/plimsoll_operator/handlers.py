@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 Enqueue = Callable[[Key], None]
 
-STREAM_SECONDS = 300
-"""Length of one watch request. Its connection is given up a little later, should the server not end it."""
+STREAM_SECONDS = 30
+"""Length of one watch request; the next one goes on where it ended. Its connection is given up a little later, should
+the server not end it: that is how a connection that has gone silent is found out, well within a minute."""
 
 CREDENTIALS_LIFETIME = timedelta(minutes=30)
 """After which kopf logs in anew: the kubelet replaces a pod's token well before it expires in an hour."""
@@ -110,7 +111,7 @@ def watch_settings(request_timeout: timedelta) -> kopf.OperatorSettings:
     settings.networking.request_timeout = request_timeout.total_seconds()
     settings.networking.error_backoffs = EndlessBackoff()
     settings.watching.server_timeout = STREAM_SECONDS
-    settings.watching.client_timeout = STREAM_SECONDS + 30
+    settings.watching.client_timeout = STREAM_SECONDS + 10
     settings.watching.connect_timeout = request_timeout.total_seconds()
     for kind in (*CHILDREN, POD):
         settings.watching.label_selectors[_address(kind)] = LABEL_NAME

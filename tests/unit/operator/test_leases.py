@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +53,31 @@ def test_a_tenure_that_was_ended_does_not_hold() -> None:
     assert not tenure.holds
 
 
+def test_a_lease_made_anew_gives_no_right_until_every_earlier_one_has_ended() -> None:
+    clock = Clock()
+    tenure = Tenure(clock)
+    tenure.made_anew(clock.now)
+    rights = []
+    for _ in range(12):
+        clock.now += 1
+        tenure.renewed(clock.now)
+        rights.append(tenure.holds)
+    assert rights == [False] * 9 + [True] * 3
+
+
+def test_its_holder_keeps_what_is_left_of_the_lease_that_was_deleted() -> None:
+    clock = Clock()
+    tenure = Tenure(clock)
+    tenure.renewed(clock.now)
+    clock.now += 3
+    rights = []
+    for second in range(12):
+        (tenure.renewed if second else tenure.made_anew)(clock.now)
+        rights.append(tenure.holds)
+        clock.now += 1
+    assert rights == [True] * 7 + [False] * 3 + [True] * 2
+
+
 @pytest.mark.parametrize(
     ("lease", "wait"),
     [
@@ -59,12 +85,12 @@ def test_a_tenure_that_was_ended_does_not_hold() -> None:
         ({**new_lease("system", "plimsoll"), "metadata": {"resourceVersion": "1"}}, 0),
         (make_lease(holder=ME), 0),
         (make_lease(holder=OTHER), 15),
-        (None, 15),
+        (None, 6),
     ],
     ids=["released", "never held", "one's own, of a request without an answer", "held by another", "missing"],
 )
 def test_what_nobody_holds_may_be_taken_at_once(lease: dict[str, Any] | None, wait: float) -> None:
-    vigil = Vigil(ME, started=1000)
+    vigil = Vigil(ME)
     vigil.sees(lease, 1000)
     assert vigil.until_free(1000) == wait
 
@@ -83,11 +109,19 @@ def test_what_nobody_holds_may_be_taken_at_once(lease: dict[str, Any] | None, wa
 def test_every_change_begins_the_wait_anew(
     before: dict[str, Any] | None, then: dict[str, Any] | None, since: float
 ) -> None:
-    vigil = Vigil(ME, started=1000)
+    vigil = Vigil(ME)
     vigil.sees(before, 1000)
     vigil.sees(then, 1010)
-    assert vigil.until_free(1012) == since + 15 - 1012
-    assert vigil.until_free(since + 15) == 0
+    wait = 6 if then is None else 15
+    assert vigil.until_free(1005 if since == 1000 else 1012) == since + wait - (1005 if since == 1000 else 1012)
+    assert vigil.until_free(since + wait) == 0
+
+
+def test_one_that_has_not_looked_yet_knows_nothing() -> None:
+    vigil = Vigil(ME)
+    assert vigil.until_free(1e9) == math.inf
+    vigil.sees(None, 2000)
+    assert vigil.until_free(2000) == 6, "its holder is to make it anew first"
 
 
 def test_taking_it_says_who_when_and_the_how_manieth_and_leaves_the_rest_alone() -> None:
