@@ -45,6 +45,8 @@ def printed(manifest: dict[str, Any], pods: list[dict[str, Any]] | None = None) 
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
+AT_REST = condition("Reconciling", "False", "AtRest")
+
 CRASHED = {
     "containerStatuses": [
         {
@@ -160,18 +162,19 @@ def test_a_condition_that_is_not_as_it_should_be_is_shown(kind: str, status: str
 
 
 def test_an_object_that_nobody_has_looked_at_asks_after_the_operator() -> None:
-    text = printed(found({}))
+    text = printed(found({"observedGeneration": -1}))
     assert "does not serve" in text
     assert "no operator has looked at it" in text
 
 
 def test_a_status_of_an_older_spec_says_so() -> None:
-    assert "about an older spec" in printed(found({"observedGeneration": 1, "conditions": []}))
+    assert "about an older spec" in printed(found({"observedGeneration": 1, "conditions": [AT_REST]}))
 
 
 def test_pods_that_may_not_be_seen_are_told_apart_from_none() -> None:
-    assert "may not list the pods" in printed(found({"observedGeneration": 2}), None)
-    assert "PODS" not in printed(found({"observedGeneration": 2}), [])
+    status = {"observedGeneration": 2, "conditions": [AT_REST]}
+    assert "may not list the pods" in printed(found(status), None)
+    assert "PODS" not in printed(found(status), [])
 
 
 @pytest.mark.parametrize(

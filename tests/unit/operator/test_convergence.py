@@ -78,6 +78,18 @@ def test_a_rolling_update_never_takes_more_than_one_pod_from_a_revision_that_ser
         assert cluster.observed.ready >= max(1, fewest)
 
 
+@bounded
+@given(histories(changes_of(*MODELS, *PAUSES), INSTALLATION, REQUESTS, REQUESTS))
+def test_each_request_restarts_once_whatever_happens_in_between(disturbances: list[Disturbance]) -> None:
+    cluster = Cluster(make_spec(rollout={"revisionHistoryLimit": 0}))
+    counts: dict[str, set[int]] = {}
+    for disturbance in disturbances:
+        disturb(cluster, disturbance, truthfully)
+        for revision in cluster.observed.revisions:
+            counts.setdefault(revision.restarts.nonce, set()).add(revision.restarts.count)
+    assert all(len(each) == 1 for each in counts.values()), counts
+
+
 def truthfully(cluster: Cluster) -> Plan:
     """The plan of a reconcile. Whatever has happened before, it is sound, and its status tells what was observed."""
     observed = cluster.observed

@@ -37,7 +37,7 @@ def report(found: Manifest, pods: Sequence[Manifest] | None, now: datetime) -> I
     status = found.get("status", {})
     conditions: Conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     yield _verdict(found, conditions)
-    if not status:
+    if not conditions:
         yield uneasy("No status yet: no operator has looked at it. Does one run, and serve this namespace?")
         return
     if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
