@@ -43,7 +43,7 @@ def _of_part(owned: Object, value: Any, pointer: str, path: str) -> Iterator[Edi
     """Edits of what stands at `pointer`, of which `owned` tells which fields are ours; without any it is whole."""
     if not owned:
         yield from _of_whole(value, pointer, path)
-    if pointer and (not owned or "." in owned):
+    if pointer and (not owned or "." in owned or path == "metadata.labels"):
         yield Edit(path, "removed", ([{"op": "remove", "path": pointer}],))
     for name, inner in owned.items():
         sort, _, key = name.partition(":")
@@ -51,7 +51,13 @@ def _of_part(owned: Object, value: Any, pointer: str, path: str) -> Iterator[Edi
             yield from _of_part(inner, value[key], f"{pointer}/{_escaped(key)}", f"{path}.{key}".lstrip("."))
         elif sort in ("k", "v"):
             index = _index(value, sort, json.loads(key))
-            yield from _of_part(inner, value[index], f"{pointer}/{index}", f"{path}[{index}]")
+            yield from _of_part(_without_keys(inner, key), value[index], f"{pointer}/{index}", f"{path}[{index}]")
+
+
+def _without_keys(owned: Object, key: str) -> Object:
+    """Without the fields by which the API knows a list's entry: with another name it is another entry, and theirs."""
+    keys = json.loads(key)
+    return {name: inner for name, inner in owned.items() if not (isinstance(keys, dict) and name[2:] in keys)}
 
 
 def _of_whole(value: Any, pointer: str, path: str) -> Iterator[Edit]:
