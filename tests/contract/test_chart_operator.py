@@ -123,15 +123,10 @@ def test_the_bind_address_is_the_images_to_set(default: Objects) -> None:
     assert "PLIMSOLL_BIND_ADDRESS" not in default.environment
 
 
-def test_a_proxy_never_stands_between_the_operator_and_the_apiserver(chart: Chart) -> None:
-    values = {"proxy": {"httpsProxy": "http://proxy:3128", "noProxy": [".corp"]}}
-    environment = chart.render(values).environment
-    assert environment["HTTPS_PROXY"] == "http://proxy:3128"
-    assert environment["NO_PROXY"] == "$(KUBERNETES_SERVICE_HOST),.corp"
-    assert "HTTP_PROXY" not in environment
-
-
-def test_without_settings_nothing_of_proxies_is_there(default: Objects) -> None:
+def test_the_hubs_proxy_is_for_the_servers_pods_and_not_for_the_operator(chart: Chart, default: Objects) -> None:
+    objects = chart.render({"hubProxy": "http://proxy:3128"})
+    assert settings_of(objects).hub_proxy == "http://proxy:3128"
+    assert [name for name in objects.environment if "PROXY" in name] == ["PLIMSOLL_HUB_PROXY"]
     assert not [name for name in default.environment if "PROXY" in name]
 
 

@@ -83,9 +83,7 @@ ANOTHER: dict[str, Any] = {
     "networkPolicy.apiServerPorts": [1],
     "prometheusAdapter.createConfigMap": True,
     "prometheusAdapter.namespace": "another",
-    "proxy.httpProxy": "http://another:3128",
-    "proxy.httpsProxy": "http://another:3128",
-    "proxy.noProxy": ["another"],
+    "hubProxy": "http://another:3128",
     "gpuProfiles": {"another": {"memory": "1Gi"}},
 }
 """A value other than the default for each setting."""
@@ -160,8 +158,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a period without a unit": ({"resyncPeriod": "60"}, "at '/resyncPeriod': '60' does not match pattern"),
     "an unknown log format": ({"logFormat": "xml"}, "'json', 'text'"),
     "pull secrets as names": ({"imagePullSecrets": ["a"]}, "at '/imagePullSecrets/0': got string, want object"),
-    "a proxy without a scheme": ({"proxy": {"httpsProxy": "proxy:3128"}}, "at '/proxy/httpsProxy'"),
-    "no-proxy as a text": ({"proxy": {"noProxy": "a,b"}}, "at '/proxy/noProxy': got string, want array"),
+    "a proxy without a scheme": ({"hubProxy": "proxy:3128"}, "at '/hubProxy'"),
+    "a proxy's port by name": ({"hubProxy": "http://proxy:squid"}, "at '/hubProxy'"),
+    "a proxy with a password": ({"hubProxy": "http://me:secret@proxy:3128"}, "at '/hubProxy'"),
     "a profile without memory": ({"gpuProfiles": {"x": {}}}, "at '/gpuProfiles/x': missing property 'memory'"),
     "a profile's memory as a number": ({"gpuProfiles": {"x": {"memory": 16}}}, "got number, want string"),
     "a profile's memory in GB": ({"gpuProfiles": {"x": {"memory": "16GB"}}}, "'16GB' does not match pattern"),

@@ -152,7 +152,7 @@ def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemet
         kube=kube,
         observer=Observer(kube, settings.namespace, settings.profiles_configmap),
         crd=crd,
-        policy=Policy(server_image=settings.server_image, frozen=settings.frozen),
+        policy=Policy(settings.server_image, settings.frozen, settings.hub_proxy),
         telemetry=telemetry,
         now=lambda: datetime.now(UTC),
     )

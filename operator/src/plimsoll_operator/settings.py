@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyAddress, ValidationError
 
@@ -21,7 +22,16 @@ def _longer_than_zero(value: timedelta) -> timedelta:
     return value
 
 
+def _without_credentials(value: str) -> str:
+    address = urlsplit(value)
+    # Reading the port raises ValueError where it is none.
+    if address.scheme not in ("http", "https") or not address.hostname or "@" in value or address.port == 0:
+        raise ValueError("expected http://HOST:PORT or https://HOST:PORT without user and password")
+    return value
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
+Proxy = Annotated[str, AfterValidator(_without_credentials)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_longer_than_zero)]
 
 
@@ -32,6 +42,8 @@ class Settings(BaseModel):
 
     server_image: str = Field(alias="PLIMSOLL_SERVER_IMAGE")
     """Image of the server for objects that name none."""
+    hub_proxy: Proxy = Field("", alias="PLIMSOLL_HUB_PROXY")
+    """Proxy through which the server's pods fetch models of the hub; without credentials, since everybody sees it."""
     namespace: str = Field(alias="POD_NAMESPACE")
     """Where the operator runs; its GPU profile table is there."""
     pod_name: str = Field("", alias="POD_NAME")

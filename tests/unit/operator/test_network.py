@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from builders import Cluster, make_spec
+from builders import POLICY, Cluster, make_spec
 from plimsoll_operator.observed import Manifest
 from rollouts import at_rest
 
@@ -55,6 +56,32 @@ def test_only_what_the_pods_need_is_open(
     assert spec["policyTypes"] == ["Ingress", "Egress"], "what no rule opens is closed, both ways"
     assert ports_in(cluster) == inward
     assert ports_out(cluster) == outward
+
+
+@pytest.mark.parametrize(
+    ("proxy", "port"),
+    [
+        ("http://proxy.corp:3128", 3128),
+        ("http://proxy.corp", 80),
+        ("https://proxy.corp/", 443),
+        ("https://proxy.corp:8443", 8443),
+    ],
+)
+def test_with_a_proxy_the_hub_is_reached_through_it_and_not_past_it(proxy: str, port: int) -> None:
+    cluster = Cluster(make_spec(model=HUB))
+    cluster.policy = replace(POLICY, hub_proxy=proxy)
+    cluster.settle()
+    assert ports_out(cluster) == [*DNS, ("TCP", port)]
+    environment = child(cluster, "Deployment")["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert [entry["value"] for entry in environment if entry["name"] == "HTTPS_PROXY"] == [proxy]
+
+
+def test_a_pod_that_fetches_nothing_is_told_of_no_proxy() -> None:
+    cluster = Cluster(make_spec())
+    cluster.policy = replace(POLICY, hub_proxy="http://proxy.corp:3128")
+    cluster.settle()
+    assert ports_out(cluster) == DNS
+    assert "HTTPS_PROXY" not in str(child(cluster, "Deployment"))
 
 
 def test_a_rollout_opens_before_the_new_pods_start_and_closes_when_the_old_are_gone() -> None:

@@ -36,6 +36,8 @@ def test_the_two_variables_that_only_the_chart_can_know_are_enough() -> None:
         ("PLIMSOLL_LOG_FORMAT", "text", "log_format", "text"),
         ("PLIMSOLL_RESYNC_PERIOD", "5m", "resync_period", timedelta(minutes=5)),
         ("KUBECONFIG", "/home/me/config", "kubeconfig", "/home/me/config"),
+        ("PLIMSOLL_HUB_PROXY", "http://proxy.corp:3128", "hub_proxy", "http://proxy.corp:3128"),
+        ("PLIMSOLL_HUB_PROXY", "https://[2001:db8::1]:3128/", "hub_proxy", "https://[2001:db8::1]:3128/"),
         ("SOMETHING_ELSE", "x", "frozen", False),
     ],
 )
@@ -56,6 +58,9 @@ def test_a_variable_is_read(variable: str, value: str, field: str, expected: Any
         ("PLIMSOLL_RESYNC_PERIOD", "sixty", "such as 30s or 5m"),
         ("PLIMSOLL_REQUEST_TIMEOUT", "0s", "longer than zero"),
         ("PLIMSOLL_WORKERS", "0", "greater than or equal to 1"),
+        ("PLIMSOLL_HUB_PROXY", "proxy.corp:3128", "expected http://HOST:PORT"),
+        ("PLIMSOLL_HUB_PROXY", "http://proxy.corp:70000", "Port out of range"),
+        ("PLIMSOLL_HUB_PROXY", "http://me:word@proxy.corp:3128", "without user and password"),
     ],
 )
 def test_a_variable_that_does_not_fit_is_named_with_what_was_expected(variable: str, value: str, says: str) -> None:

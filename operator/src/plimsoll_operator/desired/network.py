@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from plimsoll_operator.desired.metadata import child_metadata
+from plimsoll_operator.desired.pod import HUB_PROXY
 from plimsoll_operator.model_source import HubModel, parse_model_source
 from plimsoll_operator.names import HTTPS_PORT, HTTPS_SERVICE_PORT, LABEL_NAME, SERVICE_PORT
 from plimsoll_operator.observed import Owner, Revision
@@ -50,8 +52,8 @@ def network_policy(owner: Owner, live: Iterable[Revision]) -> dict[str, Any]:
     egress: list[dict[str, Any]] = [
         {"ports": [{"protocol": "UDP", "port": DNS_PORT}, {"protocol": "TCP", "port": DNS_PORT}]}
     ]
-    if any(_downloads(revision) for revision in live):
-        egress.append({"ports": [{"protocol": "TCP", "port": 443}]})
+    if hub_ports := {_hub_port(revision) for revision in live if _downloads(revision)}:
+        egress.append({"ports": [{"protocol": "TCP", "port": port} for port in sorted(hub_ports)]})
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -72,6 +74,14 @@ def _container_ports(live: Iterable[Revision]) -> set[int]:
         for container in revision.template["spec"]["containers"]
         for port in container.get("ports", ())
     }
+
+
+def _hub_port(revision: Revision) -> int:
+    """The port by which a revision reaches the hub: its proxy's where it has one."""
+    [container] = revision.template["spec"]["containers"]
+    way = next((entry["value"] for entry in container.get("env", ()) if entry["name"] == HUB_PROXY), "https:")
+    proxy = urlsplit(way)
+    return proxy.port or (443 if proxy.scheme == "https" else 80)
 
 
 def _downloads(revision: Revision) -> bool:

@@ -23,6 +23,7 @@ from plimsoll_operator.spec import Spec
 
 CACHE_PATH = "/var/cache/plimsoll"
 TLS_PATH = "/etc/plimsoll/tls"
+HUB_PROXY = "HTTPS_PROXY"
 TERMINATION_LOG = "/dev/termination-log"
 UNPRIVILEGED_USER = 65532
 
@@ -39,7 +40,9 @@ STORED_BYTES_PER_BYTE = 2
 UNKNOWN_WEIGHTS_BYTES = 8_000_000_000
 
 
-def pod_template(name: str, spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str) -> dict[str, Any]:
+def pod_template(
+    name: str, spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str, hub_proxy: str = ""
+) -> dict[str, Any]:
     """Pod template of the InferenceDeployment `name`, without the revision's label: that is added by `workload`."""
     return {
         "metadata": {
@@ -62,19 +65,24 @@ def pod_template(name: str, spec: Spec, profile: GpuProfile, load_line: LoadLine
                 "fsGroup": UNPRIVILEGED_USER,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [_container(spec, profile, load_line, image)],
+            "containers": [_container(spec, profile, load_line, image, hub_proxy)],
             "volumes": _volumes(spec),
             **_placement(name, spec, profile),
         },
     }
 
 
-def _container(spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str) -> dict[str, Any]:
+def _container(
+    spec: Spec, profile: GpuProfile, load_line: LoadLine | None, image: str, hub_proxy: str
+) -> dict[str, Any]:
     resources = _resources(spec, profile)
     return {
         "name": SERVER_CONTAINER,
         "image": spec.server.image or image,
-        "env": _environment(spec, load_line, limited="memory" in resources.get("limits", {})),
+        "env": [
+            *_environment(spec, load_line, limited="memory" in resources.get("limits", {})),
+            *_way_to_the_hub(spec, hub_proxy),
+        ],
         "ports": [_traffic_port(spec), {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"}],
         "resources": resources,
         # What ran when it was killed is in its file; why it could not start is the last thing in its log.
@@ -136,11 +144,18 @@ def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> li
     if limited:
         source = {"resourceFieldRef": {"containerName": SERVER_CONTAINER, "resource": "limits.memory"}}
         env.append({"name": "PLIMSOLL_MEMORY_LIMIT_BYTES", "valueFrom": source})
+    if spec.server.tls_secret:
+        env.append({"name": "PLIMSOLL_TLS_DIRECTORY", "value": TLS_PATH})
+    return env
+
+
+def _way_to_the_hub(spec: Spec, proxy: str) -> list[dict[str, Any]]:
+    env: list[dict[str, Any]] = []
     if spec.server.hub_token_secret:
         source = {"secretKeyRef": {"name": spec.server.hub_token_secret, "key": "token"}}
         env.append({"name": "HF_TOKEN", "valueFrom": source})
-    if spec.server.tls_secret:
-        env.append({"name": "PLIMSOLL_TLS_DIRECTORY", "value": TLS_PATH})
+    if proxy and isinstance(spec.model.source, HubModel):
+        env.append({"name": HUB_PROXY, "value": proxy})
     return env
 
 

@@ -25,10 +25,11 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True)
 class Policy:
-    """What the installation decides for every object: the default server image and the fleet-wide freeze."""
+    """What the installation decides for every object: the default image, the fleet-wide freeze, the way to the hub."""
 
     server_image: str
     frozen: bool = False
+    hub_proxy: str = ""
 
 
 @dataclass(frozen=True)

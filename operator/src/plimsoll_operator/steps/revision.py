@@ -31,8 +31,9 @@ def _rendering(draft: Draft) -> Manifest | None:
     """The pod template as this operator renders the spec now; None while its GPU is not known."""
     if draft.profile is None:
         return None
+    policy = draft.policy
     return pod_template(
-        draft.observed.owner.name, draft.spec, draft.profile, draft.load_line, draft.policy.server_image
+        draft.observed.owner.name, draft.spec, draft.profile, draft.load_line, policy.server_image, policy.hub_proxy
     )
 
 
