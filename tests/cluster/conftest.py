@@ -40,6 +40,8 @@ def image_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         "plimsoll/server:dev": _installed("plimsoll-server", "serve"),
         **scripts,
+        # The same program under a newer name: what tells two renderings apart.
+        "test/light-server:2": scripts["test/light-server:1"],
     }
     path = tmp_path_factory.mktemp("images") / "images.yaml"
     path.write_text(yaml.safe_dump({"images": images}))
