@@ -47,9 +47,8 @@ def figures(plan: Plan, tools: Tools, chart: Chart, tmp_path_factory: pytest.Tem
         sandbox.up(tools, Options([NodeGroup("cpu")]))
         kit = Kit(tools.kubectl, sandbox.kubeconfig, NAMESPACE)
         anywhere = dataclasses.replace(kit, namespace="")
-        stage = Stage(
-            Fleet(anywhere, plan.objects), sandbox.audit_log, _operator_kubeconfig(kit, chart, folder), folder
-        )
+        lease = _install(kit, chart)
+        stage = Stage(Fleet(anywhere, plan.objects), sandbox.audit_log, _kubeconfig(kit, folder), lease, folder)
         # Twice as many GPUs as objects: a rollout of all at once never waits for one.
         with simulated_nodes(kwok, kit, 2 * plan.objects, folder / "kwok.log"):
             figures = measure(stage, plan)
@@ -59,12 +58,18 @@ def figures(plan: Plan, tools: Tools, chart: Chart, tmp_path_factory: pytest.Tem
         sandbox.down()
 
 
-def _operator_kubeconfig(kit: Kit, chart: Chart, folder: Path) -> Path:
-    """What the chart installs but the operator itself, and a kubeconfig of its service account: its rights are real."""
+def _install(kit: Kit, chart: Chart) -> str:
+    """What the chart installs but the operator itself. Returns the name of its Lease."""
     kit.kubectl("create", "namespace", NAMESPACE)
-    objects = [found for found in chart.render().all if found["kind"] != "Deployment"]
+    rendered = chart.render()
+    objects = [found for found in rendered.all if found["kind"] != "Deployment"]
     kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(objects))
     kit.kubectl("wait", f"crd/{CRD}", "--for=condition=Established", "--timeout=60s")
+    return rendered.environment["PLIMSOLL_LEASE_NAME"]
+
+
+def _kubeconfig(kit: Kit, folder: Path) -> Path:
+    """A way in as the operator's service account: its rights are the real ones."""
     token = kit.kubectl("create", "token", SERVICE_ACCOUNT, f"--duration={HOURS}h").strip()
     config = yaml.safe_load(kit.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": token}

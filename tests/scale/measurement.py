@@ -6,6 +6,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -52,7 +53,11 @@ class Stage:
     fleet: Fleet
     audit_log: Path
     kubeconfig: Path
+    lease: str
     folder: Path
+
+    def operator(self) -> AbstractContextManager[OperatorProcess]:
+        return running_operator(self.kubeconfig, self.folder / "operator.log", PLIMSOLL_LEASE_NAME=self.lease)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def measure(stage: Stage, plan: Plan) -> Figures:
     stage.fleet.make_namespaces()
     with (
         AuditLog(stage.audit_log, OPERATOR) as log,
-        running_operator(stage.kubeconfig, stage.folder / "operator.log") as operator,
+        stage.operator() as operator,
         sampling(partial(_look_at, operator), log.read) as samples,
     ):
         watched = Watched(plan, log, samples)
