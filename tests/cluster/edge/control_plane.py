@@ -90,9 +90,10 @@ class ControlPlane:
                 process.kill()
                 process.wait(10)
 
-    def write_kubeconfig(self, path: Path, user: dict[str, str]) -> None:
+    def write_kubeconfig(self, path: Path, user: dict[str, str], port: int | None = None) -> None:
+        """`port` is the apiserver's own, or of something before it."""
         authority = str(self.folder / "certificates" / "apiserver.crt")
-        cluster = {"server": f"https://127.0.0.1:{self.port}", "certificate-authority": authority}
+        cluster = {"server": f"https://127.0.0.1:{port or self.port}", "certificate-authority": authority}
         config = {
             "apiVersion": "v1",
             "kind": "Config",

@@ -53,6 +53,9 @@ class Store:
         self.lease = {**manifest, "metadata": metadata}
         return self.lease
 
+    def delete(self) -> None:
+        self.lease = None
+
 
 @dataclass
 class Client:
@@ -218,7 +221,7 @@ def test_a_lease_that_is_deleted_is_made_anew_by_its_holder_and_by_nobody_else()
             await first.won.wait()
             with running(second):
                 await asyncio.sleep(5)
-                store.lease = None
+                store.delete()
                 await asyncio.sleep(60)
                 assert store.lease is not None
                 assert (holder(store.lease), second.won.is_set()) == ("a", False)
@@ -297,7 +300,7 @@ def test_never_two_may_write_and_in_the_end_one_does(troubles: tuple[Trouble, ..
         while (now := asyncio.get_running_loop().time()) < 140:
             if deletions and deletions[0] <= now:
                 deletions.pop(0)
-                store.lease = None
+                store.delete()
             assert len(cluster.leaders()) <= 1
             await asyncio.sleep(0.25)
         assert len(cluster.leaders()) == 1
