@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,12 +62,19 @@ class Controller:
         except OwnerChangedError:
             return LOOK_AGAIN
         except (ForbiddenError, InvalidError) as error:
-            await carry_out(self.kube, observed, write_refused(observed, str(error), self.now()), self.now())
+            await self._tell(observed, write_refused(observed, str(error), self.now()))
             raise
         except SchemaTooOldError as error:
-            await carry_out(self.kube, observed, crd_outdated(observed, str(error), self.now()), self.now())
+            await self._tell(observed, crd_outdated(observed, str(error), self.now()))
+            # From now on for every object, before anything of it is written.
+            await self.crd.look()
             raise
         return plan.requeue_after
+
+    async def _tell(self, observed: Observed, plan: Plan) -> None:
+        """Say of the object what stands in its way. One that is another by now is reconciled again, and told then."""
+        with suppress(OwnerGoneError, OwnerChangedError):
+            await carry_out(self.kube, observed, plan, self.now())
 
     def _decide(self, observed: Observed) -> Plan:
         if self.crd.missing:

@@ -13,7 +13,7 @@ import pytest
 from builders import NOW, POLICY, make_spec
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
-from plimsoll_operator.cluster.compatibility import InstalledCrd
+from plimsoll_operator.cluster.compatibility import SCHEMA_PATH, InstalledCrd
 from plimsoll_operator.cluster.errors import ConflictError, ForbiddenError, SchemaTooOldError, UnavailableError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
@@ -94,6 +94,15 @@ async def test_a_write_that_is_refused_fails_the_reconcile(
     assert f"PATCH {OWNER}/status" in apiserver.asked(), "the object does not say that it is stalled"
 
 
+async def test_a_refusal_is_not_hidden_by_an_object_that_changes_meanwhile(
+    apiserver: ScriptedApiserver, controller: Controller
+) -> None:
+    apiserver.answer(f"PATCH {kinds.SERVICE.path('guardrails', 'domains')}", refusal(403, "Forbidden", "not allowed"))
+    apiserver.answer(f"PATCH {OWNER}/status", refusal(409, "Conflict", "the object has been modified"))
+    with pytest.raises(ForbiddenError):
+        await controller.work(KEY)
+
+
 async def test_under_an_older_crd_only_the_status_is_written_and_the_object_is_looked_at_again(
     apiserver: ScriptedApiserver, controller: Controller
 ) -> None:
@@ -115,6 +124,7 @@ async def test_a_status_that_the_crd_does_not_declare_is_told_in_words_that_it_d
         await controller.work(KEY)
     told = [request.body["status"] for request in apiserver.requests if request.path == f"{OWNER}/status"][-1]
     assert {condition["reason"] for condition in told["conditions"]} == {"CRDOutdated"}
+    assert f"GET {SCHEMA_PATH}" in apiserver.asked(), "the other objects' children are still written"
 
 
 async def test_nothing_is_decided_before_it_is_known_what_the_crd_declares(
