@@ -1,15 +1,20 @@
 """A program that serves as soon as it starts: probes, answers, and the one metric that the autoscaler reads.
 
-It stands behind an image of its own in the tests' image map, listens where the server does, and ends on SIGTERM.
+It stands behind an image of its own in the tests' image map, listens where the server does, and ends on SIGTERM. The
+model families `crashes`, `silent` and `hungry` are ways to fail.
 """
 
 from __future__ import annotations
 
+import json
+import mmap
 import os
 import signal
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from plimsoll_server.pack_record import PackRecord
 
 ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
 LABELS = ",".join(
@@ -21,6 +26,8 @@ LABELS = ",".join(
         ("replica", "POD_NAME"),
     )
 )
+
+MORE_THAN_ITS_LIMIT = 400 << 20
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -46,5 +53,32 @@ def serve(answer: type[Answer] = Answer) -> None:
     sys.exit(0)
 
 
+class Silent(Answer):
+    """Alive, with its weights loaded, and never ready."""
+
+    def do_GET(self) -> None:
+        if self.path == "/readyz":
+            self.send_error(503)
+        else:
+            super().do_GET()
+
+
+def crash() -> None:
+    sys.exit("no config.json in the model's folder")
+
+
+def eat() -> None:
+    """Runs a pack that takes more than there is, noted as the server notes it."""
+    with PackRecord(os.environ["PLIMSOLL_TERMINATION_LOG"]).running("short", 2048, 4):
+        held = bytearray(MORE_THAN_ITS_LIMIT)
+        for page in range(0, len(held), mmap.PAGESIZE):
+            held[page] = 1
+        signal.pause()
+
+
+FAILURES = {"crashes": crash, "silent": lambda: serve(Silent), "hungry": eat}
+
+
 if __name__ == "__main__":
-    serve()
+    family = json.loads(os.environ["PLIMSOLL_CONFIG"])["model"]["family"]
+    FAILURES.get(family, serve)()

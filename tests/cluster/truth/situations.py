@@ -9,8 +9,6 @@ from typing import Any
 from cluster_kit import Kit
 from light_server import light
 
-FAILING_IMAGE = "test/failing-server:1"
-
 
 @dataclass(frozen=True)
 class Situation:
@@ -40,8 +38,8 @@ class Situation:
 
 
 def failing(family: str) -> dict[str, Any]:
-    model = {"uri": "hf://org/model:" + "0" * 40, "family": family}
-    return {"model": model, "server": {"image": FAILING_IMAGE}}
+    """The light server fails in the way that its model family names."""
+    return {"model": {"uri": "hf://org/model:" + "0" * 40, "family": family}}
 
 
 def quota(what: str) -> Callable[[Kit], None]:
