@@ -67,7 +67,8 @@ def _strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     strict = {key: _strict(value) for key, value in schema.items() if key != "default"}
-    # `properties` may be a property's name too; a schema that has them says that it is an object.
+    # `properties` and `default` may be properties' names too; a schema that has properties says that it is an object.
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        strict["properties"] = {name: _strict(of_it) for name, of_it in schema["properties"].items()}
         strict.setdefault("additionalProperties", False)
     return strict

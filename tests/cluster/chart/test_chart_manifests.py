@@ -20,6 +20,7 @@ API_VERSIONS = (
     "v1",
     "apps/v1",
     "policy/v1",
+    "coordination.k8s.io/v1",
     "networking.k8s.io/v1",
     "rbac.authorization.k8s.io/v1",
     "apiextensions.k8s.io/v1",

@@ -12,10 +12,12 @@ import pytest
 
 from cluster.chart.conftest import restricted_namespace
 from cluster.chart.recording import Recording, recording
+from cluster.chart.writers import spans_of_writing
 from cluster_kit import Kit, eventually
 from helm_chart import Chart, Values
 from light_server import light, ready
 from older_release import OLDER_CHART
+from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
 from shared_crd import ADOPT, CRD, crd_owner, give_back
 
@@ -53,7 +55,7 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(cluster_chart: Chart, sandbox: Any, tools: Tools) -> Iterator[Served]:
+def served(cluster_chart: Chart, sandbox: Sandbox, tools: Tools) -> Iterator[Served]:
     older = dataclasses.replace(cluster_chart, path=OLDER_CHART)
     with restricted_namespace(sandbox, tools) as kit:
         values = {
@@ -157,6 +159,19 @@ def longest_without_a_leader(lease: Recording) -> float:
     return max((at - before for (before, one), (at, other) in itertools.pairwise(signs) if one != other), default=0.0)
 
 
+def test_no_two_operators_wrote_at_the_same_time(served: Served, cluster_chart: Chart, sandbox: Sandbox) -> None:
+    kit = served.kit
+    cluster_chart.release(
+        "upgrade", "--wait", values=served.with_values(image={"tag": "next"}), namespace=kit.namespace
+    )
+    kit.patch("infd", NAME, {"spec": {"scaling": {"scaleDownStabilization": "4m"}}})
+    kit.wait_for(NAME, "Ready", "True")
+    spans = spans_of_writing(sandbox.audit_log, f"system:serviceaccount:{kit.namespace}:plimsoll")
+    assert len(spans) >= 2
+    for (one, (_, last)), (other, (first, _)) in itertools.pairwise(spans.items()):
+        assert last < first, f"{one} still wrote when {other} had begun"
+
+
 def test_an_uninstall_leaves_what_serves_and_a_new_install_takes_it_up(served: Served, cluster_chart: Chart) -> None:
     kit = served.kit
     address = kit.get("service", NAME)["metadata"]["uid"]
@@ -164,6 +179,7 @@ def test_an_uninstall_leaves_what_serves_and_a_new_install_takes_it_up(served: S
     eventually(lambda: not operators(kit), deadline=60)
     assert serving(kit) == served.pods
     assert kit.get("service", NAME)["metadata"]["uid"] == address
+    assert kit.get("lease", "plimsoll")["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
     cluster_chart.release("install", "--wait", values=served.values, namespace=kit.namespace)
     ready(kit, steady(replicas=3))
     assert serving(kit) > served.pods
