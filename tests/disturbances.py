@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from builders import Cluster
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.plan import Plan
+from spec_walk import PARKED, SERVING, STEPS, Spec, Step, stepped
 
 
 class Disturbance(NamedTuple):
@@ -56,6 +57,8 @@ def changes_of(*changes: Mapping[str, Any]) -> st.SearchStrategy[Disturbance]:
     return _some("spec", st.sampled_from(changes))
 
 
+FIELDS = _some("field", st.tuples(st.sampled_from(STEPS), st.sampled_from([PARKED, SERVING])))
+"""Any field of the API, as one of two specs has it."""
 INSTALLATION = st.one_of(
     _some("frozen", st.booleans()),
     _some("upgraded", st.sampled_from(["plimsoll/server:1", "plimsoll/server:2"])),
@@ -172,8 +175,13 @@ def _leaves(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _leaves(inner)
 
 
+def _step(cluster: Cluster, drawn: tuple[Step, Spec]) -> None:
+    cluster.change(stepped(dict(cluster.observed.owner.spec), *drawn))
+
+
 _ACTS: Mapping[str, Callable[[Cluster, Any], None]] = {
     "spec": lambda cluster, changes: cluster.change(merged(cluster.observed.owner.spec, changes)),
+    "field": _step,
     "time passes": lambda cluster, seconds: cluster.pass_time(seconds),
     "frozen": _freeze,
     "upgraded": _upgrade,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,6 @@ from cluster_kit import eventually
 from counting_proxy import CountingProxy, KillPoint, Line, Moment
 from light_server import light
 from nursery import Nursery
-from operator_process import free_port
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT, Kind
 from what_stands import everything, what_is_told, what_stands
 
@@ -41,6 +41,11 @@ class Ground:
     folder: Path
     kinds: list[Kind]
     starting: threading.Lock = field(default_factory=threading.Lock)
+    _addresses: Iterator[int] = field(default_factory=itertools.count)
+
+    def new_address(self) -> str:
+        """Where one operator listens, and nobody else: so many free ports would meet each other."""
+        return f"127.1.{os.getpid() % 256}.{next(self._addresses) + 1}"
 
 
 class Trial:
@@ -72,9 +77,7 @@ class Trial:
             "PLIMSOLL_WATCH_NAMESPACE": self.api.namespace,
             "PLIMSOLL_SERVER_IMAGE": "plimsoll/server:dev",
             "PLIMSOLL_RESYNC_PERIOD": self.resync,
-            "PLIMSOLL_BIND_ADDRESS": "127.0.0.1",
-            "PLIMSOLL_METRICS_PORT": str(free_port()),
-            "PLIMSOLL_HEALTH_PORT": str(free_port()),
+            "PLIMSOLL_BIND_ADDRESS": self.ground.new_address(),
         }
         with self.ground.starting:
             self.pid = self.ground.nursery.start(environment, self.log)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from builders import Cluster, make_spec
 from disturbances import (
     CHANGES,
+    FIELDS,
     INSTALLATION,
     MODELS,
     PAUSES,
