@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from plimsoll_operator.cli.console import show
 from plimsoll_operator.cli.report import age, report
+
+Printed = Callable[..., str]
 
 NOW = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
 EARLIER = "2026-05-04T02:48:00Z"
@@ -37,12 +39,15 @@ def found(status: dict[str, Any], generation: int = 2) -> dict[str, Any]:
     return {"metadata": metadata, "spec": SPEC, "status": status}
 
 
-def printed(manifest: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=200, highlight=False)
-    for part in report(manifest, pods, NOW):
-        console.print(part)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """What a pipe gets to read of an object and its pods."""
+
+    def run(manifest: dict[str, Any], pods: list[dict[str, Any]] | None = None) -> str:
+        show(report(manifest, pods, NOW))
+        return capsys.readouterr().out.rstrip("\n")
+
+    return run
 
 
 AT_REST = condition("Reconciling", "False", "AtRest")
@@ -136,12 +141,12 @@ POD           REVISION   SCHEDULED   IMAGE   WEIGHTS   WARM-UP   READY
 domains-a-1   aaaa       0           3       …         …         …"""
 
 
-def test_an_object_in_trouble_is_told_with_what_explains_it() -> None:
+def test_an_object_in_trouble_is_told_with_what_explains_it(printed: Printed) -> None:
     pods = [pod("domains-a-1", "aaaa", ready=True), pod("domains-b-1", "bbbb", ready=False, **CRASHED)]
     assert printed(found(IN_TROUBLE), pods) == EXPECTED
 
 
-def test_an_object_at_rest_has_two_conditions_to_show() -> None:
+def test_an_object_at_rest_has_two_conditions_to_show(printed: Printed) -> None:
     conditions = [
         condition("Available", "True", "Serving"),
         condition("Ready", "True", "Serving"),
@@ -157,21 +162,26 @@ def test_an_object_at_rest_has_two_conditions_to_show() -> None:
     ("kind", "status"),
     [("Stalled", "True"), ("UpToDate", "False"), ("WithinLoadLine", "Unknown"), ("OutOfMemory", "True")],
 )
-def test_a_condition_that_is_not_as_it_should_be_is_shown(kind: str, status: str) -> None:
+def test_a_condition_that_is_not_as_it_should_be_is_shown(printed: Printed, kind: str, status: str) -> None:
     assert kind in printed(found({"observedGeneration": 2, "conditions": [condition(kind, status, "Why")]}))
 
 
-def test_an_object_that_nobody_has_looked_at_asks_after_the_operator() -> None:
+def test_an_object_that_nobody_has_looked_at_asks_after_the_operator(printed: Printed) -> None:
     text = printed(found({"observedGeneration": -1}))
     assert "does not serve" in text
     assert "no operator has looked at it" in text
 
 
-def test_a_status_of_an_older_spec_says_so() -> None:
+def test_a_status_of_an_older_spec_says_so(printed: Printed) -> None:
     assert "about an older spec" in printed(found({"observedGeneration": 1, "conditions": [AT_REST]}))
 
 
-def test_pods_that_may_not_be_seen_are_told_apart_from_none() -> None:
+def test_what_a_container_says_does_nothing_to_the_terminal(printed: Printed) -> None:
+    status = {"observedGeneration": 2, "conditions": [condition("Ready", "False", "CrashLoop", "\x1b[2Jgone\nall")]}
+    assert "\\x1b[2Jgone all" in printed(found(status))
+
+
+def test_pods_that_may_not_be_seen_are_told_apart_from_none(printed: Printed) -> None:
     status = {"observedGeneration": 2, "conditions": [AT_REST]}
     assert "may not list the pods" in printed(found(status), None)
     assert "PODS" not in printed(found(status), [])

@@ -9,10 +9,9 @@ from typing import Annotated, Any
 
 import typer
 import yaml
-from rich.console import RenderableType
 from rich.text import Text
 
-from plimsoll_operator.cli.console import bad, console, good, uneasy
+from plimsoll_operator.cli.console import bad, good, plain, show, uneasy
 from plimsoll_operator.cli.errors import WrongInputError
 from plimsoll_operator.cli.manifest import read_manifests, read_text
 from plimsoll_operator.cli.report import load_line
@@ -38,10 +37,8 @@ def plan(filename: File, profiles: Profiles = "") -> None:
     manifests = read_manifests(filename)
     table = _profiles(profiles)
     plans = [(manifest, _planned(manifest, table)) for manifest in manifests]
-    out = console()
     for manifest, status in plans:
-        for part in _told(manifest, status):
-            out.print(part)
+        show(_told(manifest, status))
     if any(_line(status)["status"] == "False" for _, status in plans):
         raise typer.Exit(EXCEEDED)
 
@@ -91,14 +88,14 @@ def _line(status: Manifest) -> dict[str, Any]:
     return next(dict(found) for found in status["conditions"] if found["type"] == "WithinLoadLine")
 
 
-def _told(manifest: Manifest, status: Manifest) -> Iterator[RenderableType]:
+def _told(manifest: Manifest, status: Manifest) -> Iterator[Text]:
     line = _line(status)
     verdict = {"True": good("within its load line"), "False": bad("over its load line")}
     said = verdict.get(line["status"], uneasy("not planned"))
     name, gpu = Text(manifest["metadata"]["name"], style="bold"), manifest["spec"]["gpu"]["profile"]
     yield Text.assemble(name, "  ", said, f"  {gpu}")
     if line["status"] != "True":
-        yield Text(line["message"])
+        yield plain(line["message"])
     table = load_line(status.get("loadLine", ()))
     if table is not None:
         yield table

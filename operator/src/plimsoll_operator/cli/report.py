@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from plimsoll_operator.cli.console import bad, good, table, uneasy
@@ -32,7 +31,7 @@ AS_ASKED = ("ProviderNone",)
 """Reasons for which another state is normal too."""
 
 
-def report(found: Manifest, pods: Sequence[Manifest] | None, now: datetime) -> Iterator[RenderableType]:
+def report(found: Manifest, pods: Sequence[Manifest] | None, now: datetime) -> Iterator[Text]:
     """The object as read, and its pods, or None where they may not be seen."""
     status = found.get("status", {})
     conditions: Conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
@@ -50,7 +49,7 @@ def report(found: Manifest, pods: Sequence[Manifest] | None, now: datetime) -> I
     yield from _section("STARTS (seconds)", _starts(status.get("starts", ())))
 
 
-def _section(title: str, content: RenderableType | None) -> Iterator[RenderableType]:
+def _section(title: str, content: Text | None) -> Iterator[Text]:
     if content is not None:
         yield Text()
         yield Text(title, style="bold")
@@ -68,7 +67,7 @@ def _verdict(found: Manifest, conditions: Conditions) -> Text:
     return Text.assemble(name, verdict, f"  {pods}  {spec['gpu']['profile']}  {spec['model']['uri']}")
 
 
-def _conditions(conditions: Conditions, now: datetime) -> RenderableType:
+def _conditions(conditions: Conditions, now: datetime) -> Text:
     """The two that everybody asks for, and every other that is not as it should be."""
     shown = [found for kind, found in conditions.items() if kind in ALWAYS or not _normal(found)]
     rows = [
@@ -90,7 +89,7 @@ def _coloured(condition: Mapping[str, Any]) -> Text:
     return (bad if severe else uneasy)(condition["status"])
 
 
-def _rollout(rollout: Mapping[str, Any], now: datetime) -> RenderableType | None:
+def _rollout(rollout: Mapping[str, Any], now: datetime) -> Text | None:
     if not rollout:
         return None
     rows = [("phase", f"{rollout['phase']}: {rollout['message']}")] if "phase" in rollout else []
@@ -104,7 +103,7 @@ def _rollout(rollout: Mapping[str, Any], now: datetime) -> RenderableType | None
     return table(("", ""), rows) if rows else None
 
 
-def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: datetime) -> RenderableType | None:
+def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: datetime) -> Text | None:
     rows = [
         (
             str(found["number"]),
@@ -118,7 +117,7 @@ def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: d
     return table(("NUMBER", "REVISION", "ROLE", "READY", "AGE"), rows) if rows else None
 
 
-def _pods(pods: Sequence[Manifest] | None, now: datetime) -> RenderableType | None:
+def _pods(pods: Sequence[Manifest] | None, now: datetime) -> Text | None:
     if pods is None:
         return uneasy("You may not list the pods of this namespace.")
     rows = [_pod(manifest, parse_pod(manifest), now) for manifest in pods if is_active(manifest)]
@@ -143,7 +142,7 @@ def _why(pod: Pod) -> str:
     return f"ended before with {pod.last_exit_code} ({pod.last_exit_reason}): {pod.last_exit_message}".rstrip(": ")
 
 
-def load_line(tiers: Iterable[Manifest]) -> RenderableType | None:
+def load_line(tiers: Iterable[Manifest]) -> Text | None:
     """The table of a load line, as `status.loadLine` has it."""
     rows = [
         (
@@ -162,7 +161,7 @@ def load_line(tiers: Iterable[Manifest]) -> RenderableType | None:
     return table(headings, rows) if rows else None
 
 
-def _starts(starts: Iterable[Manifest]) -> RenderableType | None:
+def _starts(starts: Iterable[Manifest]) -> Text | None:
     phases = ("scheduledSeconds", "imageSeconds", "weightsSeconds", "warmUpSeconds", "readySeconds")
     rows = [
         (start["pod"], start["revision"], *(str(start[phase]) if phase in start else "…" for phase in phases))

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 from plimsoll_operator.cli.connection import Context, Kubeconfig, Name, Namespace, Target, target_of
-from plimsoll_operator.cli.console import console
+from plimsoll_operator.cli.console import show
 from plimsoll_operator.cli.report import report
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.errors import ForbiddenError
@@ -19,9 +19,7 @@ def status(name: Name, namespace: Namespace = "", context: Context = "", kubecon
     """Show how an InferenceDeployment stands: why, its revisions, pods, load line and starts."""
     target = target_of(name, namespace, context, kubeconfig)
     found, pods = asyncio.run(_read(target))
-    out = console()
-    for part in report(found, pods, datetime.now(UTC)):
-        out.print(part)
+    show(report(found, pods, datetime.now(UTC)))
 
 
 async def _read(target: Target) -> tuple[Manifest, list[Manifest] | None]:
