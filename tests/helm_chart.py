@@ -75,12 +75,12 @@ class Chart:
         documents = yaml.safe_load_all(self.text(values, namespace=namespace))
         return Objects(tuple(document for document in documents if document))
 
-    def accepts(self, values: Values) -> bool:
-        return self._helm("template", "plimsoll", str(self.path), values=values).returncode == 0
+    def accepts(self, values: Values, *options: str) -> bool:
+        return self._helm("template", "plimsoll", str(self.path), *options, values=values).returncode == 0
 
-    def refusal(self, values: Values) -> str:
-        """What Helm says to values that it must refuse."""
-        done = self._helm("template", "plimsoll", str(self.path), values=values)
+    def refusal(self, values: Values, *options: str) -> str:
+        """What Helm says to what it must refuse."""
+        done = self._helm("template", "plimsoll", str(self.path), *options, values=values)
         assert done.returncode != 0, f"Helm accepts {json.dumps(values)}"
         return done.stderr
 
@@ -99,6 +99,10 @@ class Chart:
         done = self._helm(verb, "plimsoll", str(self.path), "--namespace", namespace, *options, values=values)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def rollback(self, revision: int, namespace: str) -> None:
+        done = self._run("rollback", "plimsoll", str(revision), "--namespace", namespace)
+        assert done.returncode == 0, done.stderr
 
     def uninstall(self, namespace: str) -> None:
         done = self._run("uninstall", "plimsoll", "--namespace", namespace, "--wait")

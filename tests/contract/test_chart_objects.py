@@ -38,6 +38,11 @@ def test_objects_are_where_the_release_is_and_carry_its_labels(chart: Chart, val
         assert metadata["labels"]["helm.sh/chart"].startswith("plimsoll-")
 
 
+def test_a_kubernetes_that_is_too_old_is_refused(chart: Chart) -> None:
+    assert "chart requires kubeVersion: >=1.30.0-0" in chart.refusal({}, "--kube-version=1.29.9")
+    assert chart.accepts({}, "--kube-version=1.30.0")
+
+
 def test_a_long_release_name_still_gives_valid_names(chart: Chart) -> None:
     objects = chart.render({"fullnameOverride": "x" * 80})
     assert max(len(found["metadata"]["name"]) for found in objects.all) <= 63

@@ -13,6 +13,7 @@ import pytest
 from cluster_kit import Kit, KubectlError, eventually
 from helm_chart import CHART, Chart, Values
 from light_server import light
+from older_release import OLDER_CHART
 from shared_crd import ADOPT, CRD, crd_owner, give_back
 
 pytestmark = pytest.mark.cluster
@@ -145,6 +146,34 @@ def test_an_uninstall_that_is_told_to_takes_the_crd_and_every_object_along(
     finally:
         give_back(kit, owner)
     assert kit.select("infd") == []
+
+
+def test_a_rollback_goes_over_the_release_that_elected_no_leader_and_back(
+    cluster_chart: Chart, kit: Kit, nowhere: Values
+) -> None:
+    """Kubernetes refuses settings of a rolling update beside Recreate, so they have to go and come with it."""
+    owner = crd_owner(kit)
+    older = dataclasses.replace(cluster_chart, path=OLDER_CHART)
+
+    def replacement() -> tuple[int, dict[str, Any]]:
+        spec = kit.get("deployment", "plimsoll")["spec"]
+        return spec["replicas"], spec["strategy"]
+
+    try:
+        older.release("install", *ADOPT, values=nowhere, namespace=kit.namespace)
+        stopped_first = replacement()
+        cluster_chart.release("upgrade", values=nowhere, namespace=kit.namespace)
+        assert replacement() == stopped_first == (1, {"type": "Recreate"})
+        cluster_chart.release("upgrade", values=nowhere, namespace=kit.namespace)
+        one_by_one = replacement()
+        assert one_by_one[0] == 2
+        cluster_chart.rollback(1, kit.namespace)
+        assert replacement() == stopped_first
+        cluster_chart.rollback(3, kit.namespace)
+        assert replacement() == one_by_one
+        cluster_chart.uninstall(kit.namespace)
+    finally:
+        give_back(kit, owner)
 
 
 def with_older_crd(folder: Path) -> Path:
