@@ -37,7 +37,7 @@ bounded = settings(derandomize=True, deadline=None, max_examples=150, suppress_h
 
 
 @bounded
-@given(histories(changes_of(*CHANGES), changes_of(*CHANGES), INSTALLATION, SURROUNDINGS, REQUESTS))
+@given(histories(changes_of(*CHANGES), changes_of(*CHANGES), FIELDS, INSTALLATION, SURROUNDINGS, REQUESTS))
 def test_whatever_happened_it_ends_as_a_fresh_object_would(disturbances: list[Disturbance]) -> None:
     cluster = Cluster(make_spec(), gpus=5)
     for disturbance in disturbances:
