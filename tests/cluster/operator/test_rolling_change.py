@@ -43,7 +43,7 @@ def gpu_object(name: str, replicas: int, utilization: int) -> dict[str, Any]:
     ("replicas", "fewest", "reasons", "silent"),
     [
         pytest.param(2, 1, {"Replacing", "ReplacingOneAtATime"}, set(), id="no-spare"),
-        pytest.param(1, 1, {"Starting"}, {"ReplacingOneAtATime", "NoFreeGPU"}, id="spare"),
+        pytest.param(1, 1, {"RolloutStarted", "Replacing"}, {"ReplacingOneAtATime", "NoFreeGPU"}, id="spare"),
     ],
 )
 def test_no_fewer_serve_than_promised_and_no_request_is_lost(
