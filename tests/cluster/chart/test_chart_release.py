@@ -114,7 +114,7 @@ def test_users_of_the_built_in_roles_may_read_and_change(cluster_chart: Chart, k
         kit.kubectl("delete", "clusterrole", *(role["metadata"]["name"] for role in roles))
 
 
-def test_an_upgrade_upgrades_the_crd_and_an_uninstall_keeps_it(
+def test_an_upgrade_upgrades_the_crd_and_leaving_it_out_or_an_uninstall_keeps_it(
     cluster_chart: Chart, kit: Kit, nowhere: Values, tmp_path: Path
 ) -> None:
     owner = crd_owner(kit)
@@ -124,6 +124,7 @@ def test_an_upgrade_upgrades_the_crd_and_an_uninstall_keeps_it(
         assert "Age" not in columns(kit)
         cluster_chart.release("upgrade", values=nowhere, namespace=kit.namespace)
         assert "Age" in columns(kit)
+        cluster_chart.release("upgrade", values={**nowhere, "crds": {"install": False}}, namespace=kit.namespace)
         cluster_chart.uninstall(kit.namespace)
         assert "Age" in columns(kit)
         with pytest.raises(KubectlError, match="NotFound"):
