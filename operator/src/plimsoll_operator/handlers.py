@@ -22,6 +22,7 @@ from plimsoll_operator.cluster.access import Access, Credentials
 from plimsoll_operator.cluster.kinds import CHILDREN, INFERENCE_DEPLOYMENT, POD, Kind
 from plimsoll_operator.cluster.observe import Key
 from plimsoll_operator.names import GROUP, LABEL_NAME
+from plimsoll_operator.news import News
 from plimsoll_operator.supervision import Shutdown, either
 
 logger = logging.getLogger(__name__)
@@ -89,16 +90,25 @@ def watch_registry(enqueue: Enqueue, access: Access) -> kopf.OperatorRegistry:
 
     kopf.on.login(id="login", registry=registry)(LogIn(access, time.monotonic, asyncio.sleep).__call__)
 
-    @kopf.on.event(*_address(INFERENCE_DEPLOYMENT), registry=registry)
-    async def owner_changed(meta: kopf.Meta, **_: Any) -> None:
-        enqueue(Key(meta["namespace"], meta["name"]))
+    owners = News(INFERENCE_DEPLOYMENT)
 
-    async def child_changed(meta: kopf.Meta, labels: kopf.Labels, **_: Any) -> None:
-        enqueue(Key(meta["namespace"], labels[LABEL_NAME]))
+    @kopf.on.event(*_address(INFERENCE_DEPLOYMENT), registry=registry)
+    async def owner_changed(event: kopf.RawEvent, meta: kopf.Meta, **_: Any) -> None:
+        if owners.tells(event):
+            enqueue(Key(meta["namespace"], meta["name"]))
 
     for kind in (*CHILDREN, POD):
-        kopf.on.event(*_address(kind), labels={LABEL_NAME: kopf.PRESENT}, registry=registry)(child_changed)
+        wakes = _child_changed(News(kind), enqueue)
+        kopf.on.event(*_address(kind), labels={LABEL_NAME: kopf.PRESENT}, registry=registry)(wakes)
     return registry
+
+
+def _child_changed(news: News, enqueue: Enqueue) -> Callable[..., Awaitable[None]]:
+    async def child_changed(event: kopf.RawEvent, meta: kopf.Meta, labels: kopf.Labels, **_: Any) -> None:
+        if news.tells(event):
+            enqueue(Key(meta["namespace"], labels[LABEL_NAME]))
+
+    return child_changed
 
 
 def watch_settings(request_timeout: timedelta) -> kopf.OperatorSettings:
