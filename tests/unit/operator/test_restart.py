@@ -183,6 +183,26 @@ def test_a_change_after_a_restart_and_back_takes_the_restarted_revision() -> Non
     assert stable_of(cluster) == stable
 
 
+def test_the_answer_names_the_revision_that_carried_the_request_out_also_after_others_have_come() -> None:
+    cluster = settled(replicas=1, gpus=2)
+    restarted(cluster)
+    answered = last_request(cluster)
+    cluster.change(spec_of(2, 1))
+    cluster.settle()
+    assert last_request(cluster) == answered
+
+
+def test_a_restart_where_nothing_can_run_yet_names_no_revision() -> None:
+    cluster = Cluster(make_spec(gpu={"profile": "abacus"}))
+    cluster.request("restart#1")
+    cluster.settle()
+    assert last_request(cluster)["outcome"] == "Accepted"
+    assert "revision" not in last_request(cluster)
+    cluster.change(make_spec())
+    cluster.settle()
+    assert len(cluster.observed.revisions) == 1
+
+
 def test_a_restart_and_a_change_at_once_are_one_rollout() -> None:
     cluster = settled(replicas=1, gpus=2)
     cluster.request("restart#1")

@@ -56,10 +56,13 @@ async def _restart(target: Target, patience: timedelta | None) -> None:
         if answer is None:
             _say_unanswered(target)
             raise typer.Exit(0 if patience is None else 1)
-        typer.echo(f"{target}: revision {answer['revision']} is rolled out")
+        revision = answer.get("revision")
+        if revision is None:
+            raise CliError("nothing runs yet, so there is nothing to restart: `kubectl plimsoll status` says why")
+        typer.echo(f"{target}: revision {revision} is rolled out")
         if patience is not None:
-            await asked.carried_out(answer["revision"], patience)
-            typer.echo(f"{target}: revision {answer['revision']} serves")
+            await asked.carried_out(revision, patience)
+            typer.echo(f"{target}: revision {revision} serves")
 
 
 def _say_unanswered(target: Target) -> None:

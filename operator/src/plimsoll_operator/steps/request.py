@@ -69,11 +69,13 @@ def last_request(draft: Draft) -> dict[str, Any]:
     if answer is None:
         return {"lastRequest": stored} if stored else {}
     request = answer.request
-    restarted = (found.hash for found in draft.revisions if found.restarts.nonce == request.id)
     told = {"id": request.id, "verb": request.verb, "outcome": answer.outcome, "message": answer.message}
-    if answer.outcome == "Accepted" and (revision := next(restarted, request.revision)):
-        told["revision"] = revision
-    return {"lastRequest": {**told, "at": stored["at"] if answer.repeats(stored) else timestamp(draft.now)}}
+    if answer.repeats(stored):
+        # The revision that carried it out, also after others have come.
+        return {"lastRequest": {**stored, **told}}
+    if draft.target is not None and answer.outcome == "Accepted" and draft.target.restarts.nonce == request.id:
+        told["revision"] = draft.target.hash
+    return {"lastRequest": {**told, "at": timestamp(draft.now)}}
 
 
 def _so_far(draft: Draft) -> Restarts:
