@@ -33,6 +33,7 @@ verify: setup ## Format, lint, types, layers, and generated files that must be c
 	@$(BIN)/python charts/sync_profiles.py --check
 	@$(BIN)/python charts/values_table.py --check
 	@$(BIN)/python crds/render_reference.py --check
+	@$(BIN)/python benchmarks/table.py --check
 
 format: setup ## Format and mend what can be mended by itself
 	@$(BIN)/ruff format .

@@ -1,0 +1,133 @@
+"""Writes the tables and the plot of docs/benchmarks.md from the figures beside this file. `--check` only tells whether
+they are current."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent
+DOCS = FOLDER.parent / "docs"
+PAGE = DOCS / "benchmarks.md"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+PHASES = {
+    "fill": "all created at once",
+    "storm": "all changed at once",
+    "rest": "left alone",
+    "restart": "operator killed and started",
+}
+WIDTH, HEIGHT, LEFT, BOTTOM = 640, 180, 56, 28
+
+Run = Mapping[str, Any]
+
+
+def section(run: Run, plot: str) -> Iterator[str]:
+    """The figures of one run, as a person reads them."""
+    machine, memory = run["machine"], run["memory_at_rest"]
+    yield f"### {run['objects']} objects\n"
+    yield f"`{run['command']}`, {run['date']}, {_machine(machine)}; {_versions(run['versions'])}.\n"
+    yield "| | " + " | ".join(f"{PHASES[phase['name']]}" for phase in run["phases"]) + " |"
+    yield "|---|" + "---:|" * len(run["phases"])
+    for title, value in ROWS.items():
+        yield f"| {title} | " + " | ".join(value(phase) for phase in run["phases"]) + " |"
+    growth = memory["last_mib"] - memory["first_mib"]
+    yield (
+        f"\nResident memory over {memory['minutes']:.0f} minutes at rest: {memory['first_mib']} MiB in the first "
+        f"quarter, {memory['last_mib']} MiB in the last ({growth:+.1f}), {memory['most_mib']} MiB at most.\n"
+    )
+    yield f"![Resident memory at rest]({plot})\n"
+
+
+ROWS: Mapping[str, Callable[[Run], str]] = {
+    "took, s": lambda phase: _number(phase["seconds"]),
+    "an object was Ready after, s (p50 / p99)": lambda phase: _spread(phase["seconds_to_ready"], 0),
+    "reconciles": lambda phase: str(phase["reconcile_seconds"]["count"]),
+    "reconcile, s (p50 / p99)": lambda phase: _spread(phase["reconcile_seconds"], 2),
+    "longest wait in the queue, s": lambda phase: _number(phase["queue_age_seconds"]),
+    "requests per object": lambda phase: str(phase["requests_per_object"]),
+    "writes": lambda phase: str(phase["writes"]),
+    "refused": lambda phase: str(phase["refused"]),
+    "operator's CPU, % of a core": lambda phase: str(phase["cpu_percent"]),
+    "resident memory at most, MiB": lambda phase: _number(phase["resident_mib"]),
+    "machine's load average": lambda phase: str(phase["load_average"]),
+}
+
+
+def svg(series: Sequence[tuple[float, float]]) -> str:
+    """Memory over time, from zero up: what grows is seen to grow, and what does not is seen not to."""
+    top = 50 * (int(max(mib for _, mib in series) // 50) + 1)
+    last = max(minute for minute, _ in series) or 1
+    across, down = WIDTH - LEFT - 12, HEIGHT - BOTTOM - 12
+
+    def at(minute: float, mib: float) -> str:
+        return f"{LEFT + across * minute / last:.1f},{12 + down * (1 - mib / top):.1f}"
+
+    namespace, view = "http://www.w3.org/2000/svg", f"0 0 {WIDTH} {HEIGHT}"
+    lines = [
+        f'<svg xmlns="{namespace}" viewBox="{view}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
+    ]
+    for mib in range(0, top + 1, 50):
+        y = at(0, mib).partition(",")[2]
+        lines.append(f'<path d="M{LEFT},{y} H{WIDTH - 12}" stroke="#ddd"/>')
+        lines.append(f'<text x="{LEFT - 6}" y="{float(y) + 4:.1f}" text-anchor="end" fill="#555">{mib} MiB</text>')
+    points = " ".join(at(minute, mib) for minute, mib in series)
+    lines.append(f'<polyline points="{points}" fill="none" stroke="#1a6fb0" stroke-width="2"/>')
+    lines.append(f'<text x="{LEFT}" y="{HEIGHT - 8}" fill="#555">0</text>')
+    lines.append(f'<text x="{WIDTH - 12}" y="{HEIGHT - 8}" text-anchor="end" fill="#555">{last:.0f} min</text>')
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def rendered() -> dict[Path, str]:
+    """Content of each file that is made here."""
+    runs = sorted((json.loads(path.read_text()) for path in FOLDER.glob("operator-*.json")), key=_size)
+    files = {DOCS / _plot(run): svg(run["memory_at_rest"]["series"]) for run in runs}
+    figures = "\n".join(line for run in runs for line in section(run, _plot(run)))
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    return files | {PAGE: f"{before}{BEGIN}\n\n{figures}\n{END}{after}"}
+
+
+def _plot(run: Run) -> str:
+    return f"benchmarks-memory-{run['objects']}.svg"
+
+
+def _size(run: Run) -> int:
+    return int(run["objects"])
+
+
+def _machine(machine: Run) -> str:
+    return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}"
+
+
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name.removeprefix('python package ')} {version}" for name, version in versions.items())
+
+
+def _spread(spread: Run | None, digits: int) -> str:
+    return f"{spread['p50']:.{digits}f} / {spread['p99']:.{digits}f}" if spread else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def main() -> int:
+    files = rendered()
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            sys.stderr.write(
+                f"{path.name} is not what the figures in benchmarks/ say: run python benchmarks/table.py\n"
+            )
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(files[path])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
