@@ -104,6 +104,9 @@ def test_it_has_no_token_no_writable_root_and_writes_to_its_scratch_volumes_only
     assert {mount["name"] for mount in container["volumeMounts"] if not mount.get("readOnly")} == scratch
     kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
     assert kinds <= {"emptyDir", "persistentVolumeClaim", "image", "secret"}
+    keys = {item["key"] for volume in spec["volumes"] if "secret" in volume for item in volume["secret"]["items"]}
+    keys |= {entry["valueFrom"]["secretKeyRef"]["key"] for entry in container["env"] if "secretKeyRef" in str(entry)}
+    assert keys <= {"tls.crt", "tls.key", "token"}, "of a Secret that an object names, no other key is handed out"
 
 
 def test_the_operators_own_pods_run_there(kit: Kit) -> None:

@@ -54,6 +54,20 @@ def model_volume(folder: Path) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", **item} for item in items]}
 
 
+def serving(name: str, tls_secret: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "plimsoll.dev/v1alpha1",
+        "kind": "InferenceDeployment",
+        "metadata": {"name": name},
+        "spec": {
+            "model": {"uri": "pvc://models/random"},
+            "gpu": {"profile": "cpu"},
+            "tiers": [{"name": "short", "maxTokens": 64}],
+            "server": {"tlsSecret": tls_secret, "resources": {"limits": {"memory": "1536Mi"}}},
+        },
+    }
+
+
 @pytest.fixture(scope="module")
 def first() -> Issued:
     return ISSUER.issue(NAME)
@@ -67,19 +81,7 @@ def address(kit: Kit, sandbox: Sandbox, first: Issued, tmp_path_factory: pytest.
     random_model(folder / "random")
     kit.apply(model_volume(folder))
     kit.apply(secret(first))
-    kit.apply(
-        {
-            "apiVersion": "plimsoll.dev/v1alpha1",
-            "kind": "InferenceDeployment",
-            "metadata": {"name": "private"},
-            "spec": {
-                "model": {"uri": "pvc://models/random"},
-                "gpu": {"profile": "cpu"},
-                "tiers": [{"name": "short", "maxTokens": 64}],
-                "server": {"tlsSecret": "private-tls", "resources": {"limits": {"memory": "1536Mi"}}},
-            },
-        }
-    )
+    kit.apply(serving("private", "private-tls"))
     kit.wait_for("private", "Ready", "True", deadline=180)
     return sandbox.url(NAMESPACE, "private", 443)
 
@@ -136,6 +138,14 @@ def test_a_broken_renewal_is_told_in_the_log_and_the_old_certificate_stays(kit: 
 
     assert "is not the key of the certificate" in eventually(complaint, RENEWAL_SECONDS)
     assert shown(address) == kept
+
+
+def test_a_secret_that_nobody_made_is_asked_for_by_the_object(kit: Kit, address: str) -> None:
+    del address
+    kit.apply(serving("unsealed", "not-made"))
+    told = kit.wait_for("unsealed", "Ready", "False", "CrashLoop")
+    assert "mount a Secret of type kubernetes.io/tls" in told["message"]
+    kit.kubectl("delete", "infd", "unsealed")
 
 
 def pod_name(pod: dict[str, Any]) -> str:

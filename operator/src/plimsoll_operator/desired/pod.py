@@ -181,8 +181,7 @@ def _resources(spec: Spec, profile: GpuProfile) -> dict[str, dict[str, str]]:
 def _volumes(spec: Spec) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}, {"name": "cache", "emptyDir": {}}]
     if spec.server.tls_secret:
-        # Read by the group: the kubelet gives the files to fsGroup.
-        volumes.append({"name": "tls", "secret": {"secretName": spec.server.tls_secret, "defaultMode": 0o440}})
+        volumes.append({"name": "tls", "secret": _tls_files(spec.server.tls_secret)})
     match spec.model.source:
         case ClaimModel(claim=claim):
             volumes.append({"name": "model", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
@@ -191,6 +190,16 @@ def _volumes(spec: Spec) -> list[dict[str, Any]]:
         case HubModel():
             pass
     return volumes
+
+
+def _tls_files(secret: str) -> dict[str, Any]:
+    """The two keys that a certificate has and no other: naming a Secret here must not hand out all that it holds.
+
+    Optional, since a pod whose volume is missing hangs without a word; the server says which file it wants, and ends.
+    """
+    items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
+    # Read by the group, since the kubelet gives the files to fsGroup.
+    return {"secretName": secret, "items": items, "optional": True, "defaultMode": 0o440}
 
 
 def _model_mounts(source: ModelSource) -> list[dict[str, Any]]:
