@@ -15,8 +15,6 @@ from operator_process import OperatorProcess
 pytestmark = pytest.mark.cluster
 
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
-RESTART_SECONDS = 60
-"""Longest wait after a restart of the apiserver: kopf's back-off and ours end in 30 s."""
 
 
 def inference_deployment(name: str) -> dict[str, Any]:
@@ -114,20 +112,6 @@ def test_sigterm_ends_it_in_order_within_ten_seconds(edge: Edge, start: Start) -
     assert operator.stop(patience=10) == 0
     assert time.monotonic() - began < 10
     assert operator.said("SIGTERM received")
-
-
-def test_an_apiserver_that_is_killed_and_comes_back_is_survived(edge: Edge, start: Start) -> None:
-    operator = start()
-    served(edge, "surviving")
-    edge.control_plane.kill_apiserver()
-    eventually(lambda: operator.said("cannot list InferenceDeployments"), 30)
-    edge.control_plane.start_apiserver()
-    comes_back(edge, "surviving", RESTART_SECONDS)
-    assert operator.health() == 200
-    eventually(
-        lambda: [r for r in requests(edge) if r["verb"] == "watch" and "pods" in r["requestURI"]], RESTART_SECONDS
-    )
-    assert operator.stop() == 0
 
 
 def test_it_ends_in_order_while_the_apiserver_is_away(edge: Edge, start: Start) -> None:

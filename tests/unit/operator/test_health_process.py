@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from operator_process import COMMAND, OperatorProcess, running_operator
-from scripted_apiserver import ScriptedApiserver
+from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT, LEASE
+from scripted_apiserver import ScriptedApiserver, ok, scripted_apiserver
 
 
 @pytest.fixture
@@ -61,3 +64,38 @@ def test_while_the_apiserver_is_away_it_keeps_trying_turns_unhealthy_and_still_e
         assert operator.health() == 503
         assert operator.said("cannot ask the apiserver for its version: GET /version")
         assert operator.stop() == 0
+
+
+async def test_a_leader_whose_lists_get_no_answer_turns_unhealthy_however_well_its_lease_is(tmp_path: Path) -> None:
+    lease = {"metadata": {"namespace": "plimsoll-system", "name": "plimsoll-operator", "resourceVersion": "1"}}
+    async with scripted_apiserver() as apiserver:
+        leases = LEASE.path("plimsoll-system", "plimsoll-operator")
+        apiserver.answer(f"GET {leases}", ok(lease))
+        apiserver.answer(f"PUT {leases}", ok(lease))
+        apiserver.answer(f"GET {INFERENCE_DEPLOYMENT.path()}", (0, {}))
+        apiserver.write_kubeconfig(tmp_path / "kubeconfig")
+        with running_operator(tmp_path / "kubeconfig", tmp_path / "log", PLIMSOLL_RESYNC_PERIOD="1s") as operator:
+            await until(lambda: operator.metric("plimsoll_operator_leading") == 1)
+            assert await asyncio.to_thread(operator.health) == 200
+            await until(lambda: operator.health() == 503)
+            assert await asyncio.to_thread(operator.metric, "plimsoll_operator_leading") == 1
+
+
+async def test_an_apiserver_older_than_1_30_is_told_and_not_served(tmp_path: Path) -> None:
+    async with scripted_apiserver() as apiserver:
+        apiserver.answer("GET /version", ok({"major": "1", "minor": "29", "gitVersion": "v1.29.4"}))
+        apiserver.write_kubeconfig(tmp_path / "kubeconfig")
+        operator = OperatorProcess(tmp_path / "kubeconfig", tmp_path / "log")
+        operator.start()
+        assert await asyncio.to_thread(operator.wait, 30) == 1
+        assert apiserver.asked() == ["GET /version"]
+    assert operator.said("cannot start: expected Kubernetes 1.30 or later, found v1.29.4: upgrade the cluster")
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for an answer of the process, while this loop answers for its apiserver."""
+    for _ in range(300):
+        if await asyncio.to_thread(true):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("not within 30 s")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from plimsoll_operator.cluster.errors import (
     error_of,
 )
 from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.leases import NotLeadingError, Tenure
 from scripted_apiserver import ScriptedApiserver, ok, refusal, scripted_apiserver
 
 SERVICES = "/api/v1/namespaces/guardrails/services"
@@ -186,6 +188,28 @@ async def test_a_request_without_an_answer_ends_at_its_deadline(apiserver: Scrip
     apiserver.answer(f"GET {SERVICES}/x", (0, {}))
     with pytest.raises(UnavailableError, match=r"no answer within 0\.5 s"):
         await kube.get(kinds.SERVICE, "guardrails", "x")
+
+
+async def test_a_closed_fence_keeps_every_request_back_the_moment_before_it_is_sent(
+    apiserver: ScriptedApiserver, tmp_path: Path
+) -> None:
+    tenure = Tenure(time.monotonic)
+    tenure.renewed(time.monotonic())
+    apiserver.write_kubeconfig(tmp_path / "kubeconfig")
+    async with Kube(Access(str(tmp_path / "kubeconfig")), timedelta(seconds=5), lambda *_: None, tenure.check) as kube:
+        await kube.scale("guardrails", "domains-1", 3)
+        tenure.end()
+        writes: list[Callable[[], Awaitable[Any]]] = [
+            lambda: kube.scale("guardrails", "domains-1", 4),
+            lambda: kube.delete(kinds.SERVICE, "guardrails", "domains", "uid-7"),
+            lambda: kube.create(kinds.EVENT, "guardrails", {}),
+            lambda: kube.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}, "guardrails"),
+            lambda: kube.get(kinds.SERVICE, "guardrails", "x"),
+        ]
+        for write in writes:
+            with pytest.raises(NotLeadingError, match="not sent: the Lease was renewed never"):
+                await write()
+    assert [request.body for request in apiserver.requests] == [{"spec": {"replicas": 3}}]
 
 
 async def test_an_apiserver_that_is_away_is_unavailable(tmp_path: Path) -> None:
