@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 REQUEST_TIMEOUT = timedelta(seconds=3)
 """A connection that stalls leaves time for two more attempts before the deadline."""
 
-RELEASE_SECONDS = 2.0
+RELEASE_SECONDS = 1.5
 """For the last write of a process that ends; a Lease that is not released is free 15 s later."""
 
 
@@ -79,6 +79,7 @@ class Election:
     async def _was_taken(self, vigil: Vigil) -> bool:
         try:
             lease = await self._read()
+            self._trouble = ""
             vigil.sees(lease, self.clock())
             self._tell_who_leads(lease)
             if vigil.until_free(self.clock()) > 0:
