@@ -54,7 +54,7 @@ def operator(kit: Kit, tmp_path: Path) -> Operator:
         }
         with running_operator(kit.kubeconfig, tmp_path / "operator.log", **settings) as started:
             yield started
-            assert started.stop() == 0
+            assert started.stop(patience=30) == 0
 
     return run
 

@@ -46,7 +46,7 @@ def install(kit: Kit, crd: Path) -> None:
 def operator(kit: Kit, tmp_path: Path) -> Iterator[OperatorProcess]:
     with running_operator(kit.kubeconfig, tmp_path / "operator.log", **SETTINGS) as started:
         yield started
-        started.stop()
+        started.stop(patience=30)
 
 
 def children(kit: Kit) -> dict[str, Any]:
@@ -86,13 +86,13 @@ def test_what_runs_under_a_crd_that_went_back_is_left_as_it_is(kit: Kit, tmp_pat
         kit.apply(secured)
         eventually(lambda: len(deployments(kit)) == 2, 60, lambda: str(children(kit)))
         kit.wait_for("early", "Stalled", "False")
-        started.stop()
+        started.stop(patience=30)
     before = children(kit)
 
     install(kit, OLDER)
     with running_operator(kit.kubeconfig, tmp_path / "after.log", **SETTINGS) as started:
         kit.wait_for("early", "Stalled", "True", "CRDOutdated")
-        started.stop()
+        started.stop(patience=30)
     assert children(kit) == before
 
     # As GitOps would write it again: under the older CRD every write dropped what that does not know.
@@ -100,7 +100,7 @@ def test_what_runs_under_a_crd_that_went_back_is_left_as_it_is(kit: Kit, tmp_pat
     kit.apply(secured)
     with running_operator(kit.kubeconfig, tmp_path / "again.log", **SETTINGS) as started:
         kit.wait_for("early", "Stalled", "False")
-        started.stop()
+        started.stop(patience=30)
     assert deployments(kit) == {name for name in before if name.startswith("Deployment/")}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ import typer
 
 from plimsoll_operator.cli.connection import Context, Kubeconfig, Name, Namespace, Target, target_of
 from plimsoll_operator.cli.errors import CliError, WrongInputError
+from plimsoll_operator.cluster.errors import UnavailableError
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.duration import parse_duration
@@ -52,10 +53,14 @@ async def _restart(target: Target, patience: timedelta | None) -> None:
         asked = Asked(kube, target, Request("restart", _new_id()), time.monotonic)
         await asked.ask()
         typer.echo(f"{target}: restart asked for, request {asked.request.id}")
-        answer = await asked.answered()
+        answer = await asked.answered(ANSWER_WITHIN)
         if answer is None:
             _say_unanswered(target)
-            raise typer.Exit(0 if patience is None else 1)
+            if patience is None:
+                return
+            answer = await asked.answered(patience)
+        if answer is None:
+            raise CliError("the operator did not answer within --timeout")
         revision = answer.get("revision")
         if revision is None:
             raise CliError("nothing runs yet, so there is nothing to restart: `kubectl plimsoll status` says why")
@@ -86,31 +91,28 @@ class Asked:
     target: Target
     request: Request
     clock: Callable[[], float]
+    pause: float = LOOK_EVERY_SECONDS
 
     async def ask(self) -> None:
         patch = {"metadata": {"annotations": {ANNOTATION_REQUEST: str(self.request)}}}
         await self.kube.update(INFERENCE_DEPLOYMENT, self.target.namespace, self.target.name, patch)
 
-    async def answered(self) -> dict[str, Any] | None:
+    async def answered(self, patience: timedelta) -> dict[str, Any] | None:
         """The operator's acceptance; None when it does not answer. Raises CliError when it says no."""
-        end = self.clock() + ANSWER_WITHIN.total_seconds()
-        while self.clock() < end:
-            found = await self._read()
+        async for found in self._looks(patience):
             answer = found.get("status", {}).get("rollout", {}).get("lastRequest", {})
             if answer.get("id") == self.request.id and answer["outcome"] == "Accepted":
                 return dict(answer)
             if answer.get("id") == self.request.id:
                 waits = "; the request stays and is carried out then" if answer["outcome"] == "Waiting" else ""
                 raise CliError(f"{answer['outcome']}: {answer['message']}{waits}")
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
         return None
 
     async def carried_out(self, revision: str, patience: timedelta) -> None:
         """Return when `revision` is all that serves. Raises CliError when that does not come."""
-        end = self.clock() + patience.total_seconds()
         told = ""
-        while self.clock() < end:
-            status = (await self._read()).get("status", {})
+        async for found in self._looks(patience):
+            status = found.get("status", {})
             rollout = status.get("rollout", {})
             conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
             if rollout.get("stable") == revision and conditions["Ready"]["status"] == "True":
@@ -119,7 +121,6 @@ class Asked:
             if (now := f"{conditions['Ready']['reason']}: {conditions['Ready']['message']}") != told:
                 told = now
                 typer.echo(f"{self.target}: {told}")
-            await asyncio.sleep(LOOK_EVERY_SECONDS)
         raise CliError(f"not done within {patience.total_seconds():.0f} s; last: {told}")
 
     def _check(self, revision: str, rollout: Manifest, conditions: Manifest) -> None:
@@ -128,6 +129,18 @@ class Asked:
         if revision not in (rollout.get("stable"), rollout.get("canary")):
             now = rollout.get("canary") or rollout.get("stable")
             raise CliError(f"revision {revision} was overtaken: the object asks for {now} now")
+
+    async def _looks(self, patience: timedelta) -> AsyncIterator[Manifest]:
+        """The object, again and again until the time is over; an apiserver that is away for a moment is waited for."""
+        end = self.clock() + patience.total_seconds()
+        while self.clock() < end:
+            try:
+                found = await self._read()
+            except UnavailableError as error:
+                typer.echo(f"{self.target}: {error}", err=True)
+            else:
+                yield found
+            await asyncio.sleep(self.pause)
 
     async def _read(self) -> Manifest:
         found = await self.target.read(self.kube)
