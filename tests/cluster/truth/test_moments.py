@@ -72,7 +72,7 @@ def record(kit: Kit, operator: OperatorProcess) -> Iterator[Moment]:
 
 
 def stopped(operator: OperatorProcess, act: Any) -> dict[str, Any]:
-    operator.stop()
+    operator.stop(patience=30)
     try:
         found: dict[str, Any] = act()
         return found

@@ -68,7 +68,7 @@ def test_each_has_one_event_that_a_restarted_operator_does_not_repeat(arranged: 
     assert {name: [reason for reason, *_ in events] for name, events in before.items()} == {
         situation.name: [situation.reason] for situation in SITUATIONS
     }
-    operator.stop()
+    operator.stop(patience=30)
     operator.start()
     # Each object is looked at anew: after the start, and at a resync.
     looks = "plimsoll_operator_reconcile_duration_seconds_count"
