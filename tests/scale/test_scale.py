@@ -39,6 +39,11 @@ def test_at_rest_each_object_costs_a_round_of_reads_a_minute(figures: Figures) -
     assert rest.requests_per_object <= REQUESTS_PER_ROUND * rounds
 
 
+def test_at_rest_a_change_waits_behind_nobody(figures: Figures) -> None:
+    # All objects fall due once a minute, and not at once.
+    assert figures.phase("rest").queue_age_seconds <= 10
+
+
 def test_memory_at_rest_is_flat(figures: Figures) -> None:
     # What is kept per object would show in minutes; 4 % is what the allocator's own mood costs.
     memory = figures.memory_at_rest

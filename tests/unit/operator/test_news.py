@@ -1,4 +1,4 @@
-"""Only what is new wakes the operator: a watch opened again, or an autoscaler that measures, tells nothing."""
+"""Only what is new wakes the operator: a watch begun anew, or an autoscaler that measures, tells nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def told(kind: Kind, *events: tuple[str | None, dict[str, Any]]) -> list[bool]:
     return [news.tells({"type": type_, "object": copy.deepcopy(found)}) for type_, found in events]
 
 
-def test_a_watch_that_is_opened_again_tells_nothing_of_what_stayed_as_it_was() -> None:
+def test_a_watch_that_begins_anew_tells_nothing_of_what_stayed_as_it_was() -> None:
     assert told(POD, ("ADDED", make_pod("1")), (None, make_pod("1")), (None, make_pod("2"))) == [True, False, True]
 
 
