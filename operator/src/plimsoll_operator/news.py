@@ -1,8 +1,8 @@
 """Which events of a watch say anything new.
 
-An autoscaler's object changes with every measurement, four times a minute, which would be most of what the apiserver is
-asked about an InferenceDeployment at rest. A watch that has to begin anew, after a restart of the apiserver or a version
-that it has forgotten, tells of every object there is, all at once.
+An autoscaler's object changes with every measurement, four times a minute: that would be most of what the apiserver is
+asked about an InferenceDeployment at rest. A watch that has to begin anew, after a restart of the apiserver or with a
+version that it has forgotten, tells of every object there is, all at once.
 """
 
 from __future__ import annotations
