@@ -10,17 +10,15 @@ from typing import Any
 
 import pytest
 
-from cluster.kills.trial import NAME, Ground, Picture, Trial
-from cluster_kit import eventually
+from cluster.kills.trial import LAST_WRITES_SECONDS, NAME, Ground, Picture, Trial
 from counting_proxy import Moment
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1200)]
 
-AT_ONCE = 24
-"""Trials mostly wait, for pods to start and to end: all of them share the machine."""
+AT_ONCE = 18
+"""Trials mostly wait, for pods to start and to end: many share the machine."""
 MOMENTS: tuple[Moment, Moment] = ("before", "after")
-GONE_SECONDS = 120
 
 
 def version(number: int, **scaling: Any) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def undisturbed(ground: Ground) -> Undisturbed:
         writes.append(list(trial.line.writes))
     trial.line.arm(None)
     trial.api.delete(INFERENCE_DEPLOYMENT, NAME)
-    eventually(lambda: not trial.left(), GONE_SECONDS, lambda: str(trial.left()))
+    trial.wait(lambda: not trial.left())
     assert trial.line.writes == [], "deletion is the garbage collector's: the operator has nothing to write in it"
     trial.kill()
     return Undisturbed(pictures[0], pictures[1], *writes)
@@ -140,13 +138,14 @@ def deleted_under(trial: Trial, number: int, writes: list[str]) -> int | None:
     else:
         trial.kill_at(number, "after", meanwhile=delete)
         trial.ask_for(FIRST)
-        killed = number if trial.line.killed.wait(GONE_SECONDS) else None
+        trial.wait(lambda: trial.line.killed.is_set() or trial.is_ready())
+        killed = number if trial.line.killed.wait(LAST_WRITES_SECONDS) else None
         if killed is None:
             delete()
         else:
             trial.start()
-    eventually(lambda: not trial.left(), GONE_SECONDS, lambda: str(trial.left()))
+    trial.wait(lambda: not trial.left())
     rounds = trial.line.lists
-    eventually(lambda: trial.line.lists > rounds, GONE_SECONDS)
+    trial.wait(lambda: trial.line.lists > rounds)
     assert not trial.left(), "the operator made something of an object that is gone"
     return killed

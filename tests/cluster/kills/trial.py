@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -87,9 +88,24 @@ class Trial:
         self.line.arm(KillPoint(number, moment, self.kill, meanwhile))
 
     def kill(self) -> None:
-        if self.pid:
-            os.kill(self.pid, 9)
-            self.pid = 0
+        pid, self.pid = self.pid, 0
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+
+    def tend(self) -> None:
+        """As a kubelet would: one that ended by itself, its Lease lost on a busy machine, is started again."""
+        pid = self.pid
+        if pid and Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z"):
+            self.start()
+
+    def wait(self, ask: Callable[[], bool]) -> None:
+        """Until it is so, with an operator at work unless it was killed."""
+
+        def tended() -> bool:
+            self.tend()
+            return ask()
+
+        eventually(tended, SETTLE_SECONDS, self._explain)
 
     @property
     def log(self) -> Path:
@@ -97,33 +113,35 @@ class Trial:
 
     def dies(self, wanted: Picture) -> bool:
         """Whether the operator was killed, or false where it has reached `wanted` without coming to that write."""
-        eventually(lambda: self.line.killed.is_set() or self.tells(wanted), SETTLE_SECONDS, self._explain)
+        self.wait(lambda: self.line.killed.is_set() or self.tells(wanted))
         return self.line.killed.wait(LAST_WRITES_SECONDS)
 
     def comes_to(self, wanted: Picture) -> None:
         """Wait until the namespace holds exactly that."""
-        eventually(lambda: self.tells(wanted), SETTLE_SECONDS, lambda: f"{wanted['status']}\n{self._explain()}")
+        self.wait(lambda: self.tells(wanted))
         eventually(lambda: self.picture() == wanted, SETTLE_SECONDS, lambda: _difference(self.picture(), wanted))
 
     def tells(self, wanted: Picture) -> bool:
         return bool(what_is_told(self.owner()) == wanted["status"])
 
     def is_ready(self) -> bool:
-        owner = self.owner()
+        owner = self.api.find(INFERENCE_DEPLOYMENT, NAME)
+        if owner is None:
+            return False
         conditions = {found["type"]: found for found in owner.get("status", {}).get("conditions", ())}
         ready = conditions.get("Ready", {"status": "", "observedGeneration": 0})
         return bool(ready["status"] == "True" and ready["observedGeneration"] == owner["metadata"]["generation"])
 
     def comes_to_rest(self) -> None:
         """It is ready, and the operator has looked at it twice since without a write."""
-        eventually(self.is_ready, SETTLE_SECONDS, self._explain)
+        self.wait(self.is_ready)
 
         def rests() -> bool:
             writes, lists = len(self.line.writes), self.line.lists
-            eventually(lambda: self.line.lists >= lists + 2, 30)
+            self.wait(lambda: self.line.lists >= lists + 2)
             return len(self.line.writes) == writes
 
-        eventually(rests, SETTLE_SECONDS, self._explain)
+        self.wait(rests)
 
     def owner(self) -> Object:
         return self.api.get(INFERENCE_DEPLOYMENT, NAME)
@@ -155,7 +173,8 @@ class Trial:
 
     def _explain(self) -> str:
         log = self.log.read_text()[-3000:] if self.log.exists() else ""
-        return f"{self.line.writes}\n{what_is_told(self.owner())}\n{log}"
+        owner = self.api.find(INFERENCE_DEPLOYMENT, NAME)
+        return f"{self.line.writes}\n{owner and what_is_told(owner)}\n{log}"
 
 
 def _difference(found: dict[Any, Any], wanted: dict[Any, Any]) -> str:
