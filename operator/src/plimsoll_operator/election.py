@@ -181,13 +181,13 @@ class Election:
 
 
 @asynccontextmanager
-async def standing(election: Election, ended: Callable[[], None]) -> AsyncIterator[None]:
+async def standing(election: Election, ended: Callable[[BaseException | None], None]) -> AsyncIterator[None]:
     """Stand for election while the context lasts, and release the Lease after it.
 
-    `ended` is called should the election end by itself; the context then raises what ended it.
+    `ended` is called with what ended the election should it end by itself; the context raises that, too.
     """
     campaign = asyncio.create_task(election.run(), name="election")
-    campaign.add_done_callback(lambda _: ended())
+    campaign.add_done_callback(lambda task: None if task.cancelled() else ended(task.exception()))
     try:
         yield
         if campaign.done():

@@ -67,16 +67,13 @@ def run() -> None:
     except (AccessError, CannotListenError, KubernetesTooOldError) as error:
         logger.error("cannot start: %s", error)
         raise typer.Exit(1) from error
-    except LeaseLostError as error:
-        logger.error("the Lease is lost, ending the process: %s", error, extra={"reason": "LeaseLost"})
-        raise typer.Exit(1) from error
     raise typer.Exit(0 if lived else 1)
 
 
 async def operate(settings: Settings) -> bool:
     """Run the operator. Returns whether it ended because it was asked to.
 
-    Raises AccessError, CannotListenError, KubernetesTooOldError, LeaseLostError.
+    Raises AccessError, CannotListenError, KubernetesTooOldError. Does not return when the Lease is lost.
     """
     shutdown = Shutdown()
     shutdown.heed_signals()
@@ -89,11 +86,22 @@ async def operate(settings: Settings) -> bool:
         async with Kube(access, REQUEST_TIMEOUT, telemetry.wrote) as kube:
             await require_kubernetes(kube, heartbeat.answered, shutdown.stop)
             election = _election(settings, kube, heartbeat, telemetry)
-            async with standing(election, partial(shutdown.begin, at_once=True)):
+            async with standing(election, partial(_end, shutdown)):
                 await either(election.won, shutdown.stop)
                 if shutdown.stop.is_set():
                     return True
                 return await _lead(settings, access, election.tenure, shutdown, telemetry, heartbeat)
+
+
+def _end(shutdown: Shutdown, error: BaseException | None) -> None:
+    """The election has ended by itself."""
+    if not isinstance(error, LeaseLostError):
+        shutdown.begin()
+        return
+    logger.error("the Lease is lost, ending the process: %s", error, extra={"reason": "LeaseLost"})
+    logging.shutdown()
+    # At once and not in order: what tidies up could send something, or wait for an answer that never comes.
+    os._exit(1)
 
 
 async def _lead(

@@ -22,16 +22,13 @@ class Shutdown:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self.at_once = False
-        """Whether nothing that is held is worth finishing."""
         self._drains: list[Callable[[], None]] = []
 
     def drain(self, begin: Callable[[], None]) -> None:
         """Have `begin` called when the end is wished for."""
         self._drains.append(begin)
 
-    def begin(self, at_once: bool = False) -> None:
-        self.at_once |= at_once
+    def begin(self) -> None:
         if self.stop.is_set():
             return
         self.stop.set()
@@ -68,11 +65,9 @@ async def supervise(parts: Mapping[str, Coroutine[Any, Any, None]], shutdown: Sh
     for name in died:
         logger.error("part %s ended although nobody asked it to: ending the process", name)
     shutdown.begin()
-    grace = 0.0 if shutdown.at_once else GRACE_SECONDS
-    _, late = await asyncio.wait(tasks, timeout=grace)
+    _, late = await asyncio.wait(tasks, timeout=GRACE_SECONDS)
     for task in late:
-        if grace:
-            logger.warning("part %s did not end within %g s: cancelled", task.get_name(), grace)
+        logger.warning("part %s did not end within %g s: cancelled", task.get_name(), GRACE_SECONDS)
         task.cancel()
     over, _ = await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
     failures = [error for task in over if not task.cancelled() and (error := task.exception()) is not None]

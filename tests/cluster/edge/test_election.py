@@ -108,7 +108,6 @@ def test_connections_that_are_refused_end_a_leader_at_its_deadline_and_not_befor
     served(edge, "cut-off")
     proxy.refuse()
     eventually(lambda: leader.process.said("cannot renew the Lease"), 10)
-    time.sleep(3)
     proxy.accept()
     comes_back(edge, "cut-off", 30)
     assert (leader.exit_code(), leader.leads()) == (None, True)

@@ -177,7 +177,7 @@ def test_a_release_lets_the_other_in_within_a_retry() -> None:
     async def story() -> None:
         store = Store(dict(BLANK))
         first, second = make_election(store, "a", 0), make_election(store, "b", 1)
-        async with standing(first, lambda: None):
+        async with standing(first, lambda _: None):
             await first.won.wait()
             with running(second):
                 await asyncio.sleep(10)
@@ -246,10 +246,10 @@ def test_a_lease_that_somebody_else_holds_ends_the_tenure_at_once() -> None:
 def test_what_ends_the_election_is_told_and_raised() -> None:
     async def story() -> None:
         store = Store(dict(BLANK), (Trouble("refused", 0, 1, 60),))
-        ended = asyncio.Event()
+        ended: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
         with pytest.raises(LeaseLostError):
-            async with standing(make_election(store), ended.set):
-                await ended.wait()
+            async with standing(make_election(store), ended.set_result):
+                assert isinstance(await ended, LeaseLostError)
 
     run_in_virtual_time(story())
 
