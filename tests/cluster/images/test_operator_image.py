@@ -20,24 +20,30 @@ from cluster_kit import eventually
 from operator_process import fetch, free_port
 from plimsoll_sandbox.sandbox import Sandbox
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-
-@pytest.fixture(scope="module")
-def buildah() -> Buildah:
+def what_is_missing() -> str:
+    """Why this machine cannot build and start an image; empty where it can."""
     try:
-        found = Buildah.found()
+        buildah = Buildah.found()
     except ImageError as error:
-        pytest.skip(str(error))
+        return str(error)
     if os.geteuid() != 0:
-        pytest.skip("a container is started here without a runtime, which needs root")
-    if not found.has(base_name()) and (complaint := missing_for_base()):
-        pytest.skip(complaint)
-    return found
+        return "a container is started here without a runtime, which needs root"
+    return "" if buildah.has(base_name()) else missing_for_base()
+
+
+MISSING = what_is_missing()
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(bool(MISSING), reason=MISSING),
+]
 
 
 @pytest.fixture(scope="module")
-def container(buildah: Buildah, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    buildah = Buildah.found()
     image = build(buildah, "operator", ensure_base(buildah))
     folder = tmp_path_factory.mktemp("given")
     folder.chmod(0o755)
