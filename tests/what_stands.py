@@ -51,7 +51,7 @@ def masked(manifest: Object) -> Object:
     for annotation in ASSIGNED_ANNOTATIONS:
         metadata.get("annotations", {}).pop(annotation, None)
     for reference in metadata.get("ownerReferences", ()):
-        reference.pop("uid")
+        reference.pop("uid", None)
     if plain["kind"] == "Service":
         for field in ASSIGNED_ADDRESSES:
             plain["spec"].pop(field, None)

@@ -75,14 +75,15 @@ def test_it_ends_as_if_it_had_lived(ground: Ground, undisturbed: Undisturbed) ->
     with ThreadPoolExecutor(AT_ONCE) as threads:
         reports = list(threads.map(lambda plan: run(ground, undisturbed, *plan), plans(undisturbed)))
     assert [f"{report.name}: {report.error}" for report in reports if report.error] == []
-    # The last writes follow the autoscaler and the pods, and some share a reconcile: not every run makes all of them.
+    # On a slow machine what happens at once is seen in several looks, with a status for each, or in fewer: so not every
+    # run comes to the last writes that the undisturbed one made.
     for phase, writes in (
         ("created", undisturbed.writes_of_create),
         ("changed", undisturbed.writes_of_change),
         ("deleted", undisturbed.writes_of_return),
     ):
         reached = {getattr(report, phase) for report in reports} - {None}
-        assert len(reached) >= len(writes) - 3, (phase, sorted(set(range(1, len(writes) + 1)) - reached), writes)
+        assert len(reached) >= len(writes) * 3 / 4, (phase, sorted(set(range(1, len(writes) + 1)) - reached), writes)
 
 
 def plans(undisturbed: Undisturbed) -> Iterator[tuple[int, Moment, Moment]]:
