@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist" / "images"
 DIGESTS = DIST / "digests.txt"
 IMAGES = ("operator", "server")
+ARGUMENTS = {"server": {"ATTENTION": "torch"}}
+"""Its default, said aloud: older buildahs find a stage by a name with an argument in it only then."""
 
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -44,7 +46,8 @@ def build(buildah: Buildah, name: str, base: str) -> str:
     """Build `Dockerfile.NAME` on `base`. Returns the image's tag."""
     tag = f"localhost/plimsoll/{name}:{_version(name)}"
     with tempfile.TemporaryDirectory() as folder:
-        buildah.build(ROOT / f"Dockerfile.{name}", tag, {"PYTHON_IMAGE": base}, build_options(Path(folder)))
+        arguments = ARGUMENTS.get(name, {}) | {"PYTHON_IMAGE": base}
+        buildah.build(ROOT / f"Dockerfile.{name}", tag, arguments, build_options(Path(folder)))
     return tag
 
 

@@ -34,7 +34,7 @@ def missing_for_base() -> str:
 def ensure_base(buildah: Buildah) -> str:
     """Name of the base image, made now where it is missing (a minute or two, once). Raises ImageError."""
     name = base_name()
-    if not buildah.has(name):
+    if not buildah.identity(name):
         if complaint := missing_for_base():
             raise ImageError(f"{complaint}: install it, or give an image with Python 3.11 by PYTHON_IMAGE=…")
         buildah.home.mkdir(parents=True, exist_ok=True)

@@ -41,20 +41,24 @@ class Buildah:
             [self.program, *storage, *arguments], capture_output=True, text=True, timeout=seconds, check=False
         )
         if done.returncode != 0:
-            complaint = (done.stderr.strip() or done.stdout.strip())[-3000:]
+            # What a step of a build prints is on the one, what buildah says of it on the other.
+            complaint = "\n".join(text.strip()[-2000:] for text in (done.stdout, done.stderr) if text.strip())
             raise ImageError(f"buildah {' '.join(arguments)} ended with {done.returncode}:\n{complaint}")
         return done.stdout.strip()
 
-    def has(self, image: str) -> bool:
-        return bool(self.run("images", "--quiet", "--filter", f"reference={image}"))
+    def identity(self, image: str) -> str:
+        """Of the image that has this name now; empty where there is none."""
+        return self.run("images", "--quiet", "--no-trunc", "--filter", f"reference={image}")
 
     def build(self, dockerfile: Path, image: str, arguments: Mapping[str, str], options: tuple[str, ...]) -> None:
         """Build from the repository's root. Intermediate layers are not kept: with vfs each is a whole copy."""
         given = [text for name, value in arguments.items() for text in ("--build-arg", f"{name}={value}")]
         where = ("--file", str(dockerfile), "--tag", image, str(dockerfile.parent))
         fixed = ("--isolation", "chroot", "--pull=ifmissing", "--layers=false", "--format", "oci")
+        before = self.identity(image)
         self.run("build", *fixed, *given, *options, *where, seconds=BUILD_SECONDS)
-        self.run("rmi", "--prune")  # what had this name before
+        if before and before != self.identity(image):
+            self.run("rmi", before)
 
     def push(self, image: str, target: str, digest_file: Path) -> str:
         """Write the image to `target`. Returns the digest that a registry will know it by."""

@@ -29,7 +29,7 @@ def what_is_missing() -> str:
         return str(error)
     if os.geteuid() != 0:
         return "a container is started here without a runtime, which needs root"
-    return "" if buildah.has(base_name()) else missing_for_base()
+    return "" if buildah.identity(base_name()) else missing_for_base()
 
 
 MISSING = what_is_missing()
