@@ -91,6 +91,9 @@ def _load(directory: Path) -> _Loaded:
         expires = min(found.not_valid_after_utc for found in x509.load_pem_x509_certificates(_read(certificate)))
     except (ssl.SSLError, ValueError) as error:
         raise CertificateError(f"{directory}: {_explained(error)}") from error
+    except OSError as error:
+        # Read a moment ago: the kubelet has swapped the folder since.
+        raise _unreadable(certificate.parent, error) from error
     return _Loaded(context, content, expires)
 
 
@@ -104,10 +107,14 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CertificateError(
-            f"{path} cannot be read ({error.strerror}): mount a Secret of type kubernetes.io/tls there, "
-            f"with the keys {CERTIFICATE_FILE} and {KEY_FILE}"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> CertificateError:
+    return CertificateError(
+        f"{path} cannot be read ({error.strerror}): mount a Secret of type kubernetes.io/tls there, "
+        f"with the keys {CERTIFICATE_FILE} and {KEY_FILE}"
+    )
 
 
 def _explained(error: Exception) -> str:

@@ -148,3 +148,30 @@ def test_the_folder_is_read_as_the_kubelet_writes_it(tmp_path: Path) -> None:
     published.publish({name: Content(data, 0o440) for name, data in second.files.items()})
     certificate.renew()
     assert shown(certificate) == second.serial
+
+
+def test_a_folder_that_goes_while_it_is_loaded_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kubelet removes the old folder as soon as the new one is linked."""
+    published = PublishedFolder(tmp_path / "tls")
+    first, second, third = (ISSUER.issue("domains").files for _ in range(3))
+    published.publish({name: Content(data, 0o440) for name, data in first.items()})
+    certificate = Certificate(tmp_path / "tls", lambda _: None)
+    published.publish({name: Content(data, 0o440) for name, data in second.items()})
+    load = ssl.SSLContext.load_cert_chain
+
+    def too_late(context: ssl.SSLContext, *files: Path, password: str) -> None:
+        monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load)
+        published.publish({name: Content(data, 0o440) for name, data in third.items()})
+        context.load_cert_chain(*files, password=password)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", too_late)
+    certificate.renew()
+    assert shown(certificate) == serial(first)
+    certificate.renew()
+    assert shown(certificate) == serial(third)
+
+
+def serial(files: dict[str, bytes]) -> int:
+    return x509.load_pem_x509_certificate(files["tls.crt"]).serial_number
