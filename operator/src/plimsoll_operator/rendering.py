@@ -6,28 +6,70 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from plimsoll_operator.conditions import Condition
+from plimsoll_operator.observed import Revision
+from plimsoll_operator.spec import InvalidSpecError, parse_spec
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.gpu_profile import find_gpu_profile
+from plimsoll_operator.steps.load_line import plan_the_load_line
+from plimsoll_operator.steps.revision import render_the_pods
 
 NAMED = 4
 """Differences that the condition names; the rest is counted."""
 
 
 def up_to_date(draft: Draft) -> Condition:
-    """The condition `UpToDate`: no part of whether the object is ready, since an older rendering serves as well."""
-    if draft.target is None or draft.rendering is None:
+    """The condition `UpToDate`: no part of whether the object is ready, since an older rendering serves as well.
+
+    It speaks of the revision whose pods run, and of that one's own input: what else is asked for by now is no
+    rendering that waits.
+    """
+    running = _running(draft)
+    if running is None:
         why = draft.blocked.message if draft.blocked else "there is no revision yet"
-        return Condition("UpToDate", "Unknown", "NotRendered", f"cannot be told: {why}")
-    waiting = list(differences(draft.target.template, draft.rendering))
+        return _not_rendered(why)
+    try:
+        now = _rendered_now(draft, running)
+    except InvalidSpecError as error:
+        return _not_rendered(f"revision {running.hash} was made of another version's input: {error}")
+    if now.blocked or now.rendering is None:
+        why = now.blocked.message if now.blocked else "the GPU profile is not known"
+        return _not_rendered(f"revision {running.hash}, which runs: {why}")
+    waiting = list(differences(running.template, now.rendering))
     if not waiting:
         return Condition("UpToDate", "True", "AsRendered", "the pods are as this operator would render them now")
     named = ", ".join(waiting[:NAMED])
     more = f" and {len(waiting) - NAMED} more" if len(waiting) > NAMED else ""
-    message = (
-        f"rendered now, revision {draft.target.hash} would differ in {named}{more}: this travels with the next change "
-        f"of the spec, or with `kubectl plimsoll restart {draft.observed.owner.name} "
-        f"-n {draft.observed.owner.namespace}`"
-    )
+    message = f"rendered now, revision {running.hash} would differ in {named}{more}: {_way(draft, running)}"
     return Condition("UpToDate", "False", "NewerRenderingWaits", message)
+
+
+def _not_rendered(why: str) -> Condition:
+    return Condition("UpToDate", "Unknown", "NotRendered", f"cannot be told: {why}")
+
+
+def _running(draft: Draft) -> Revision | None:
+    """The stable revision, or the target where only that one has pods."""
+    found = [revision for revision in (draft.stable, draft.target) if revision is not None]
+    with_pods = (revision for revision in found if (w := draft.observed.workload(revision.hash)) and w.pods)
+    return next(with_pods, found[0] if found else None)
+
+
+def _rendered_now(draft: Draft, revision: Revision) -> Draft:
+    """What comes of the input of `revision` in the place of the spec. Raises InvalidSpecError."""
+    as_asked = Draft(draft.observed, draft.policy, draft.now, parse_spec(revision.input))
+    return render_the_pods(plan_the_load_line(find_gpu_profile(as_asked)))
+
+
+def _way(draft: Draft, running: Revision) -> str:
+    """How the newer rendering comes to the pods."""
+    target = draft.target
+    if target is not None and target.hash != running.hash and target.template == draft.rendering:
+        return f"revision {target.hash}, which is asked for, brings it"
+    owner = draft.observed.owner
+    return (
+        "this travels with the next change of the spec, or with "
+        f"`kubectl plimsoll restart {owner.name} -n {owner.namespace}`"
+    )
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:

@@ -161,10 +161,10 @@ def test_a_folder_that_goes_while_it_is_loaded_is_looked_at_again(
     published.publish({name: Content(data, 0o440) for name, data in second.items()})
     load = ssl.SSLContext.load_cert_chain
 
-    def too_late(context: ssl.SSLContext, *files: Path, password: str) -> None:
+    def too_late(context: ssl.SSLContext, certificate: Path, key: Path, password: str) -> None:
         monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", load)
         published.publish({name: Content(data, 0o440) for name, data in third.items()})
-        context.load_cert_chain(*files, password=password)
+        context.load_cert_chain(certificate, key, password=password)
 
     monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", too_late)
     certificate.renew()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.desired.workload import deployment
-from plimsoll_operator.drift import has_drifted
+from plimsoll_operator.drift import holds
 from plimsoll_operator.names import content_hash, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
 from plimsoll_operator.spec import revision_input
@@ -18,7 +18,7 @@ MAX_COLLISIONS = 16
 
 def choose_revision(draft: Draft) -> Draft:
     """Set the target. Without a way to make the one asked for, the stable revision stays the target."""
-    draft = replace(draft, revisions=_with_one_stable(draft.observed), rendering=_rendering(draft))
+    draft = replace(render_the_pods(draft), revisions=_with_one_stable(draft.observed))
     known = asked_for(draft.revisions, draft.spec, draft.restarts)
     if known:
         return _aim(draft, _newest(draft, known))
@@ -27,14 +27,15 @@ def choose_revision(draft: Draft) -> Draft:
     return _aim(draft, _rendered(draft, draft.rendering))
 
 
-def _rendering(draft: Draft) -> Manifest | None:
-    """The pod template as this operator renders the spec now; None while its GPU is not known."""
+def render_the_pods(draft: Draft) -> Draft:
+    """Set the pod template as this operator renders the spec now; none while its GPU is not known."""
     if draft.profile is None:
-        return None
+        return draft
     policy = draft.policy
-    return pod_template(
+    template = pod_template(
         draft.observed.owner.name, draft.spec, draft.profile, draft.load_line, policy.server_image, policy.hub_proxy
     )
+    return replace(draft, rendering=template)
 
 
 def _with_one_stable(observed: Observed) -> tuple[Revision, ...]:
@@ -74,5 +75,5 @@ def _is_free(draft: Draft, candidate: Revision) -> bool:
     """
     wanted = deployment(draft.observed.owner, candidate)
     live = draft.observed.children.get(ObjectKey.of(wanted))
-    restarts = live is not None and has_drifted(wanted["spec"]["template"], live["spec"]["template"])
+    restarts = live is not None and not holds(wanted["spec"]["template"], live["spec"]["template"])
     return not restarts and all(revision.hash != candidate.hash for revision in draft.revisions)
