@@ -10,7 +10,7 @@ from typing import Any
 
 from plimsoll_operator.cluster.parse import parse_revision
 from plimsoll_operator.gpu_profiles import GpuProfile
-from plimsoll_operator.names import ANNOTATION_REQUEST, LABEL_REVISION
+from plimsoll_operator.names import ANNOTATION_REQUEST, FIELD_MANAGER, LABEL_REVISION
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Pod, Workload
 from plimsoll_operator.plan import Plan, Scale
 from plimsoll_operator.reconcile import Policy, reconcile
@@ -218,4 +218,10 @@ def _selected(deployment: Manifest) -> str:
 
 
 def _as_stored(manifest: Manifest) -> Manifest:
-    return {**manifest, "metadata": {**manifest["metadata"], "creationTimestamp": "2026-05-04T03:00:00Z"}}
+    metadata = {**manifest["metadata"], "creationTimestamp": "2026-05-04T03:00:00Z"}
+    return {**manifest, "metadata": {**metadata, "managedFields": [_applied(manifest)]}}
+
+
+def _applied(manifest: Manifest) -> Manifest:
+    """The apiserver's note that all of it is the operator's."""
+    return {"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {f"f:{name}": {} for name in manifest}}

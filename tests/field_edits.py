@@ -1,4 +1,8 @@
-"""What somebody could do by hand to the fields that one field manager owns, read from the object's `managedFields`."""
+"""What somebody could do by hand to the fields that one field manager owns, read from the object's `managedFields`.
+
+Where the API takes a field as a whole, nobody may add to it either: each field that the apiserver's schema knows there
+and that is not set yet is an edit too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api_client import Object
+from schema_fields import Part
 
 WORDS = ("edited", "7", "127.0.0.7", "UDP", "Min", "Pods", "Percent", "NodePort", "Always", "File", "PreferNoSchedule")
 """Other values for a text: one of them is what the field may hold as well, whatever the field."""
@@ -29,29 +34,33 @@ class Edit:
         return f"{self.path} {self.act}"
 
 
-def edits_of(live: Object, manager: str) -> list[Edit]:
+def edits_of(live: Object, manager: str, schema: Part) -> list[Edit]:
     """Every act on every field of `live` that `manager` owns: changed, added to where it is whole, and removed."""
     [owned] = [
         entry["fieldsV1"]
         for entry in live["metadata"]["managedFields"]
         if entry["manager"] == manager and "subresource" not in entry
     ]
-    return list(_of_part(owned, live, "", ""))
+    return list(_of_part(owned, live, schema, "", ""))
 
 
-def _of_part(owned: Object, value: Any, pointer: str, path: str) -> Iterator[Edit]:
+def _of_part(owned: Object, value: Any, schema: Part, pointer: str, path: str) -> Iterator[Edit]:
     """Edits of what stands at `pointer`, of which `owned` tells which fields are ours; without any it is whole."""
     if not owned:
-        yield from _of_whole(value, pointer, path)
+        yield from _of_whole(value, schema, pointer, path)
     if pointer and (not owned or "." in owned or path == "metadata.labels"):
         yield Edit(path, "removed", ([{"op": "remove", "path": pointer}],))
     for name, inner in owned.items():
         sort, _, key = name.partition(":")
         if sort == "f":
-            yield from _of_part(inner, value[key], f"{pointer}/{_escaped(key)}", f"{path}.{key}".lstrip("."))
+            below = f"{path}.{key}".lstrip(".")
+            yield from _of_part(inner, value[key], schema.of_field(key), f"{pointer}/{_escaped(key)}", below)
         elif sort in ("k", "v"):
             index = _index(value, sort, json.loads(key))
-            yield from _of_part(_without_keys(inner, key), value[index], f"{pointer}/{index}", f"{path}[{index}]")
+            entry = schema.of_entries()
+            yield from _of_part(
+                _without_keys(inner, key), value[index], entry, f"{pointer}/{index}", f"{path}[{index}]"
+            )
 
 
 def _without_keys(owned: Object, key: str) -> Object:
@@ -60,18 +69,20 @@ def _without_keys(owned: Object, key: str) -> Object:
     return {name: inner for name, inner in owned.items() if not (isinstance(keys, dict) and name[2:] in keys)}
 
 
-def _of_whole(value: Any, pointer: str, path: str) -> Iterator[Edit]:
+def _of_whole(value: Any, schema: Part, pointer: str, path: str) -> Iterator[Edit]:
     """Edits of a field that the API takes as a whole: also of everything in it, for nobody else may write there."""
     match value:
         case dict():
             yield Edit(path, "added to", tuple(_put(pointer, larger) for larger in _larger_maps(value)))
+            for name, others in schema.unset(value).items():
+                yield Edit(f"{path}.{name}", "added", tuple(_put(pointer, {**value, name: other}) for other in others))
             for name, inner in value.items():
-                yield from _of_whole(inner, f"{pointer}/{_escaped(name)}", f"{path}.{name}")
+                yield from _of_whole(inner, schema.of_field(name), f"{pointer}/{_escaped(name)}", f"{path}.{name}")
         case list():
             if value:
                 yield Edit(path, "added to", tuple(_put(pointer, [*value, other]) for other in _others(value[-1])))
             for index, inner in enumerate(value):
-                yield from _of_whole(inner, f"{pointer}/{index}", f"{path}[{index}]")
+                yield from _of_whole(inner, schema.of_entries(), f"{pointer}/{index}", f"{path}[{index}]")
         case _:
             yield Edit(path, "changed", tuple(_put(pointer, other) for other in _others(value)))
 

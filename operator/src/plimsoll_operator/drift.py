@@ -1,8 +1,8 @@
 """Does a live object still hold what we want of it? The answer decides whether it is applied: at rest nothing is.
 
-Two signs of drift: the hash of what was applied last differs (we changed our mind, or dropped a field), or a field
-that we own has another value now (somebody edited it). Fields that we do not set are never looked at, except in maps
-that the API takes as a whole.
+Three signs of drift: the hash of what was applied last differs (we changed our mind, or dropped a field), a field that
+we state has another value now, or one is no longer ours: somebody edited it, or added to a list or map that the API
+takes as a whole. Fields that we do not state, and that stand beside ours, are never looked at.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import Any
 
 from plimsoll_operator.names import ANNOTATION_APPLIED, content_hash
 from plimsoll_operator.observed import Manifest
+from plimsoll_operator.ownership import is_ours
 from plimsoll_operator.quantity import parse_quantity
 
-# Lists that the API merges by key: others may add entries beside ours. Every other list is ours as a whole.
+# Lists that the API merges by key: others may add entries beside ours.
 _MERGE_KEYS = {
     "containers": "name",
     "env": "name",
@@ -40,7 +41,12 @@ def stamped(manifest: Manifest) -> Manifest:
 
 def has_drifted(wanted: Manifest, live: Manifest | None) -> bool:
     """Whether the stamped manifest `wanted` must be applied over `live`."""
-    return live is None or not _holds(wanted, live, field="")
+    return live is None or not holds(wanted, live) or not is_ours(wanted, live)
+
+
+def holds(wanted: Manifest, live: Manifest) -> bool:
+    """Whether `live` has every value that `wanted`, or a part of one, states."""
+    return _holds(wanted, live, field="")
 
 
 def _holds(wanted: Any, live: Any, field: str) -> bool:

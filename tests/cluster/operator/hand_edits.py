@@ -11,6 +11,7 @@ from api_client import Api, Object, RefusedError
 from field_edits import Edit, edits_of
 from plimsoll_operator.cluster.kinds import CHILDREN, CONTROLLER_REVISION, DEPLOYMENT, Kind
 from plimsoll_operator.names import FIELD_MANAGER
+from schema_fields import part_of
 from what_stands import difference, masked
 
 REPAIR_SECONDS = 10
@@ -56,9 +57,8 @@ def carry_out(api: Api, children: dict[str, list[Child]], *, of_pods: bool) -> D
     shares: list[tuple[Child, list[Edit]]] = []
     for of_one_kind in zip(*children.values(), strict=True):
         for number, child in enumerate(of_one_kind):
-            edits = [
-                edit for edit in [*edits_of(child.live, FIELD_MANAGER), DELETED] if not is_a_record(child.kind, edit)
-            ]
+            of_fields = edits_of(child.live, FIELD_MANAGER, part_of(api, child.kind))
+            edits = [edit for edit in [*of_fields, DELETED] if not is_a_record(child.kind, edit)]
             wanted = [edit for edit in edits if concerns_pods(child.kind, edit) == of_pods]
             shares.append((child, wanted[number :: len(of_one_kind)]))
     done = Done()

@@ -17,6 +17,13 @@ from plimsoll_operator.cluster.kinds import AUTOSCALER, CHILDREN, INFERENCE_DEPL
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
 OBJECTS = 5
+OPENED_BY_HAND = {
+    "spec.ingress[0].from added",
+    "spec.ingress[0].ports[0].endPort added",
+    "spec.egress[0].to added",
+    "spec.egress[0].ports[1].endPort added",
+}
+"""What would open a policy, or close it: the generated edits must come to these, and the apiserver take them."""
 """Of each sort. Each child gets its share of the edits: one by one, since a repair puts right all of an object."""
 
 
@@ -66,6 +73,8 @@ def test_every_field_of_every_child_comes_back_without_a_new_pod(api: Api, servi
     assert not done.failures, "\n".join(done.failures)
     assert done.repaired_in_time(), sorted(done.seconds)
     assert {kind.kind for kind in CHILDREN} == set(done.accepted)
+    assert set(done.accepted["NetworkPolicy"]) >= OPENED_BY_HAND
+    assert "spec.metrics[0].pods.metric.selector added" in done.accepted["HorizontalPodAutoscaler"]
     assert pods_of(api, serving) == pods
 
 

@@ -17,6 +17,7 @@ from cluster_kit import Kit, eventually
 from field_edits import edits_of
 from plimsoll_operator.cluster.kinds import CHILDREN, INFERENCE_DEPLOYMENT, POD
 from plimsoll_operator.names import FIELD_MANAGER
+from schema_fields import part_of
 from spec_walk import PARKED, SERVING, STEPS, Spec, stepped
 
 MINUTES = float(os.environ.get("PLIMSOLL_SOAK_MINUTES", "0"))
@@ -71,7 +72,7 @@ class Soaked:
     def _edit(self) -> str:
         kind = self.luck.choice(CHILDREN)
         child = self.luck.choice(self.place.select(kind, f"plimsoll.dev/name={NAME}") or [None])
-        edits = edits_of(child, FIELD_MANAGER) if child else []
+        edits = edits_of(child, FIELD_MANAGER, part_of(self.place, kind)) if child else []
         if child is None or not edits:
             return "nothing"
         edit = self.luck.choice(edits)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from builders import POLICY, make_spec
+from plimsoll_operator.drift import has_drifted
 from plimsoll_operator.observed import ObjectKey
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
@@ -85,3 +87,72 @@ def test_a_child_deleted_by_hand_is_applied_again() -> None:
         left = {other: live for other, live in cluster.observed.children.items() if other != key}
         plan = reconcile(replace(cluster.observed, children=left), POLICY, cluster.now)
         assert [ObjectKey.of(manifest) for manifest in plan.apply] == [key]
+
+
+# What the apiserver notes of a NetworkPolicy that the operator applied, and of one that somebody edited afterwards.
+WHOLE: dict[str, Any] = {
+    "f:metadata": {
+        "f:annotations": {"f:plimsoll.dev/applied-hash": {}},
+        "f:labels": {"f:plimsoll.dev/name": {}},
+        "f:ownerReferences": {'k:{"uid":"uid-1"}': {}},
+    },
+    "f:spec": {"f:egress": {}, "f:ingress": {}, "f:podSelector": {}, "f:policyTypes": {}},
+}
+EDITED = {**WHOLE, "f:spec": {name: {} for name in WHOLE["f:spec"] if name != "f:egress"}}
+POLICY_OF_OURS: dict[str, Any] = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {
+        "name": "domains",
+        "annotations": {"plimsoll.dev/applied-hash": "1"},
+        "labels": {"plimsoll.dev/name": "domains"},
+        "ownerReferences": [{"uid": "uid-1", "controller": True}],
+    },
+    "spec": {
+        "podSelector": {},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"ports": [{"protocol": "TCP", "port": 8080}]}],
+        "egress": [{"ports": [{"protocol": "TCP", "port": 53}]}],
+    },
+}
+
+
+def noted(fields: dict[str, Any], **entry: Any) -> list[dict[str, Any]]:
+    return [{"manager": "plimsoll-operator", "operation": "Apply", "fieldsV1": fields, **entry}]
+
+
+@pytest.mark.parametrize(
+    ("managed", "drifted"),
+    [
+        pytest.param(noted(WHOLE), False, id="all of it is ours, whatever else stands in it"),
+        pytest.param(noted(EDITED), True, id="a list was edited, such as by a port more"),
+        pytest.param(noted(WHOLE, manager="kubectl-edit"), True, id="all of it is somebody else's"),
+        pytest.param(noted(WHOLE, operation="Update"), True, id="it was not applied"),
+        pytest.param(noted(WHOLE, subresource="status"), True, id="another part of it is ours"),
+        pytest.param([], True, id="somebody cut the note off"),
+    ],
+)
+def test_a_list_that_the_api_takes_as_a_whole_is_ours_until_somebody_writes_to_it(
+    managed: list[dict[str, Any]], drifted: bool
+) -> None:
+    live = json.loads(json.dumps(POLICY_OF_OURS))
+    live["spec"]["egress"][0]["ports"][0]["endPort"] = 65535
+    live["metadata"]["managedFields"] = managed
+    assert has_drifted(POLICY_OF_OURS, live) is drifted
+
+
+@pytest.mark.parametrize(
+    ("entry", "drifted"),
+    [
+        ({'k:{"containerPort":8080,"protocol":"TCP"}': {".": {}, "f:containerPort": {}, "f:name": {}}}, False),
+        ({'k:{"containerPort":8080,"protocol":"TCP"}': {".": {}, "f:containerPort": {}}}, True),
+        ({'k:{"containerPort":9090,"protocol":"TCP"}': {".": {}, "f:containerPort": {}, "f:name": {}}}, True),
+        ({'v:{"containerPort":8080,"name":"http"}': {}}, False),
+    ],
+    ids=["the API's default is among the keys", "a field of the entry was taken", "another entry", "by its value"],
+)
+def test_an_entry_of_a_list_is_ours_field_by_field(entry: dict[str, Any], drifted: bool) -> None:
+    live: dict[str, Any] = {"metadata": {"name": "x"}, "ports": [{"containerPort": 8080, "name": "http"}]}
+    wanted = json.loads(json.dumps(live))
+    live["metadata"]["managedFields"] = noted({"f:ports": entry})
+    assert has_drifted(wanted, live) is drifted
