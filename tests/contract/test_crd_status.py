@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from builders import Cluster, make_spec
-from rollouts import watched_start
+from builders import Cluster, make_pod, make_spec
+from plimsoll_operator.observed import Pack
+from rollouts import at_rest, look, watched_start
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = yaml.safe_load((ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml").read_text(encoding="utf-8"))
@@ -55,6 +57,18 @@ def statuses(specs: list[dict[str, Any]]) -> Iterator[Any]:
         yield from (state.owner.status for state in cluster.settle())
 
 
+def status_of_a_kill() -> Any:
+    """Status once a pod was killed for memory."""
+    cluster = at_rest()
+    [workload] = cluster.observed.workloads.values()
+    pack = Pack("short", 512, 8)
+    killed = make_pod(workload.revision, last_exit_reason="OOMKilled", last_exit_at=cluster.now, last_pack=pack)
+    workloads = {workload.revision: replace(workload, pods=(killed,))}
+    cluster.observed = replace(cluster.observed, workloads=workloads)
+    look(cluster)
+    return cluster.observed.owner.status
+
+
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())
 def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) -> None:
     seen = list(statuses(specs))
@@ -65,9 +79,9 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
-    started = watched_start()
-    jsonschema.validate(started, strict(STATUS), format_checker=jsonschema.FormatChecker())
-    written |= set(paths(started))
+    for status in (watched_start(), status_of_a_kill()):
+        jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
+        written |= set(paths(status))
     declared = set(paths_of(STATUS))
     assert declared <= written, f"nothing writes {declared - written}"
 

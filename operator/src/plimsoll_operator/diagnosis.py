@@ -51,7 +51,9 @@ def _configuration(pod: Pod) -> Reason | None:
 def _out_of_memory(pod: Pod) -> Reason | None:
     if pod.last_exit_reason != OOM_KILLED:
         return None
-    return Reason(OOM_KILLED, f"pod {pod.name} was killed for memory ({pod.restarts} restarts){ran(pod)}: {ADVICE}")
+    return Reason(
+        OOM_KILLED, f"pod {pod.name} was killed for memory ({pod.restarts} restarts){ran(pod.last_pack)}: {ADVICE}"
+    )
 
 
 def _told_to_end(pod: Pod) -> Reason | None:

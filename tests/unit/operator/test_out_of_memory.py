@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, make_observed, make_pod, make_workload
+from builders import NOW, Cluster, make_observed, make_pod, make_workload
 from plimsoll_operator.observed import Observed, Pack, Pod
 from plimsoll_operator.out_of_memory import IN_SIGHT, out_of_memory
+from rollouts import at_rest, condition, look, spec_of
 
 PACK = Pack("long", 8192, 2)
 
@@ -43,3 +44,44 @@ def test_it_names_the_last_pod_and_what_ran_in_it() -> None:
     assert told.reason == "OOMKilled"
     assert "pod b of revision abc was killed for memory at 2026-05-04T02:59:00Z" in told.message
     assert "while tier long ran 8192 tokens in a batch of 2: lower spec.server.memoryUtilizationPercent" in told.message
+
+
+def looked(cluster: Cluster, *pods: Pod, after: timedelta) -> dict[str, Any]:
+    """`OutOfMemory` as stored once the operator has seen these pods of the stable revision."""
+    [workload] = cluster.observed.workloads.values()
+    mine = tuple(replace(pod, revision=workload.revision) for pod in pods)
+    cluster.observed = replace(cluster.observed, workloads={workload.revision: replace(workload, pods=mine)})
+    look(cluster, after)
+    return condition(cluster.observed, "OutOfMemory")
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param((killed(-2, last_exit_reason="Error"),), id="the pod crashed after it"),
+        pytest.param((make_pod("abc", name="another", ready=True),), id="another pod took its place"),
+        pytest.param((), id="no pod is left"),
+    ],
+)
+@pytest.mark.parametrize("pack", [PACK, None], ids=["noted what ran", "noted nothing"])
+def test_a_kill_stays_in_sight_whatever_becomes_of_the_pod(later: tuple[Pod, ...], pack: Pack | None) -> None:
+    cluster = at_rest(spec_of(1, 1))
+    began = cluster.now
+    seen = replace(killed(0, last_pack=pack), last_exit_at=began)
+    first = looked(cluster, seen, after=timedelta(minutes=1))
+    assert first["status"] == "True"
+    assert looked(cluster, *later, after=timedelta(minutes=59)) == first
+    assert looked(cluster, *later, after=timedelta(minutes=60))["status"] == "False"
+    assert "outOfMemory" not in cluster.observed.owner.status
+
+
+def test_status_keeps_the_newest_kill_in_fields() -> None:
+    cluster = at_rest(spec_of(1, 1))
+    older = replace(killed(0, name="a"), last_exit_at=cluster.now)
+    newer = replace(killed(0, name="b", last_pack=PACK), last_exit_at=cluster.now + timedelta(minutes=1))
+    looked(cluster, older, after=timedelta(minutes=1))
+    looked(cluster, older, newer, after=timedelta(minutes=2))
+    kept = dict(cluster.observed.owner.status["outOfMemory"])
+    assert kept.pop("at").endswith("Z")
+    [revision] = cluster.observed.revisions
+    assert kept == {"pod": "b", "revision": revision.hash, "tier": "long", "tokens": 8192, "sequences": 2}

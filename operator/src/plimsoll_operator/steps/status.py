@@ -6,6 +6,7 @@ from typing import Any
 
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
+from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.request import last_request
 from plimsoll_operator.steps.starts import render_starts
@@ -22,6 +23,7 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
         "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
         "loadLine": _load_line(draft),
         "starts": render_starts(draft),
+        "outOfMemory": render_out_of_memory(last_kill(draft.observed, draft.now)),
     }
     return {field: value for field, value in status.items() if value not in ([], {})}
 
