@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,6 +48,11 @@ def content_hash(value: Any) -> str:
 def revision_object_name(name: str, revision: str) -> str:
     """Name of the Deployment and of the ControllerRevision of one revision."""
     return f"{name}-{revision}"
+
+
+def is_revision_object_name(name: str, text: str) -> bool:
+    """Whether some revision of `name` could be called so: others may call theirs NAME-something as well."""
+    return re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{REVISION_HASH_LENGTH}}}", text) is not None
 
 
 def child_labels(name: str) -> dict[str, str]:

@@ -182,6 +182,9 @@ ORPHANED = {
             id="ours, adopted by others",
         ),
         pytest.param(make_deployment(metadata=SOMEBODY), "foreign", id="a revision's name"),
+        pytest.param(
+            make_deployment(metadata=SOMEBODY | {"name": "domains-gateway"}), "", id="merely a name that begins so"
+        ),
     ],
 )
 def test_what_the_owner_neither_controls_nor_made_is_foreign_where_it_holds_a_name_that_is_needed(

@@ -20,7 +20,7 @@ from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.parse import belongs_to, parse_owner, parse_revision, parse_workloads
 from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
-from plimsoll_operator.names import LABEL_NAME, revision_object_name
+from plimsoll_operator.names import LABEL_NAME, is_revision_object_name, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
 
 
@@ -135,5 +135,5 @@ def assemble(
 def _is_a_name_we_need(manifest: Manifest, owner: Owner) -> bool:
     name = manifest["metadata"]["name"]
     if manifest["kind"] in {kind.kind for kind in kinds.NAMED_AFTER_REVISION}:
-        return bool(name.startswith(f"{owner.name}-"))
+        return is_revision_object_name(owner.name, name)
     return bool(name == owner.name)
