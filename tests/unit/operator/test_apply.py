@@ -87,8 +87,9 @@ async def test_an_event_that_is_refused_for_good_does_not_silence_the_status(
 async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: ScriptedApiserver, kube: Kube) -> None:
     read = replace(OBSERVED, children={**OBSERVED.children, ObjectKey.of(SERVICE): {"metadata": {"uid": "uid-svc"}}})
     await carry_out(kube, read, PLAN, NOW)
-    applied, _, deleted, _, status = (request.body for request in apiserver.requests)
+    applied, scaled, deleted, _, status = (request.body for request in apiserver.requests)
     assert applied["metadata"]["uid"] == "uid-svc"
+    assert scaled["metadata"] == {"uid": "uid-old"}
     assert deleted["preconditions"] == {"uid": "uid-old"}
     assert status["metadata"] == {"name": "domains", "namespace": "guardrails", "resourceVersion": "42"}
 
@@ -96,6 +97,13 @@ async def test_writes_are_bound_to_the_objects_that_were_read(apiserver: Scripte
 async def test_a_child_that_is_new_is_bound_to_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
     await carry_out(kube, OBSERVED, Plan(apply=(SERVICE,)), NOW)
     assert apiserver.requests[0].body == SERVICE
+
+
+async def test_another_deployment_under_its_name_is_not_scaled(apiserver: ScriptedApiserver, kube: Kube) -> None:
+    apiserver.answer(f"PATCH {OLD_PATH}/scale", refusal(409, "Conflict", "the UID in the precondition does not match"))
+    with pytest.raises(ConflictError):
+        await carry_out(kube, OBSERVED, PLAN, NOW)
+    assert apiserver.asked()[-1] == f"PATCH {OLD_PATH}/scale"
 
 
 async def test_what_is_to_be_deleted_and_is_gone_is_no_failure(apiserver: ScriptedApiserver, kube: Kube) -> None:

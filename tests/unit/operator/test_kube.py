@@ -169,10 +169,10 @@ async def test_a_write_that_is_refused_is_not_counted(
 
 
 async def test_replicas_are_written_through_the_scale_subresource(apiserver: ScriptedApiserver, kube: Kube) -> None:
-    await kube.scale("guardrails", "domains-1", 3)
+    await kube.scale("guardrails", "domains-1", "uid-1", 3)
     [request] = apiserver.requests
     assert request.path == "/apis/apps/v1/namespaces/guardrails/deployments/domains-1/scale"
-    assert request.body == {"spec": {"replicas": 3}}
+    assert request.body == {"metadata": {"uid": "uid-1"}, "spec": {"replicas": 3}}
     assert request.headers["Content-Type"] == "application/merge-patch+json"
 
 
@@ -197,10 +197,10 @@ async def test_a_closed_fence_keeps_every_request_back_the_moment_before_it_is_s
     tenure.renewed(time.monotonic())
     apiserver.write_kubeconfig(tmp_path / "kubeconfig")
     async with Kube(Access(str(tmp_path / "kubeconfig")), timedelta(seconds=5), lambda *_: None, tenure.check) as kube:
-        await kube.scale("guardrails", "domains-1", 3)
+        await kube.scale("guardrails", "domains-1", "uid-1", 3)
         tenure.end()
         writes: list[Callable[[], Awaitable[Any]]] = [
-            lambda: kube.scale("guardrails", "domains-1", 4),
+            lambda: kube.scale("guardrails", "domains-1", "uid-1", 4),
             lambda: kube.delete(kinds.SERVICE, "guardrails", "domains", "uid-7"),
             lambda: kube.create(kinds.EVENT, "guardrails", {}),
             lambda: kube.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}, "guardrails"),
@@ -209,7 +209,7 @@ async def test_a_closed_fence_keeps_every_request_back_the_moment_before_it_is_s
         for write in writes:
             with pytest.raises(NotLeadingError, match="not sent: the Lease was renewed never"):
                 await write()
-    assert [request.body for request in apiserver.requests] == [{"spec": {"replicas": 3}}]
+    assert [request.body["spec"] for request in apiserver.requests] == [{"replicas": 3}]
 
 
 async def test_an_apiserver_that_is_away_is_unavailable(tmp_path: Path) -> None:

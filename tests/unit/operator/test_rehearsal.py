@@ -14,6 +14,7 @@ from plimsoll_operator.cluster.access import Access
 from plimsoll_operator.cluster.apply import OwnerGoneError, carry_out
 from plimsoll_operator.cluster.errors import ForbiddenError, UnavailableError
 from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.observed import ObjectKey
 from plimsoll_operator.plan import Plan, Rehearsal, Scale
 from plimsoll_operator.quota import fits_once_freed, usage_of
 from rollouts import settled, spec_of
@@ -23,6 +24,8 @@ POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "domains-
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "domains-new"}}
 FREED = {"pods": Decimal(1), "requests.memory": Decimal(1 << 30)}
 PLAN = Plan(rehearsal=Rehearsal(DEPLOYMENT, POD, FREED), scale=(Scale("domains-old", 0),))
+OLD = ObjectKey("apps/v1", "Deployment", "domains-old")
+OBSERVED = make_observed(children={OLD: {"metadata": {"uid": "uid-old"}}})
 PODS = "POST /api/v1/namespaces/guardrails/pods"
 DEPLOYMENTS = "POST /apis/apps/v1/namespaces/guardrails/deployments"
 STOP = "PATCH /apis/apps/v1/namespaces/guardrails/deployments/domains-old/scale"
@@ -68,7 +71,7 @@ async def kube(apiserver: ScriptedApiserver, tmp_path: Path) -> AsyncIterator[Ku
 async def test_both_are_tried_without_being_stored_and_then_the_old_ones_stop(
     apiserver: ScriptedApiserver, kube: Kube
 ) -> None:
-    await carry_out(kube, make_observed(), PLAN, NOW)
+    await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked() == [DEPLOYMENTS, PODS, STOP]
     assert [request.query.get("dryRun") for request in apiserver.requests] == ["All", "All", None]
 
@@ -94,14 +97,14 @@ async def test_what_is_refused_stops_nothing(
 ) -> None:
     apiserver.answer(line, answer)
     with pytest.raises(ForbiddenError, match="forbidden"):
-        await carry_out(kube, make_observed(), PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
     assert STOP not in apiserver.asked()
 
 
 async def test_a_policy_that_does_not_answer_stops_nothing(apiserver: ScriptedApiserver, kube: Kube) -> None:
     apiserver.answer(PODS, refusal(500, "InternalError", "failed calling webhook"))
     with pytest.raises(UnavailableError):
-        await carry_out(kube, make_observed(), PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
     assert STOP not in apiserver.asked()
 
 
@@ -109,7 +112,7 @@ async def test_a_namespace_on_its_way_out_is_no_refusal(apiserver: ScriptedApise
     causes = {"causes": [{"reason": "NamespaceTerminating"}]}
     apiserver.answer(PODS, (403, {"kind": "Status", "message": "being terminated", "details": causes}))
     with pytest.raises(OwnerGoneError):
-        await carry_out(kube, make_observed(), PLAN, NOW)
+        await carry_out(kube, OBSERVED, PLAN, NOW)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +131,7 @@ async def test_what_a_rehearsal_cannot_tell_holds_nothing_up(
     apiserver: ScriptedApiserver, kube: Kube, answer: Answer
 ) -> None:
     apiserver.answer(PODS, answer)
-    await carry_out(kube, make_observed(), PLAN, NOW)
+    await carry_out(kube, OBSERVED, PLAN, NOW)
     assert apiserver.asked()[-1] == STOP
 
 

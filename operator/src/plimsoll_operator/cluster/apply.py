@@ -52,8 +52,10 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
         if plan.rehearsal is not None:
             await _rehearse(kube, owner, plan.rehearsal)
         for scale in plan.scale:
-            await kube.scale(owner.namespace, scale.deployment, scale.replicas)
-            _log(owner, f"scaled to {scale.replicas}", ObjectKey("apps/v1", "Deployment", scale.deployment))
+            key = ObjectKey("apps/v1", "Deployment", scale.deployment)
+            uid = observed.children[key]["metadata"]["uid"]
+            await kube.scale(owner.namespace, scale.deployment, uid, scale.replicas)
+            _log(owner, f"scaled to {scale.replicas}", key)
         for key in plan.delete:
             await _delete(kube, owner, key, observed.children)
         # Before the status: once that is written, nothing would remember an Event that could not be posted.

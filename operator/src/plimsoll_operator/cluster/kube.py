@@ -126,9 +126,10 @@ class Kube:
         await self._request("PATCH", path, query=query, body=manifest, content_type=_APPLY)
         self._count_write(kind.kind, "apply_status" if subresource else "apply")
 
-    async def scale(self, namespace: str, deployment: str, replicas: int) -> None:
+    async def scale(self, namespace: str, deployment: str, uid: str, replicas: int) -> None:
+        """Scale the very Deployment with `uid`. ConflictError for another one."""
         path = DEPLOYMENT.path(namespace, deployment, "scale")
-        await self.merge(path, {"spec": {"replicas": replicas}})
+        await self.merge(path, {"metadata": {"uid": uid}, "spec": {"replicas": replicas}})
         self._count_write(DEPLOYMENT.kind, "scale")
 
     async def create(self, kind: Kind, namespace: str, manifest: Manifest) -> Manifest:
