@@ -1,7 +1,7 @@
 """kopf's part: watching, and nothing else. A change enqueues the key of the object it concerns.
 
 Only `on.event` handlers: the other kinds write finalizers or annotations. No finalizer, annotation or Event is ever
-written by kopf here.
+written, or taken away, by kopf here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import kopf
 from plimsoll_operator.cluster.access import Access, Credentials
 from plimsoll_operator.cluster.kinds import CHILDREN, INFERENCE_DEPLOYMENT, POD, Kind
 from plimsoll_operator.cluster.observe import Key
-from plimsoll_operator.names import GROUP, LABEL_NAME
+from plimsoll_operator.names import LABEL_NAME
 from plimsoll_operator.news import News
 from plimsoll_operator.supervision import Shutdown, either
 
@@ -125,9 +125,9 @@ def watch_settings(request_timeout: timedelta) -> kopf.OperatorSettings:
     settings.watching.connect_timeout = request_timeout.total_seconds()
     for kind in (*CHILDREN, POD):
         settings.watching.label_selectors[_address(kind)] = LABEL_NAME
-    # kopf removes its finalizer from whatever it watches. The default name is shared by all operators made with kopf;
-    # under this one there is nothing to remove.
-    settings.persistence.finalizer = f"{GROUP}/never-used"
+    # kopf removes its finalizer from whatever it watches, and asks no fence: anybody who can set a finalizer could have
+    # it write. No object can bear this name, since the apiserver admits none with a space in it.
+    settings.persistence.finalizer = "no finalizer"
     return settings
 
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
+import kopf
 import pytest
+from kopf._cogs.structs.bodies import Body, RawBody, RawEvent
+from kopf._cogs.structs.patches import Patch
+from kopf._cogs.structs.references import Resource
+from kopf._core.actions.loggers import ObjectLogger
+from kopf._core.engines.indexing import OperatorIndexers
+from kopf._core.reactor import processing
+from kopf._core.reactor.inventory import ResourceMemories
 
 from plimsoll_operator.cluster.access import Access, Credentials
-from plimsoll_operator.handlers import EndlessBackoff, LogIn, connection_info, watch_settings
+from plimsoll_operator.cluster.kinds import DEPLOYMENT, INFERENCE_DEPLOYMENT, POD, Kind
+from plimsoll_operator.cluster.observe import Key
+from plimsoll_operator.handlers import EndlessBackoff, LogIn, connection_info, watch_registry, watch_settings
 from scripted_apiserver import ScriptedApiserver
 
 WHEN = datetime(2026, 5, 4, tzinfo=UTC)
@@ -38,12 +50,57 @@ def test_only_labelled_children_are_watched_and_every_object_of_our_kind() -> No
     assert set(selectors.values()) == {"plimsoll.dev/name"}
 
 
-def test_kopf_posts_no_events_discovers_nothing_and_owns_no_finalizer_of_others() -> None:
+def test_kopf_posts_no_events_and_discovers_nothing() -> None:
     settings = watch_settings(timedelta(seconds=30))
     assert not settings.posting.enabled
     assert settings.scanning.disabled
     assert settings.peering.standalone
-    assert settings.persistence.finalizer.startswith("plimsoll.dev/")
+
+
+def test_the_finalizer_that_kopf_removes_is_one_that_no_object_can_bear() -> None:
+    qualified = re.compile(r"([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
+    assert not qualified.fullmatch(watch_settings(timedelta(seconds=30)).persistence.finalizer)
+
+
+@pytest.mark.parametrize("kind", [INFERENCE_DEPLOYMENT, DEPLOYMENT, POD], ids=lambda kind: kind.plural)
+@pytest.mark.parametrize(
+    "finalizer", ["plimsoll.dev/never-used", "plimsoll.dev/x", "kopf.zalando.org/KopfFinalizerMarker"]
+)
+async def test_kopf_takes_no_finalizer_away(kind: Kind, finalizer: str) -> None:
+    """What kopf makes of one event, as its worker does: the only part of it that could write."""
+    enqueued: list[Key] = []
+    registry = watch_registry(enqueued.append, Access("unused"))
+    metadata = {
+        "name": "domains",
+        "namespace": "guardrails",
+        "uid": "1",
+        "resourceVersion": "1",
+        "labels": {"plimsoll.dev/name": "domains"},
+        "finalizers": [finalizer],
+    }
+    found = cast("RawBody", {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata})
+    event: RawEvent = {"type": "ADDED", "object": found}
+    body, told = Body(found), watch_settings(timedelta(seconds=30))
+    patch = Patch({}, body=body)
+    logger = ObjectLogger(body=body, settings=told)
+    await processing.process_resource_causes(
+        lifecycle=kopf.lifecycles.all_at_once,
+        indexers=OperatorIndexers(),
+        registry=registry,
+        settings=told,
+        resource=Resource(kind.group, kind.version, kind.plural, kind=kind.kind, verbs=frozenset({"patch"})),
+        raw_event=event,
+        body=body,
+        patch=patch,
+        memory=await ResourceMemories().recall(found),
+        local_logger=logger,
+        event_logger=logger,
+        stream_pressure=None,
+        operator_paused=None,
+        consistency_time=None,
+    )
+    assert patch.as_json_patch(found) == []
+    assert enqueued == [Key("guardrails", "domains")]
 
 
 @pytest.mark.parametrize(
