@@ -10,7 +10,7 @@ import pytest
 
 from plimsoll_operator.cli.connection import Target
 from plimsoll_operator.cli.errors import CliError
-from plimsoll_operator.cli.restart import Asked
+from plimsoll_operator.cli.restart import Asked, accepted
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.access import Access
 from plimsoll_operator.duration import parse_duration
@@ -59,9 +59,16 @@ async def test_it_writes_the_annotation_under_a_name_of_its_own(apiserver: Scrip
 
 async def test_an_answer_to_an_earlier_request_is_none(apiserver: ScriptedApiserver, asked: Asked) -> None:
     apiserver.answer(f"GET {OBJECT}", answered("Accepted", "6"), answered("Accepted"))
-    answer = await asked.answered(PATIENCE)
-    assert answer is not None
-    assert (answer["id"], answer["revision"]) == ("7", "bbbb")
+    rollout = await asked.answered(PATIENCE)
+    assert rollout is not None
+    assert (rollout["lastRequest"]["id"], rollout["lastRequest"]["revision"]) == ("7", "bbbb")
+
+
+def test_an_acceptance_says_how_far_the_rollout_is_and_does_not_promise_more() -> None:
+    held = {"phase": "Paused", "message": "spec.rollout.paused is true: revision bbbb waits"}
+    assert accepted("bbbb", held) == (
+        "accepted; revision bbbb is to replace the pods: spec.rollout.paused is true: revision bbbb waits"
+    )
 
 
 async def test_without_an_answer_there_is_none(apiserver: ScriptedApiserver, asked: Asked) -> None:

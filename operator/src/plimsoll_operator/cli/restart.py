@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -53,21 +53,27 @@ async def _restart(target: Target, patience: timedelta | None) -> None:
         asked = Asked(kube, target, Request("restart", _new_id()), time.monotonic)
         await asked.ask()
         typer.echo(f"{target}: restart asked for, request {asked.request.id}")
-        answer = await asked.answered(ANSWER_WITHIN)
-        if answer is None:
+        rollout = await asked.answered(ANSWER_WITHIN)
+        if rollout is None:
             _say_unanswered(target)
             if patience is None:
                 return
-            answer = await asked.answered(patience)
-        if answer is None:
+            rollout = await asked.answered(patience)
+        if rollout is None:
             raise CliError("the operator did not answer within --timeout")
-        revision = answer.get("revision")
+        revision = rollout["lastRequest"].get("revision")
         if revision is None:
             raise CliError("nothing runs yet, so there is nothing to restart: `kubectl plimsoll status` says why")
-        typer.echo(f"{target}: revision {revision} is rolled out")
+        typer.echo(f"{target}: {accepted(revision, rollout)}")
         if patience is not None:
             await asked.carried_out(revision, patience)
             typer.echo(f"{target}: revision {revision} serves")
+
+
+def accepted(revision: str, rollout: Manifest) -> str:
+    """What an acceptance means by now: the rollout may be held, or wait for a GPU."""
+    how_far = f": {rollout['message']}" if rollout.get("message") else ""
+    return f"accepted; revision {revision} is to replace the pods{how_far}"
 
 
 def _say_unanswered(target: Target) -> None:
@@ -97,12 +103,13 @@ class Asked:
         patch = {"metadata": {"annotations": {ANNOTATION_REQUEST: str(self.request)}}}
         await self.kube.update(INFERENCE_DEPLOYMENT, self.target.namespace, self.target.name, patch)
 
-    async def answered(self, patience: timedelta) -> dict[str, Any] | None:
-        """The operator's acceptance; None when it does not answer. Raises CliError when it says no."""
+    async def answered(self, patience: timedelta) -> Manifest | None:
+        """The rollout as it was accepted; None when the operator does not answer. Raises CliError when it says no."""
         async for found in self._looks(patience):
-            answer = found.get("status", {}).get("rollout", {}).get("lastRequest", {})
+            rollout: Manifest = found.get("status", {}).get("rollout", {})
+            answer = rollout.get("lastRequest", {})
             if answer.get("id") == self.request.id and answer["outcome"] == "Accepted":
-                return dict(answer)
+                return rollout
             if answer.get("id") == self.request.id:
                 waits = "; the request stays and is carried out then" if answer["outcome"] == "Waiting" else ""
                 raise CliError(f"{answer['outcome']}: {answer['message']}{waits}")
