@@ -14,6 +14,7 @@ import yaml
 from cluster_kit import Kit, eventually
 from plimsoll_sandbox.sandbox import Sandbox
 from pod_manifests import (
+    container_status,
     make_config_map,
     make_deployment,
     make_pod,
@@ -261,7 +262,7 @@ def counting(shared_kit: Kit) -> Kit:
     """A pod whose container has ended once after three lines, and writes three more in its second life."""
     script = 'for i in 1 2 3; do echo "line $i"; done; test -e again || { touch again; exit 3; }; sleep 600'
     shared_kit.apply(make_shell(script, name="counting"))
-    eventually(lambda: shared_kit.get("pod", "counting")["status"]["containerStatuses"][0]["restartCount"], deadline=30)
+    eventually(lambda: container_status(shared_kit, "counting").get("restartCount"), deadline=60)
     wait_for_ready(shared_kit, "counting")
     time.sleep(0.5)
     return shared_kit

@@ -97,6 +97,7 @@ def test_a_kind_that_no_plan_should_hold_is_refused() -> None:
         ),
         (503, b"<html>upstream is gone</html>", UnavailableError, "HTTP 503"),
         (418, b"[]", RefusedError, "HTTP 418"),
+        (200, b"", UnavailableError, "HTTP 200 with something that is not JSON"),
     ],
 )
 async def test_an_answer_other_than_success_becomes_the_error_that_says_what_to_do(

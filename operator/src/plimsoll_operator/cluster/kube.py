@@ -215,7 +215,11 @@ class Kube:
             raise UnavailableError(f"{what}: {str(error) or type(error).__name__}") from error
         if not 200 <= response.status < 300:
             raise error_of(response.status, answer, what)
-        parsed: dict[str, Any] = json.loads(answer)
+        try:
+            parsed: dict[str, Any] = json.loads(answer)
+        except ValueError as error:
+            # As the apiserver answers for the schema of a kind that has just been taken away.
+            raise UnavailableError(f"{what}: HTTP {response.status} with something that is not JSON") from error
         return parsed
 
     async def _connected(self) -> ApiClient:
