@@ -15,9 +15,10 @@ from plimsoll_operator.steps.children import list_children
 from plimsoll_operator.steps.draft import Draft, Policy, Step
 from plimsoll_operator.steps.gpu_profile import find_gpu_profile
 from plimsoll_operator.steps.history import prune_history
-from plimsoll_operator.steps.judgement import judge, remaining_deadline
+from plimsoll_operator.steps.judgement import judge
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
+from plimsoll_operator.steps.progress import remaining_deadline
 from plimsoll_operator.steps.rehearsal import rehearse_the_stop
 from plimsoll_operator.steps.request import heed_the_request
 from plimsoll_operator.steps.revision import choose_revision

@@ -93,6 +93,11 @@ class Rollout(_Section):
     progress_deadline: Duration = timedelta(minutes=10)
     revision_history_limit: int = 5
 
+    @property
+    def deadline_is_stated(self) -> bool:
+        """Whether the user wrote a deadline: the default gives way to a model that is slow to start."""
+        return "progress_deadline" in self.model_fields_set
+
 
 class Resources(_Section):
     requests: dict[str, str | int] = {}

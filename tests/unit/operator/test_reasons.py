@@ -89,7 +89,7 @@ def pods_refused(_: str) -> Manifest:
 
 
 def past_the_deadline(_: str) -> Manifest:
-    cluster = changed(settled(1, gpus=10), spec_of(2, 1))
+    cluster = changed(settled(1, gpus=10), spec_of(2, 1, progressDeadline="10m"))
     cluster.broken.add("pvc://models/v2")
     for _move in range(5):
         cluster.reconcile()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from typing import Any
 
 from plimsoll_operator.desired.server_config import server_config
@@ -19,6 +20,7 @@ from plimsoll_operator.names import (
     canonical_json,
     child_labels,
 )
+from plimsoll_operator.observed import Manifest
 from plimsoll_operator.spec import Spec
 
 CACHE_PATH = "/var/cache/plimsoll"
@@ -128,6 +130,15 @@ def _startup_attempts(load_line: LoadLine | None) -> int:
     weights = load_line.weights_bytes if load_line else UNKNOWN_WEIGHTS_BYTES
     fetching = weights * STORED_BYTES_PER_BYTE / WEIGHTS_BYTES_PER_SECOND
     return math.ceil((STARTUP_BASE_SECONDS + fetching) / STARTUP_PERIOD_SECONDS)
+
+
+def start_budget(template: Manifest) -> timedelta:
+    """How long the startup probe of a pod template, which another version may have rendered, lets a start take."""
+    containers = template["spec"]["containers"]
+    probes = (server.get("startupProbe", {}) for server in containers if server["name"] == SERVER_CONTAINER)
+    return timedelta(
+        seconds=max((probe.get("periodSeconds", 0) * probe.get("failureThreshold", 0) for probe in probes), default=0)
+    )
 
 
 def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ class Draft:
     `restarts` are those that the target is to have behind it, `answer` is what becomes of the person's request, and
     `rendering` is the pod template as this operator renders the spec now.
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
-    one that the pods are to reach.
+    one that the pods are to reach. `most_ready` is how many pods of it were ready at once in this rollout.
     """
 
     observed: Observed
@@ -72,8 +72,10 @@ class Draft:
     asked_for: str = ""
     target: Revision | None = None
     rollout_started: datetime | None = None
+    rollout_progressed: datetime | None = None
     rollout_finished: datetime | None = None
     wanted: int = 0
+    most_ready: int = 0
     move: Move | None = None
     starts: tuple[Start, ...] = ()
     children: tuple[Manifest, ...] = ()

@@ -15,6 +15,7 @@ from plimsoll_operator.rendering import up_to_date
 from plimsoll_operator.steps.children import AUTOSCALER
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
+from plimsoll_operator.steps.progress import deadline, remaining_deadline
 from plimsoll_operator.steps.starts import silent_pods
 
 _SERVING = Reason("Serving", "this generation serves")
@@ -40,13 +41,6 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
 def _condition(kind: str, cause: Reason | None, reason: str, message: str, *, holds: bool) -> Condition:
     """A condition that carries `cause` where there is one, else the reason of the normal state."""
     return Condition(kind, truth(holds), *(cause or Reason(reason, message)))
-
-
-def remaining_deadline(draft: Draft) -> timedelta | None:
-    """Time left for the rollout under way, or None when none moves. Not positive: it is over."""
-    if draft.rollout_started is None:
-        return None
-    return draft.spec.rollout.progress_deadline - (draft.now - draft.rollout_started)
 
 
 def available(observed: Observed, cause: Reason | None) -> Condition:
@@ -83,8 +77,8 @@ def _stalled(draft: Draft) -> Reason | None:
     if left is not None and left <= timedelta(0):
         cause = _diagnosis(draft)
         detail = cause.message if cause else draft.move.message if draft.move else ""
-        deadline = int(draft.spec.rollout.progress_deadline.total_seconds())
-        return Reason("ProgressDeadlineExceeded", f"not done after {deadline} s; {detail}")
+        patience = int(deadline(draft).total_seconds())
+        return Reason("ProgressDeadlineExceeded", f"nothing got on for {patience} s; {detail}")
     return None
 
 

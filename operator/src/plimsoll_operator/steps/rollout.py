@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from plimsoll_operator.observed import Revision, Workload
 from plimsoll_operator.plan import Scale
 from plimsoll_operator.rollout.situation import Move, Situation
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.progress import follow_the_progress
 
 
 def move_the_rollout(draft: Draft) -> Draft:
@@ -18,7 +18,7 @@ def move_the_rollout(draft: Draft) -> Draft:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
     move = _next_move(draft, target)
-    draft = _timed(replace(draft, move=move, scale=_scales(draft, move)), target)
+    draft = follow_the_progress(replace(draft, move=move, scale=_scales(draft, move)))
     return _promoted(draft, target) if move.promote else draft
 
 
@@ -64,23 +64,6 @@ def _wanted(draft: Draft) -> int:
     began_with = draft.remembered if draft.remembered is not None else draft.observed.ready
     asked_for = max(began_with, serving.replicas if serving else 0)
     return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
-
-
-def _timed(draft: Draft, target: Revision) -> Draft:
-    """When this rollout began and ended, kept in status across reconciles. One that is held begins when it goes on."""
-    stored = draft.observed.owner.status.get("rollout", {})
-    if draft.held:
-        return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
-    if draft.rolling:
-        same = stored.get("canary") == ("" if target.stable else target.hash)
-        return replace(draft, rollout_started=(_time(stored.get("startedAt")) if same else None) or draft.now)
-    if stored.get("startedAt"):
-        return replace(draft, rollout_finished=draft.now)
-    return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _promoted(draft: Draft, target: Revision) -> Draft:

@@ -44,6 +44,8 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         rollout["wantedReplicas"] = draft.wanted
     if draft.rollout_started:
         rollout["startedAt"] = timestamp(draft.rollout_started)
+    if draft.rollout_progressed:
+        rollout |= {"progressedAt": timestamp(draft.rollout_progressed), "mostReady": draft.most_ready}
     if draft.rollout_finished:
         rollout["finishedAt"] = timestamp(draft.rollout_finished)
     return {**rollout, **request}

@@ -1,0 +1,85 @@
+"""Does the rollout get on? When it did last, and how long it may stand still, as with a Deployment's deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from plimsoll_operator.desired.pod import start_budget
+from plimsoll_operator.observed import Manifest, Revision
+from plimsoll_operator.steps.draft import Draft
+
+AROUND_A_START = timedelta(minutes=5)
+"""For what comes before and after the time that the startup probe allows: a node, the image, the warm-up."""
+
+
+def follow_the_progress(draft: Draft) -> Draft:
+    """When this rollout began and ended and got on last, kept in status. One that is held begins when it goes on."""
+    stored = draft.observed.owner.status.get("rollout", {})
+    if draft.held or draft.target is None:
+        return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
+    if draft.rolling:
+        return _under_way(draft, draft.target, stored)
+    ended = draft.now if stored.get("startedAt") else _time(stored.get("finishedAt"))
+    return replace(draft, rollout_finished=ended)
+
+
+def deadline(draft: Draft) -> timedelta:
+    """How long the rollout may stand still. Unless the spec states it, no start that its probe allows is too long."""
+    stated = draft.spec.rollout.progress_deadline
+    if draft.spec.rollout.deadline_is_stated or draft.target is None:
+        return stated
+    return max(stated, start_budget(draft.target.template) + AROUND_A_START)
+
+
+def remaining_deadline(draft: Draft) -> timedelta | None:
+    """Time left for the rollout under way, or None when none moves. Not positive: it is over."""
+    if draft.rollout_progressed is None:
+        return None
+    return deadline(draft) - (draft.now - draft.rollout_progressed)
+
+
+def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
+    running = draft.observed.workload(target.hash)
+    ready = running.ready if running else 0
+    started = _time(stored.get("startedAt"))
+    if started is None or stored.get("canary") != ("" if target.stable else target.hash):
+        # Without its status, a rollout that had begun is as old as what it has made.
+        began, progressed = _seen_in_the_cluster(draft, target) if not stored.get("phase") else (draft.now, draft.now)
+        return replace(draft, rollout_started=began, rollout_progressed=progressed, most_ready=ready)
+    most = stored.get("mostReady", 0)
+    # Only what was never reached counts: a pod that comes and goes is no progress.
+    gets_on = ready > most or _has_moved(draft, target)
+    progressed = draft.now if gets_on else _time(stored.get("progressedAt")) or started
+    return replace(draft, rollout_started=started, rollout_progressed=progressed, most_ready=max(most, ready))
+
+
+def _has_moved(draft: Draft, target: Revision) -> bool:
+    """Whether the target has more replicas, or an older revision fewer, than when status was written last."""
+    before = {entry["hash"]: entry["replicas"] for entry in draft.observed.owner.status.get("revisions", ())}
+    for workload in draft.observed.workloads.values():
+        known = before.get(workload.revision, workload.replicas)
+        if (workload.replicas > known) if workload.revision == target.hash else (workload.replicas < known):
+            return True
+    return False
+
+
+def _seen_in_the_cluster(draft: Draft, target: Revision) -> tuple[datetime, datetime]:
+    """When the target's Deployment was made, and when a pod of it became ready last; now, where neither is there."""
+    began = min(_made(draft, target), default=draft.now)
+    running = draft.observed.workload(target.hash)
+    pods = running.pods if running else ()
+    ready = [pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones]
+    return began, max([began, *(moment for moment in ready if moment is not None)])
+
+
+def _made(draft: Draft, target: Revision) -> Iterator[datetime]:
+    for key, live in draft.observed.children.items():
+        created = _time(live["metadata"].get("creationTimestamp"))
+        if key.kind == "Deployment" and key.name == target.name and created is not None:
+            yield min(created, draft.now)
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
