@@ -136,6 +136,7 @@ class Observed:
     """Everything one reconcile looks at. `children` holds only objects that this owner controls.
 
     `foreign` are objects that stand under a name that we need but belong to somebody else.
+    `unreadable` says which revisions could not be read and what to do; `revisions` is then not all of the history.
     `profiles_error` says why the GPU profile table could not be read; `profiles` is then empty.
     `claim_found` is None when the model needs no claim.
     """
@@ -144,6 +145,7 @@ class Observed:
     profiles: Mapping[str, GpuProfile]
     profiles_error: str = ""
     revisions: tuple[Revision, ...] = ()
+    unreadable: str = ""
     workloads: Mapping[str, Workload] = field(default_factory=dict)
     children: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     foreign: tuple[ObjectKey, ...] = ()

@@ -56,5 +56,10 @@ class Plan:
     requeue_after: timedelta | None = None
 
     @property
+    def touches(self) -> bool:
+        """Whether anything but words is written."""
+        return bool(self.apply or self.scale or self.delete)
+
+    @property
     def writes(self) -> int:
         return len(self.apply) + len(self.scale) + len(self.delete) + len(self.events) + (self.status is not None)

@@ -10,7 +10,7 @@ from plimsoll_operator.drift import has_drifted, stamped
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
-from plimsoll_operator.standstill import spec_unreadable
+from plimsoll_operator.standstill import revision_unreadable, spec_unreadable
 from plimsoll_operator.steps.children import list_children
 from plimsoll_operator.steps.draft import Draft, Policy, Step
 from plimsoll_operator.steps.gpu_profile import find_gpu_profile
@@ -52,6 +52,8 @@ def reconcile(observed: Observed, policy: Policy, now: datetime) -> Plan:
         spec = parse_spec(observed.owner.spec)
     except InvalidSpecError as error:
         return spec_unreadable(observed, error, now)
+    if observed.unreadable:
+        return revision_unreadable(observed, now)
     draft = Draft(observed, policy, now, spec)
     for step in STEPS:
         draft = step(draft)

@@ -75,12 +75,24 @@ async def test_the_first_write_that_fails_is_the_last(apiserver: ScriptedApiserv
     assert apiserver.asked() == IN_ORDER[: failing + 1]
 
 
-@pytest.mark.parametrize("refused", [refusal(403, "Forbidden", "quota"), refusal(422, "Invalid", "name")])
+@pytest.mark.parametrize(
+    "refused",
+    [refusal(403, "Forbidden", "quota"), refusal(422, "Invalid", "name"), refusal(400, "", "denied the request")],
+    ids=["quota", "validation", "webhook"],
+)
 async def test_an_event_that_is_refused_for_good_does_not_silence_the_status(
     apiserver: ScriptedApiserver, kube: Kube, refused: Answer
 ) -> None:
     apiserver.answer(f"POST {EVENTS_PATH}", refused)
     await carry_out(kube, OBSERVED, PLAN, NOW)
+    assert apiserver.asked() == IN_ORDER
+
+
+async def test_an_event_that_fails_for_long_does_not_silence_the_status(
+    apiserver: ScriptedApiserver, kube: Kube
+) -> None:
+    apiserver.answer(f"POST {EVENTS_PATH}", refusal(500, "InternalError", "failed calling webhook"))
+    await carry_out(kube, OBSERVED, PLAN, NOW, events_may_fail=True)
     assert apiserver.asked() == IN_ORDER
 
 

@@ -14,7 +14,7 @@ import pytest
 from builders import NOW, POLICY, Cluster, make_observed, make_pod, make_pods, make_spec, make_workload
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.reconcile import reconcile
-from plimsoll_operator.standstill import crd_outdated, write_refused
+from plimsoll_operator.standstill import crd_outdated, write_failing, write_refused
 from reasons_in_code import reasons_in_code
 from rollouts import at_rest, seconds, settled, spec_of, starting_pod
 
@@ -140,6 +140,8 @@ SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
     "NameTaken": lambda _: looked_at(make_observed(foreign=(ObjectKey("v1", "Service", "domains"),))),
     "InvalidSpec": lambda _: looked_at(make_observed(make_spec(tiers=[]))),
     "WriteRefused": told(write_refused, "exceeded quota"),
+    "WriteFailing": told(write_failing, "failed calling webhook"),
+    "RevisionUnreadable": lambda _: looked_at(make_observed(unreadable="ControllerRevision domains-abc: restore it")),
     "CRDOutdated": told(crd_outdated, "it lacks spec.model.shape"),
 }
 

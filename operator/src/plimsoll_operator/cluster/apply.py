@@ -17,6 +17,7 @@ from plimsoll_operator.cluster.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
+    KubeError,
     NamespaceTerminatingError,
     NotFoundError,
     RefusedError,
@@ -30,6 +31,10 @@ from plimsoll_operator.quota import fits_once_freed
 
 logger = logging.getLogger(__name__)
 
+REFUSALS = (ForbiddenError, InvalidError, RefusedError)
+"""What the same request would be answered again: by a quota, a missing right, validation, or an admission webhook,
+which may choose any code for its no."""
+
 
 class OwnerGoneError(Exception):
     """The InferenceDeployment went away while its plan was carried out: nothing more is to be done."""
@@ -39,8 +44,10 @@ class OwnerChangedError(Exception):
     """The InferenceDeployment is another by now, so the status made for it says nothing true: look again."""
 
 
-async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -> None:
-    """Write what `plan` says of `observed`.
+async def carry_out(
+    kube: Kube, observed: Observed, plan: Plan, now: datetime, *, events_may_fail: bool = False
+) -> None:
+    """Write what `plan` says of `observed`; with `events_may_fail`, whatever becomes of its Events.
 
     Raises the KubeError of the first write that fails, OwnerGoneError or OwnerChangedError.
     """
@@ -60,7 +67,7 @@ async def carry_out(kube: Kube, observed: Observed, plan: Plan, now: datetime) -
             await _delete(kube, owner, key, observed.children)
         # Before the status: once that is written, nothing would remember an Event that could not be posted.
         for event in plan.events:
-            await _record(kube, owner, event, now)
+            await _record(kube, owner, event, now, (KubeError,) if events_may_fail else REFUSALS)
         if plan.status is not None:
             await _write_status(kube, owner, plan.status)
     except NamespaceTerminatingError as error:
@@ -100,15 +107,17 @@ async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[Ob
     _log(owner, "deleted", key)
 
 
-async def _record(kube: Kube, owner: Owner, event: Event, now: datetime) -> None:
+async def _record(
+    kube: Kube, owner: Owner, event: Event, now: datetime, tolerated: tuple[type[KubeError], ...]
+) -> None:
     """An Event that is refused for good, by a quota or a missing right, must not keep the status from being told."""
     try:
         await record_event(kube, owner, event, now)
     except NamespaceTerminatingError:
         raise
-    except (ForbiddenError, InvalidError) as error:
+    except tolerated as error:
         logger.warning(
-            "Event %s is refused: %s", event.reason, error, extra={"object": f"{owner.namespace}/{owner.name}"}
+            "Event %s is not posted: %s", event.reason, error, extra={"object": f"{owner.namespace}/{owner.name}"}
         )
 
 

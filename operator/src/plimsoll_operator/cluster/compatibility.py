@@ -132,18 +132,27 @@ class InstalledCrd:
     async def look(self) -> None:
         """Read the schema once. What cannot be read leaves the last answer as it was."""
         try:
-            declared = declared_fields(await self._kube.read(SCHEMA_PATH))
+            await self.confirm()
         except NotFoundError:
             # No CRD, no objects. The resync says so.
             return
+        except KubeError as error:
+            logger.warning("cannot read the schema of the installed CRD: %s", error, extra={"reason": error.reason})
+
+    async def confirm(self) -> None:
+        """Know what the CRD declares at this moment, or raise the KubeError that stands in the way.
+
+        The document of one group changes with what the apiserver serves, within milliseconds; the index at /openapi/v3
+        with its hashes would be smaller, and is a second late.
+        """
+        try:
+            declared = declared_fields(await self._kube.read(SCHEMA_PATH))
         except ForbiddenError as error:
             self._take_on_trust(error)
             return
-        except KubeError as error:
-            logger.warning("cannot read the schema of the installed CRD: %s", error, extra={"reason": error.reason})
-            return
-        if declared:
-            self._learn(missing_fields(self._needed, declared))
+        if not declared:
+            raise NotFoundError(f"GET {SCHEMA_PATH}: expected the schema of {names.KIND}, found none")
+        self._learn(missing_fields(self._needed, declared))
 
     def _learn(self, missing: tuple[str, ...]) -> None:
         news = missing != self.missing

@@ -17,11 +17,17 @@ from typing import NamedTuple
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.kinds import Kind
 from plimsoll_operator.cluster.kube import Kube
-from plimsoll_operator.cluster.parse import belongs_to, parse_owner, parse_revision, parse_workloads
+from plimsoll_operator.cluster.parse import (
+    UnreadableObjectError,
+    belongs_to,
+    parse_owner,
+    parse_revision,
+    parse_workloads,
+)
 from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
 from plimsoll_operator.names import LABEL_NAME, is_revision_object_name, revision_object_name
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Revision
 
 
 class Key(NamedTuple):
@@ -46,7 +52,7 @@ class Observer:
         """What the cluster holds for `key`, or None when the object is gone or on its way out.
 
         While it is being deleted its children must not come back: foreground deletion waits for them.
-        Raises KubeError, UnreadableObjectError.
+        Raises KubeError.
         """
         manifest = await self.kube.find(kinds.INFERENCE_DEPLOYMENT, *key)
         if manifest is None or "deletionTimestamp" in manifest["metadata"]:
@@ -120,16 +126,30 @@ def assemble(
         elif _is_a_name_we_need(manifest, owner):
             foreign.append(ObjectKey.of(manifest))
     of_kind = {kind: [ours[key] for key in ours if key.kind == kind.kind] for kind in kinds.NAMED_AFTER_REVISION}
+    revisions, damaged = _read_history(of_kind[kinds.CONTROLLER_REVISION])
     return Observed(
         owner=owner,
         profiles=table.profiles,
         profiles_error=table.error,
-        revisions=tuple(map(parse_revision, of_kind[kinds.CONTROLLER_REVISION])),
+        revisions=revisions,
+        unreadable=damaged,
         workloads=parse_workloads(of_kind[kinds.DEPLOYMENT], pods),
         children=ours,
         foreign=tuple(foreign),
         claim_found=claim_found,
     )
+
+
+def _read_history(manifests: Iterable[Manifest]) -> tuple[tuple[Revision, ...], str]:
+    """The revisions that can be read, and what to say of those that cannot."""
+    revisions: list[Revision] = []
+    damaged: list[str] = []
+    for manifest in manifests:
+        try:
+            revisions.append(parse_revision(manifest))
+        except UnreadableObjectError as error:
+            damaged.append(str(error))
+    return tuple(revisions), "; ".join(damaged)
 
 
 def _is_a_name_we_need(manifest: Manifest, owner: Owner) -> bool:
