@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from cluster_kit import Kit
 from helm_chart import CHART, Chart
 from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.sandbox import Sandbox
-from plimsoll_sandbox.toolchain import Tools
+from plimsoll_sandbox.toolchain import Tools, ensure_kstatus
 
 NAMESPACE = "truth"
 CRD = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
@@ -38,3 +39,8 @@ def operator(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ope
     settings = {"POD_NAMESPACE": NAMESPACE, "PLIMSOLL_RESYNC_PERIOD": "10s"}
     with running_operator(kit.kubeconfig, log, **settings) as operator:
         yield operator
+
+
+@pytest.fixture(scope="package")
+def kstatus_program() -> Path:
+    return ensure_kstatus(Console(stderr=True))

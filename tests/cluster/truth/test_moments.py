@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from cluster.truth.judges import argo_health, kstatus
 from cluster_kit import Kit
 from light_server import light
 from operator_process import OperatorProcess
-from plimsoll_sandbox.toolchain import ensure_kstatus
 
 pytestmark = pytest.mark.cluster
 
@@ -30,11 +28,6 @@ class Moment:
     found: dict[str, Any]
     kstatus: str
     argo: str
-
-
-@pytest.fixture(scope="module")
-def kstatus_program() -> Path:
-    return ensure_kstatus(Console(stderr=True))
 
 
 @pytest.fixture(scope="module")

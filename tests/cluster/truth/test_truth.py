@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster.truth.judges import argo_health, kstatus
 from cluster.truth.situations import SITUATIONS, Situation
 from cluster_kit import Kit, eventually
 from operator_process import OperatorProcess
@@ -44,14 +46,20 @@ def warnings(kit: Kit) -> list[dict[str, Any]]:
 
 
 @every_situation
-def test_it_is_told_with_what_to_do_and_the_right_sums(arranged: Kit, situation: Situation) -> None:
+def test_it_is_told_with_what_to_do_and_everybody_makes_the_right_sum_of_it(
+    arranged: Kit, situation: Situation, kstatus_program: Path
+) -> None:
     kit = in_its_place(arranged, situation)
     told = kit.wait_for("told", *situation.condition, situation.reason, deadline=180)
     for word in situation.words:
         assert word in told["message"]
     kit.wait_for("told", "Available", situation.state[0], deadline=60)
     kit.wait_for("told", "Ready", situation.state[1], deadline=60)
-    assert tuple(kit.condition("told", kind)["status"] for kind in SUMS) == situation.state
+    found = kit.get("infd", "told")
+    conditions = {condition["type"]: condition["status"] for condition in found["status"]["conditions"]}
+    assert tuple(conditions[kind] for kind in SUMS) == situation.state
+    assert kstatus(kstatus_program, [found]) == [situation.kstatus]
+    assert argo_health(found) == situation.argo
 
 
 def test_each_has_one_event_that_a_restarted_operator_does_not_repeat(arranged: Kit, operator: OperatorProcess) -> None:
