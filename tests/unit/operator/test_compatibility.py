@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -124,6 +125,23 @@ async def test_an_older_crd_is_told_once_and_its_upgrade_is_noticed(
     assert told.__dict__["reason"] == "CRDOutdated"
     await installed.look()
     assert installed.missing == ()
+
+
+async def test_an_older_crd_that_a_reconcile_finds_is_looked_at_again_soon(
+    apiserver: ScriptedApiserver, installed: InstalledCrd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plimsoll_operator.cluster.compatibility.SOON", timedelta(milliseconds=10))
+    right = ok(document(released_schema()))
+    apiserver.answer(f"GET {SCHEMA_PATH}", right, ok(OLD), right)
+    stop = asyncio.Event()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(installed.run(stop))
+        await installed.known.wait()
+        await installed.confirm()
+        assert installed.missing == ("spec.rollout",)
+        while installed.missing:  # noqa: ASYNC110  nobody is told of it but by this value
+            await asyncio.sleep(0.01)
+        stop.set()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from plimsoll_operator import names
 from plimsoll_operator.cluster.errors import ForbiddenError, KubeError, NotFoundError
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.observed import Manifest
+from plimsoll_operator.supervision import either
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +119,7 @@ class InstalledCrd:
     def __init__(self, kube: Kube) -> None:
         self._kube = kube
         self._needed = needed_fields()
+        self._changed = asyncio.Event()
         self.known = asyncio.Event()
         self.missing: tuple[str, ...] = ()
         """Paths such as `spec.server.tlsSecret`, topmost ones only; empty when the CRD has all."""
@@ -126,8 +128,10 @@ class InstalledCrd:
         """Look until `stop` is set: soon again while something is wrong, slowly otherwise."""
         while not stop.is_set():
             await self.look()
+            self._changed.clear()
             pause = SLOW if self.known.is_set() and not self.missing else SOON
-            await _pause(pause, stop)
+            # A reconcile that finds fields missing makes the next look a soon one.
+            await _pause(pause, stop, self._changed)
 
     async def look(self) -> None:
         """Read the schema once. What cannot be read leaves the last answer as it was."""
@@ -158,6 +162,8 @@ class InstalledCrd:
         news = missing != self.missing
         self.missing = missing
         self.known.set()
+        if news:
+            self._changed.set()
         if news and missing:
             logger.error(
                 "the installed CRD is older than this operator: it lacks %s. Upgrade the CRD; it comes with the chart. "
@@ -180,7 +186,7 @@ class InstalledCrd:
         self.known.set()
 
 
-async def _pause(pause: timedelta, stop: asyncio.Event) -> None:
+async def _pause(pause: timedelta, *ends: asyncio.Event) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(pause.total_seconds()):
-            await stop.wait()
+            await either(*ends)
