@@ -16,6 +16,7 @@ _TOLD: Mapping[tuple[str, str], Any] = {
     ("Stalled", "True"): "Warning",
     ("Available", "False"): "Warning",
     ("Ready", "False"): "Warning",
+    ("FullyScaled", "False"): "Warning",
     ("WithinLoadLine", "False"): "Warning",
     ("OutOfMemory", "True"): "Warning",
 }
@@ -35,6 +36,7 @@ _AS_IT_SHOULD = {
 def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping[str, Any]) -> tuple[Event, ...]:
     """Events for what differs between the stored status and the new one."""
     before = {condition["type"]: condition for condition in stored.get("conditions", ())}
+    conditions = _without_echo(conditions)
     told = [
         Event(_TOLD[condition.type, condition.status], condition.reason, condition.message)
         for condition in conditions
@@ -47,6 +49,13 @@ def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping
     if rollout.get("reason") == ONE_AT_A_TIME != stored.get("rollout", {}).get("reason"):
         events.append(Event("Normal", ONE_AT_A_TIME, rollout["message"]))
     return tuple(events)
+
+
+def _without_echo(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
+    """Without a lack of pods that `Ready` tells already, sooner than `FullyScaled` does."""
+    told = tuple(conditions)
+    unready = {condition.reason for condition in told if (condition.type, condition.status) == ("Ready", "False")}
+    return tuple(one for one in told if one.type != "FullyScaled" or one.reason not in unready)
 
 
 def _has_started(rollout: Mapping[str, Any], before: Mapping[str, Any]) -> bool:

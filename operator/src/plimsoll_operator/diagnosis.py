@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
+from types import MappingProxyType
 
 from plimsoll_operator.observed import Pod, Workload
 from plimsoll_operator.out_of_memory import ADVICE, OOM_KILLED, ran
-from plimsoll_operator.steps.draft import Reason
+from plimsoll_operator.steps.draft import Probe, Reason
 
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
 _ENDS_ON_REQUEST = (0, 143)  # 128 + SIGTERM
 _SOONEST_BY_PROBE = timedelta(seconds=60)  # six failures of the liveness probe; the startup probe waits for longer
 UNSCHEDULABLE = "Unschedulable"
 _CONFIG_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+_NONE: Mapping[str, Probe] = MappingProxyType({})
 
 
-def diagnose(workload: Workload | None, silent: Collection[str] = ()) -> Reason | None:
+def diagnose(workload: Workload | None, silent: Mapping[str, Probe] = _NONE) -> Reason | None:
     """The cause that explains most of what is wrong, or None when the pods show none.
 
-    `silent` are names of pods that run, and have had more than enough time to become ready.
+    `silent` names pods that have had more than enough time, and the probe that they do not pass.
     """
     if workload is None:
         return None
     if workload.replica_failure:
         return Reason("PodsRefused", f"the apiserver refuses the pods: {workload.replica_failure}")
     waiting = [pod for pod in workload.pods if not pod.ready and not pod.terminating]
-    for cause in _CAUSES:
+    for cause in _causes(silent):
         for pod in waiting:
             if found := cause(pod):
                 return found
-    return next((_silent(pod) for pod in waiting if pod.name in silent), None)
+    return None
+
+
+def _causes(silent: Mapping[str, Probe]) -> tuple[Callable[[Pod], Reason | None], ...]:
+    """What each cause is told by, the surest one first."""
+    return (
+        _image,
+        _configuration,
+        _out_of_memory,
+        partial(_never_started, silent),
+        _told_to_end,
+        _crash,
+        _unschedulable,
+        partial(_never_ready, silent),
+    )
 
 
 def _image(pod: Pod) -> Reason | None:
@@ -81,7 +98,20 @@ def _crash(pod: Pod) -> Reason | None:
     return Reason("CrashLoop", message)
 
 
-def _silent(pod: Pod) -> Reason:
+def _never_started(silent: Mapping[str, Probe], pod: Pod) -> Reason | None:
+    if silent.get(pod.name) != "startup":
+        return None
+    previous = f"; of the attempt before, kubectl logs {pod.name} --previous" if pod.restarts else ""
+    message = (
+        f"pod {pod.name} runs and its startup probe does not pass, since its weights are not loaded: kubectl logs "
+        f"{pod.name} says what it is at{previous}"
+    )
+    return Reason("ProbeFailing", message)
+
+
+def _never_ready(silent: Mapping[str, Probe], pod: Pod) -> Reason | None:
+    if silent.get(pod.name) != "readiness":
+        return None
     message = (
         f"pod {pod.name} runs and its readiness probe does not pass: kubectl describe pod {pod.name} has the probe's "
         f"answer, kubectl logs {pod.name} the reason for it"
@@ -93,13 +123,3 @@ def _unschedulable(pod: Pod) -> Reason | None:
     if not pod.unschedulable:
         return None
     return Reason(UNSCHEDULABLE, f"pod {pod.name} has no node: {pod.unschedulable}")
-
-
-_CAUSES: tuple[Callable[[Pod], Reason | None], ...] = (
-    _image,
-    _configuration,
-    _out_of_memory,
-    _told_to_end,
-    _crash,
-    _unschedulable,
-)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from plimsoll_operator.announcements import announce
 from plimsoll_operator.drift import has_drifted, stamped
+from plimsoll_operator.fully_scaled import grace_left
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
@@ -85,7 +86,7 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 
 def _wake(draft: Draft) -> timedelta | None:
     """When time alone changes the answer: a deadline passes, patience ends, or the autoscaler may shrink again."""
-    moments = [remaining_deadline(draft), patience_left(draft)]
+    moments = [remaining_deadline(draft), patience_left(draft), grace_left(draft)]
     if draft.move and (draft.move.promote or draft.move.retire):
         moments.append(NEXT_MOVE)
     if draft.rollout_finished is not None:

@@ -11,7 +11,7 @@ from builders import NOW, POLICY, Cluster, make_observed, make_spec, make_worklo
 from plimsoll_operator.observed import Pod
 from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.steps.starts import MOST_STARTS, PATIENCE
-from rollouts import at_rest, look, seconds, spec_of, starting_pod, watched_start
+from rollouts import at_rest, condition, look, seconds, spec_of, starting_pod, watched_start
 
 WHOLE = {"scheduledSeconds": 2, "imageSeconds": 3, "weightsSeconds": 25, "warmUpSeconds": 10, "readySeconds": 40}
 
@@ -139,3 +139,68 @@ def test_a_start_may_take_as_long_as_its_weights_need(model: dict[str, str], lea
     probe = deployment["spec"]["template"]["spec"]["containers"][0]["startupProbe"]
     assert probe["httpGet"]["path"] == "/startupz"
     assert least <= probe["periodSeconds"] * probe["failureThreshold"] <= most
+
+
+def unstarted(second: int, began: Any, **fields: Any) -> Pod:
+    """A pod whose weights are not loaded, so many seconds after it began."""
+    pod = pod_after(second, began, **{"ready": False} | fields)
+    assert pod.milestones is not None
+    return replace(pod, milestones=replace(pod.milestones, started=False, ready_changed=began))
+
+
+UNKNOWN_SIZE = seconds(1100)
+"""What the startup probe allows a model whose shape is not stated."""
+
+
+def test_a_server_that_never_loads_its_weights_is_called_that_when_the_probe_gives_it_up() -> None:
+    cluster = at_rest(spec_of(1, 1))
+    cluster = serving(unstarted(30, cluster.now))
+    plan = look(cluster, seconds(30))
+    assert told(cluster, "Ready") == ("False", "TooFewReady")
+    assert plan.requeue_after == UNKNOWN_SIZE + seconds(5 - 30)
+    look(cluster, UNKNOWN_SIZE + seconds(5))
+    assert told(cluster, "Ready") == ("False", "ProbeFailing")
+    assert all(word in ready_message(cluster) for word in ("startup probe", "kubectl logs pod-00"))
+
+
+@pytest.mark.parametrize("code", [0, 137, 143, 1])
+def test_an_attempt_that_the_kubelet_ended_at_its_budget_is_no_crash_whatever_its_exit_code(code: int) -> None:
+    cluster = at_rest(spec_of(1, 1))
+    ended = {"restarts": 1, "last_exit_code": code, "last_run": UNKNOWN_SIZE - seconds(2)}
+    cluster = serving(unstarted(20, cluster.now, **ended))
+    look(cluster)
+    assert told(cluster, "Ready") == ("False", "ProbeFailing")
+    assert all(word in ready_message(cluster) for word in ("startup probe", "kubectl logs pod-00 --previous"))
+
+
+def test_a_restart_of_a_server_that_had_started_is_not_laid_to_its_startup_probe() -> None:
+    cluster = at_rest(spec_of(1, 1))
+    began = cluster.now
+    cluster = serving(pod_after(41, began))
+    look(cluster, seconds(41))
+    ended = {"restarts": 1, "last_exit_code": 1, "last_run": UNKNOWN_SIZE + seconds(60)}
+    [workload] = cluster.observed.workloads.values()
+    pod = replace(unstarted(41, began, **ended), name="pod-00", revision=workload.revision)
+    cluster.observed = replace(cluster.observed, workloads={workload.revision: replace(workload, pods=(pod,))})
+    look(cluster, seconds(60))
+    assert told(cluster, "Ready") == ("False", "CrashLoop")
+
+
+def test_a_rollout_given_up_while_its_server_still_loads_says_so_and_where_to_look() -> None:
+    cluster = Cluster(spec_of(1, 1, progressDeadline="2m"))
+    cluster.broken = {"pvc://models/v1"}
+    cluster.settle()
+    [workload] = cluster.observed.workloads.values()
+    pod = replace(unstarted(60, cluster.now), revision=workload.revision)
+    cluster.observed = replace(
+        cluster.observed, workloads={workload.revision: replace(workload, name=workload.name, pods=(pod,))}
+    )
+    look(cluster, seconds(60))
+    assert told(cluster, "Stalled") == ("False", "NotStalled")
+    look(cluster, seconds(121))
+    assert told(cluster, "Stalled") == ("True", "ProgressDeadlineExceeded")
+    assert all(word in ready_message(cluster) for word in ("startup probe", f"kubectl logs {pod.name}"))
+
+
+def ready_message(cluster: Cluster) -> str:
+    return str(condition(cluster.observed, "Ready")["message"])

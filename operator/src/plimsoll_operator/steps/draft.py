@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision, Workload
 from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Restarts
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
+
+Probe = Literal["startup", "readiness"]
 
 
 class Reason(NamedTuple):
@@ -97,6 +99,13 @@ class Draft:
     def waiting(self) -> bool:
         """The target may not start yet: what serves goes on as if nothing else were asked for."""
         return self.held is not None and self.target is not None and self.observed.workload(self.target.hash) is None
+
+    @property
+    def resting(self) -> Workload | None:
+        """The Deployment that no rollout moves: the target's when it is reached, the stable one's until it starts."""
+        at_rest = self.move is not None and self.move.phase == "Idle"
+        revision = self.stable if self.waiting else self.target if at_rest else None
+        return self.observed.workload(revision.hash) if revision else None
 
     @property
     def rolling(self) -> bool:

@@ -18,7 +18,8 @@ def move_the_rollout(draft: Draft) -> Draft:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
     move = _next_move(draft, target)
-    draft = follow_the_progress(replace(draft, move=move, scale=_scales(draft, move)))
+    draft = replace(draft, move=move)
+    draft = follow_the_progress(replace(draft, scale=_scales(draft, move)))
     return _promoted(draft, target) if move.promote else draft
 
 
@@ -75,17 +76,16 @@ def _scales(draft: Draft, move: Move) -> tuple[Scale, ...]:
     workloads = draft.observed.workloads
     # No rollout moves a pod before status remembers how many there were: an operator killed in between would not know.
     rolling = move.replicas if draft.remembered is not None or not draft.spec.scaling.autoscaled else {}
-    wanted = {**rolling, **_at_rest(draft, move)}
+    wanted = {**rolling, **_at_rest(draft)}
     return tuple(Scale(workloads[revision].name, count) for revision, count in wanted.items())
 
 
-def _at_rest(draft: Draft, move: Move) -> dict[str, int]:
-    """Replicas of the revision that no rollout moves: the target when it is reached, the stable one until it starts.
+def _at_rest(draft: Draft) -> dict[str, int]:
+    """Replicas of the revision that no rollout moves.
 
     With an autoscaler only a zero is mended: it would switch the autoscaler off for good.
     """
-    resting = draft.stable if draft.waiting else draft.target if move.phase == "Idle" else None
-    workload = draft.observed.workload(resting.hash) if resting else None
+    workload = draft.resting
     if workload is None or (draft.spec.scaling.autoscaled and workload.replicas > 0):
         return {}
     return {workload.revision: draft.wanted} if workload.replicas != draft.wanted else {}

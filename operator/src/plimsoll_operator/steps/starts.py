@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from plimsoll_operator.desired.pod import start_budget
 from plimsoll_operator.observed import Manifest, Milestones, Pod
-from plimsoll_operator.steps.draft import Draft, Start
+from plimsoll_operator.steps.draft import Draft, Probe, Start
 
 MOST_STARTS = 8
 """Of the newest pods."""
 
 PATIENCE = timedelta(seconds=30)
 """A server tries its weights out in seconds; one that has them and is not ready by then will not be by itself."""
+
+ENDED_EARLY = timedelta(seconds=10)
+"""By so much the kubelet may end a start before its budget is used up: it probes when it likes."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,19 @@ def time_the_starts(draft: Draft) -> Draft:
     )
 
 
-def silent_pods(draft: Draft) -> frozenset[str]:
-    """Names of pods that run, have had their weights for longer than is plausible, and are not ready."""
-    return frozenset(pod for pod, since in _unready(draft) if draft.now - since >= PATIENCE)
+def silent_pods(draft: Draft) -> dict[str, Probe]:
+    """Pods that have had more than enough time, and the probe that they do not pass."""
+    return {name: probe for name, probe, over in _awaited(draft) if over <= draft.now}
+
+
+def starting_pods(draft: Draft) -> dict[str, Probe]:
+    """Pods that run and have not passed their startup probe, be it in time or not."""
+    return {name: probe for name, probe, _ in _awaited(draft) if probe == "startup"}
 
 
 def patience_left(draft: Draft) -> timedelta | None:
     """Until the next pod counts as silent."""
-    waits = (PATIENCE - (draft.now - since) for _, since in _unready(draft))
+    waits = (over - draft.now for _, _, over in _awaited(draft))
     return min((wait for wait in waits if wait > timedelta(0)), default=None)
 
 
@@ -74,15 +83,33 @@ def _start(timed: _Timed, seen: Start | None, now: datetime) -> Start:
     )
 
 
-def _unready(draft: Draft) -> Iterator[tuple[str, datetime]]:
-    """Pods that have had their weights and are not ready, and since when."""
+def _awaited(draft: Draft) -> Iterator[tuple[str, Probe, datetime]]:
+    """Pods that are not ready though nothing else is missing, the probe to pass, and when patience with it is over."""
     starts = {start.pod: start for start in draft.starts}
+    budgets = {revision.hash: start_budget(revision.template) for revision in draft.revisions}
     for timed in _timed(draft):
-        pod, reached, start = timed.pod, timed.milestones, starts.get(timed.pod.name)
-        if pod.ready or pod.terminating or not reached.started or reached.running is None:
+        pod, reached = timed.pod, timed.milestones
+        start = starts.get(pod.name)
+        if pod.ready or pod.terminating:
             continue
-        loaded = reached.running + timedelta(seconds=start.weights if start and start.weights else 0)
-        yield pod.name, max(loaded, reached.ready_changed or loaded)
+        if not reached.started:
+            yield from _unstarted(timed, start, budgets.get(pod.revision), draft.now)
+        elif reached.running is not None:
+            loaded = reached.running + timedelta(seconds=start.weights if start and start.weights else 0)
+            yield pod.name, "readiness", max(loaded, reached.ready_changed or loaded) + PATIENCE
+
+
+def _unstarted(
+    timed: _Timed, start: Start | None, budget: timedelta | None, now: datetime
+) -> Iterator[tuple[str, Probe, datetime]]:
+    """A pod whose first start is still awaited, or was ended for it by the kubelet and begins anew."""
+    pod, running = timed.pod, timed.milestones.running
+    if not budget or start is None or start.weights is not None or start.ready is not None:
+        return
+    if pod.restarts and pod.last_run is not None and pod.last_run >= budget - ENDED_EARLY:
+        yield pod.name, "startup", now
+    elif not pod.restarts and running is not None:
+        yield pod.name, "startup", running + budget
 
 
 def _known(before: int | None, now: int | None) -> int | None:
