@@ -19,6 +19,7 @@ from plimsoll_server.train.demo.cache import model_cache
 from plimsoll_server.train.demo.corpus import standard_library
 from plimsoll_server.train.demo.ensure import ensure_demo_model
 from plimsoll_server.train.demo.texts import DemoText, demo_texts
+from refusals import refusals_in
 
 NODES = ("cpu:2", "nvidia-l4:2")
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -56,6 +57,7 @@ def sandbox(tools: Tools, image_map: Path, request: pytest.FixtureRequest) -> It
     try:
         sandbox.up(tools, Options(nodes, image_map, restart_backoff_seconds=RESTART_BACKOFF_SECONDS))
         yield sandbox
+        assert refusals_in(sandbox.audit_log) == [], "an operator was refused what it asked for, as the audit log says"
     finally:
         sandbox.down(keep_logs=request.session.testsfailed > 0)
 
