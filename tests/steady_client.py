@@ -31,14 +31,15 @@ class Answers:
 
 
 @contextmanager
-def steady_requests(url: str, rate: int, body: Any = None) -> Iterator[Answers]:
-    """POST `body`, or GET without one, `rate` times a second, each over a connection of its own, until the block ends.
+def steady_requests(url: str, rate: int, body: Any = None, *, keep_alive: bool = False) -> Iterator[Answers]:
+    """POST `body`, or GET without one, `rate` times a second until the block ends.
 
-    The answers to those under way are waited for.
+    Each goes over a connection of its own, or over one that an earlier request has left. The answers to those under way
+    are waited for.
     """
     answers = Answers()
     stop = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_ask(url, rate, body, answers, stop)))
+    thread = threading.Thread(target=lambda: asyncio.run(_ask(url, rate, body, answers, stop, keep_alive)))
     thread.start()
     try:
         yield answers
@@ -47,10 +48,10 @@ def steady_requests(url: str, rate: int, body: Any = None) -> Iterator[Answers]:
         thread.join(2 * PATIENCE_SECONDS)
 
 
-async def _ask(url: str, rate: int, body: Any, answers: Answers, stop: threading.Event) -> None:
+async def _ask(url: str, rate: int, body: Any, answers: Answers, stop: threading.Event, keep_alive: bool) -> None:
     began = time.monotonic()
     timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    connector = aiohttp.TCPConnector(limit=0, force_close=not keep_alive)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as group:
         number = 0
         while not stop.is_set():

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 EXAMPLE = Path(__file__).parents[3] / "examples" / "demo" / "domains.yaml"
 NODES = ("cpu-0", "cpu-1")
 RATE = 20
+"""Requests a second: one half over a connection each, the other over connections that are kept."""
 DRAIN_SECONDS = 240
 
 
@@ -57,13 +58,19 @@ def test_a_node_is_drained_without_a_lost_request(
 ) -> None:
     url = f"{sandbox.url(kit.namespace, crowded)}/predict"
     old = {pod["metadata"]["uid"] for pod in api.select(POD, f"plimsoll.dev/name={crowded}")}
-    with pod_history(api, crowded) as history, steady_requests(url, RATE, {"inputs": three_texts[0].text}) as answers:
-        eventually(lambda: answers.count >= RATE, 60)
+    body = {"inputs": three_texts[0].text}
+    with (
+        pod_history(api, crowded) as history,
+        steady_requests(url, RATE // 2, body) as anew,
+        steady_requests(url, RATE // 2, body, keep_alive=True) as kept,
+    ):
+        eventually(lambda: anew.count >= RATE and kept.count >= RATE, 60)
         kit.kubectl("drain", NODES[0], "--delete-emptydir-data", "--ignore-daemonsets", deadline=DRAIN_SECONDS)
         kit.wait_for(crowded, "Ready", "True")
-        after = answers.count
-        eventually(lambda: answers.count >= after + RATE, 60)
-    assert answers.lost == []
+        after = anew.count, kept.count
+        eventually(lambda: anew.count >= after[0] + RATE and kept.count >= after[1] + RATE, 60)
+    assert anew.lost == []
+    assert kept.lost == [], "a connection that is kept is parted with between two answers"
     assert history.fewest_serving == 1, "the disruption budget lets one go at a time"
     last = history.states[-1]
     assert {pod.node for pod in last.values()} == {NODES[1]}
