@@ -49,11 +49,11 @@ def operator(kit: Kit, tmp_path: Path) -> Iterator[OperatorProcess]:
         started.stop(patience=30)
 
 
-def children(kit: Kit) -> dict[str, Any]:
+def children(kit: Kit, name: str = "early") -> dict[str, Any]:
     """Everything that the operator wrote, and in which version it stands."""
     return {
         f"{child['kind']}/{child['metadata']['name']}": child["metadata"]["resourceVersion"]
-        for child in kit.children("early")
+        for child in kit.children(name)
     }
 
 
@@ -102,6 +102,30 @@ def test_what_runs_under_a_crd_that_went_back_is_left_as_it_is(kit: Kit, tmp_pat
         kit.wait_for("early", "Stalled", "False")
         started.stop(patience=30)
     assert deployments(kit) == {name for name in before if name.startswith("Deployment/")}
+
+
+def test_what_runs_is_left_as_it_is_while_the_crd_goes_back_under_a_living_operator(
+    kit: Kit, operator: OperatorProcess
+) -> None:
+    """Nobody writes the object: all that changes is what the apiserver shows of it."""
+    install(kit, CRD)
+    secured = light("lively", server={"tlsSecret": "certificate"})
+    kit.apply(secured)
+    kit.wait_for("lively", "Stalled", "False")
+    before = children(kit, "lively")
+
+    install(kit, OLDER)
+    told = kit.wait_for("lively", "Stalled", "True", "CRDOutdated")
+    assert "spec.server.tlsSecret" in told["message"]
+    # The same for what is written under it: the field that the user sets here is one that both CRDs have.
+    kit.patch("infd", "lively", {"spec": {"tiers": [{"name": "short", "maxTokens": 256, "concurrency": 4}]}})
+    kit.wait_for("lively", "Stalled", "True", "CRDOutdated")
+    assert children(kit, "lively") == before
+
+    install(kit, CRD)
+    kit.apply(secured)
+    kit.wait_for("lively", "Stalled", "False")
+    assert children(kit, "lively").keys() == before.keys()
 
 
 def test_an_object_written_under_the_older_crd_is_kept_as_it_was(kit: Kit) -> None:
