@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from builders import Cluster, make_spec
+from conditions_page import SUMS, as_the_table_says
 from disturbances import (
     CHANGES,
     FIELDS,
@@ -113,6 +114,8 @@ def check_writes(observed: Observed, plan: Plan) -> None:
 
 def check_status(observed: Observed, status: Manifest) -> None:
     told = {condition["type"]: condition["status"] for condition in status["conditions"]}
+    [reason] = [condition["reason"] for condition in status["conditions"] if condition["type"] == "Ready"]
+    assert as_the_table_says(reason, tuple(told[kind] for kind in SUMS)), reason
     assert status["observedGeneration"] == observed.owner.generation
     assert (told["Reconciling"], told["Stalled"]) != ("True", "True")
     assert told["Available"] == ("True" if observed.ready else "False")
