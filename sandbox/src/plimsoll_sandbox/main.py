@@ -15,7 +15,7 @@ from plimsoll_sandbox.fleet import DEFAULT_GROUPS, NodeGroup
 from plimsoll_sandbox.gpu_profiles import checkout_profiles
 from plimsoll_sandbox.report import print_status, print_step
 from plimsoll_sandbox.sandbox import Options, Sandbox
-from plimsoll_sandbox.toolchain import ToolchainError, ensure_tools
+from plimsoll_sandbox.toolchain import ToolchainError, ensure_kstatus, ensure_tools
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False, emoji=False)
@@ -96,8 +96,8 @@ def url(
 
 @app.command()
 def tools() -> None:
-    """Build or find every program the sandbox needs, and say where each lies."""
-    for tool, path in vars(ensure_tools(console)).items():
+    """Build or find every program that the sandbox and the tests need, and say where each lies."""
+    for tool, path in {**vars(ensure_tools(console)), "kstatus": ensure_kstatus(console)}.items():
         console.print(f"{tool:16} {path}", soft_wrap=True)
 
 
