@@ -45,8 +45,11 @@ def edits_of(live: Object, manager: str, schema: Part) -> list[Edit]:
 
 
 def _of_part(owned: Object, value: Any, schema: Part, pointer: str, path: str) -> Iterator[Edit]:
-    """Edits of what stands at `pointer`, of which `owned` tells which fields are ours; without any it is whole."""
-    if not owned:
+    """Edits of what stands at `pointer`, of which `owned` tells which fields are ours; without any it is whole.
+
+    Except for an empty map that is not: to that anybody may add.
+    """
+    if not owned and (value != {} or schema.is_whole):
         yield from _of_whole(value, schema, pointer, path)
     if pointer and (not owned or "." in owned or path == "metadata.labels"):
         yield Edit(path, "removed", ([{"op": "remove", "path": pointer}],))

@@ -10,7 +10,7 @@ from typing import Any
 from api_client import Api
 from plimsoll_operator.cluster.kinds import Kind
 
-TEXTS = ("edited", "10.0.0.0/8", "Always", "Min", "127.0.0.7")
+TEXTS = ("edited", "10.0.0.0/8", "Exists", "Always", "Min", "127.0.0.7")
 """Of an address, of an enumeration or free: one of them is what most fields of text may hold."""
 NUMBERS = (65535, 1)
 DEPTH = 3
@@ -32,6 +32,11 @@ class Part:
 
     def of_entries(self) -> Part:
         return Part(self._resolved.get("items", {}), self.definitions)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the API takes this map as a whole, so that two managers never share it."""
+        return "atomic" in {part.get("x-kubernetes-map-type") for part in (self.schema, self._resolved)}
 
     def unset(self, value: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Of each field that the schema knows and `value` does not hold: what it could hold, the likeliest first."""

@@ -15,9 +15,9 @@ from schema_fields import part_of
 from what_stands import difference, masked
 
 REPAIR_SECONDS = 10
-HANGING_SECONDS = 60
-"""Dozens of edits happen at once. Where the machine stalls, a few may take longer than one alone ever does."""
-MOST = 0.95
+HANGING_SECONDS = 30
+"""Several edits happen at once. Where the machine stalls, one or two may take longer than one alone ever does."""
+MOST = 0.99
 
 DELETED = Edit("", "deleted", ())
 

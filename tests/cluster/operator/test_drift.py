@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
 OBJECTS = 5
 OPENED_BY_HAND = {
+    "spec.podSelector.matchExpressions added",
     "spec.ingress[0].from added",
     "spec.ingress[0].ports[0].endPort added",
     "spec.egress[0].to added",
@@ -67,7 +68,7 @@ def pods_of(api: Api, names: list[str]) -> set[str]:
     return {pod["metadata"]["uid"] for name in names for pod in api.select(POD, f"plimsoll.dev/name={name}")}
 
 
-def test_every_field_of_every_child_comes_back_without_a_new_pod(api: Api, serving: list[str]) -> None:
+def test_every_field_of_every_child_comes_back_and_no_pod_is_lost(api: Api, serving: list[str]) -> None:
     pods = pods_of(api, serving)
     done = carry_out(api, {name: children_of(api, name) for name in serving}, of_pods=False)
     assert not done.failures, "\n".join(done.failures)
@@ -75,7 +76,8 @@ def test_every_field_of_every_child_comes_back_without_a_new_pod(api: Api, servi
     assert {kind.kind for kind in CHILDREN} == set(done.accepted)
     assert set(done.accepted["NetworkPolicy"]) >= OPENED_BY_HAND
     assert "spec.metrics[0].pods.metric.selector added" in done.accepted["HorizontalPodAutoscaler"]
-    assert pods_of(api, serving) == pods
+    # The autoscaler may have added one to them while its minimum was edited.
+    assert pods_of(api, serving) >= pods
 
 
 def test_every_field_of_the_pod_template_comes_back(api: Api, parked: list[str]) -> None:
