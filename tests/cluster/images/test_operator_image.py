@@ -91,7 +91,7 @@ def test_it_serves_healthz_on_a_real_apiserver_from_a_read_only_root(
     try:
         eventually(lambda: fetch(health, "/healthz") == (200, "ok\n"), 60, log.read_text)
         eventually(lambda: said(log, "serving default"), 60, log.read_text)
-        assert "plimsoll_operator_writes_total" in fetch(metrics, "/metrics")[1]
+        eventually(lambda: "plimsoll_operator_writes_total" in fetch(metrics, "/metrics")[1], 60, log.read_text)
     finally:
         process.kill()
         process.wait(10)
