@@ -2,13 +2,16 @@
 
 Whatever goes wrong with a renewal (no answer, a Lease that was deleted, a conflict) is tried again until the right to
 write has ended, and ends nothing before.
+
+A Lease that nobody ever held looks like one that was put back while its holder lives. The first look at one takes it at
+once only where there is nothing to write yet, as at a first install; otherwise it is waited for as if it were held.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,7 +19,18 @@ from typing import Protocol
 
 from plimsoll_operator.cluster.errors import ConflictError, KubeError, NotFoundError
 from plimsoll_operator.cluster.kinds import LEASE, Kind
-from plimsoll_operator.leases import DEADLINE, RETRY, Tenure, Vigil, holder, new_lease, released, taken, transitions
+from plimsoll_operator.leases import (
+    DEADLINE,
+    RETRY,
+    Signature,
+    Tenure,
+    Vigil,
+    holder,
+    new_lease,
+    released,
+    taken,
+    transitions,
+)
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.telemetry import Telemetry
 
@@ -44,6 +58,7 @@ class LeaseClient(Protocol):
 @dataclass
 class Election:
     """Stands for election as `identity`. `clock` is monotonic, in seconds; `now` is what is written into the Lease.
+    `idle` tells whether there is nothing that a leader would write to.
 
     `kube` has to be a client of its own: its requests must neither wait for others nor be held back by the tenure.
     """
@@ -55,12 +70,17 @@ class Election:
     tenure: Tenure
     clock: Callable[[], float]
     now: Callable[[], datetime]
+    idle: Callable[[], Awaitable[bool]]
     answered: Callable[[], None]
     telemetry: Telemetry
     won: asyncio.Event = field(default_factory=asyncio.Event)
     _lease: Manifest = field(default_factory=dict)
     _holder: str = ""
     _trouble: str = ""
+    _signature: Signature = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._signature = Signature(self.identity)
 
     async def run(self) -> None:
         """Wait for the Lease, take it, and renew it for as long as that works. Raises LeaseLostError."""
@@ -81,18 +101,21 @@ class Election:
             lease = await self._read()
             self._trouble = ""
             vigil.sees(lease, self.clock())
-            self._tell_who_leads(lease)
-            if vigil.until_free(self.clock()) > 0:
+            if vigil.until_free(self.clock()) > 0 and not (vigil.began_blank and await self.idle()):
+                self._tell_who_leads(lease)
                 return False
-            await self._take(lease)
+            # Whoever else's it was until now: it is waited for by now.
+            known = lease is not None and (holder(lease) != self.identity or self._signature.is_on(lease))
+            await self._take(lease, known)
         except KubeError as error:
             self._report("cannot stand for election", error)
             return False
         return True
 
     def _tell_who_leads(self, lease: Manifest | None) -> None:
-        found = holder(lease) if lease else "nobody: it is missing, and its last holder may still write for a while"
-        if found and found != self._holder:
+        how = "blank" if lease else "missing"
+        found = (lease and holder(lease)) or f"nobody: it is {how}, and its last holder may still write for a while"
+        if found != self._holder:
             logger.info("standing by: the Lease %s/%s is held by %s", self.namespace, self.name, found)
         self._holder = found
 
@@ -122,9 +145,10 @@ class Election:
 
     async def _renew(self) -> None:
         try:
-            await self._take(self._lease)
+            await self._take(self._lease, known=True)
         except (ConflictError, NotFoundError):
-            await self._take(await self._what_is_there_instead())
+            lease = await self._what_is_there_instead()
+            await self._take(lease, known=lease is not None and self._signature.is_on(lease))
         self._trouble = ""
 
     async def _what_is_there_instead(self) -> Manifest | None:
@@ -135,19 +159,22 @@ class Election:
         elif holder(lease) not in ("", self.identity):
             self.tenure.end()
             raise LeaseLostError(f"{holder(lease)} holds it")
+        elif not self._signature.is_on(lease):
+            logger.warning("the Lease %s/%s was blanked or put back: taking it anew", self.namespace, self.name)
         return lease
 
     # At the end
 
     async def release(self) -> None:
-        """Let the others have the Lease at once, where this one holds it."""
-        if not self.tenure.remaining:
-            return
+        """Let the others have the Lease at once, where this one holds it and nobody else can have a right left."""
+        begun = self.tenure.begun
         self.tenure.end()
+        if not begun:
+            return
         try:
             async with asyncio.timeout(RELEASE_SECONDS):
                 lease = await self._read()
-                if lease is not None and holder(lease) == self.identity:
+                if lease is not None and self._signature.is_on(lease):
                     await self.kube.replace(LEASE, self.namespace, released(lease, self.now()))
                     logger.info("released the Lease %s/%s", self.namespace, self.name)
         except (KubeError, TimeoutError) as error:
@@ -160,16 +187,19 @@ class Election:
         self.answered()
         return lease
 
-    async def _take(self, lease: Manifest | None) -> None:
-        """Write that this one holds the Lease; its version, or its absence, is the guard. Raises KubeError."""
+    async def _take(self, lease: Manifest | None, known: bool) -> None:
+        """Write that this one holds the Lease; its version, or its absence, is the guard. Raises KubeError.
+
+        `known`: that nobody else can have a right, as things are before this.
+        """
         wanted = taken(lease or new_lease(self.namespace, self.name), self.identity, self.now())
+        if known:
+            self._signature.sends(wanted)
         sent = self.clock()
-        if lease is None:
-            self._lease = await self.kube.create(LEASE, self.namespace, wanted)
-            self.tenure.made_anew(sent)
-        else:
-            self._lease = await self.kube.replace(LEASE, self.namespace, wanted)
-            self.tenure.renewed(sent)
+        write = self.kube.create if lease is None else self.kube.replace
+        self._lease = await write(LEASE, self.namespace, wanted)
+        self._signature.wrote(wanted)
+        (self.tenure.renewed if known else self.tenure.taken_anew)(sent)
         self.telemetry.changed_hands(transitions(self._lease))
 
     def _report(self, what: str, error: KubeError) -> None:

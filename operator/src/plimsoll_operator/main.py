@@ -16,8 +16,10 @@ from functools import partial
 import prometheus_client
 import typer
 
+from plimsoll_operator.clocks import unsleeping
 from plimsoll_operator.cluster.access import Access, AccessError
 from plimsoll_operator.cluster.compatibility import InstalledCrd, KubernetesTooOldError, require_kubernetes
+from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key, Observer
 from plimsoll_operator.controller import Controller
@@ -139,7 +141,7 @@ def _listen(listeners: ExitStack, settings: Settings, telemetry: Telemetry, hear
 
 
 def _election(settings: Settings, kube: Kube, heartbeat: Heartbeat, telemetry: Telemetry) -> Election:
-    tenure = Tenure(time.monotonic)
+    tenure = Tenure(unsleeping)
     telemetry.watch_lease(lambda: tenure.holds, lambda: tenure.age)
     return Election(
         kube=kube,
@@ -148,11 +150,16 @@ def _election(settings: Settings, kube: Kube, heartbeat: Heartbeat, telemetry: T
         # Two processes of one pod, such as before and after a crash, are two.
         identity=f"{settings.pod_name or socket.gethostname()}_{secrets.token_hex(4)}",
         tenure=tenure,
-        clock=time.monotonic,
+        clock=unsleeping,
         now=lambda: datetime.now(UTC),
+        idle=partial(_has_nothing_to_write, kube, settings.watch_namespace),
         answered=heartbeat.answered,
         telemetry=telemetry,
     )
+
+
+async def _has_nothing_to_write(kube: Kube, namespace: str) -> bool:
+    return not await kube.has_any(INFERENCE_DEPLOYMENT, namespace)
 
 
 def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemetry) -> WorkQueue[Key]:

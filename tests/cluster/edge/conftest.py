@@ -73,8 +73,9 @@ def install(kit: Kit, chart: Chart, **values: str) -> None:
 def edge(prepared: ControlPlane, tools: Tools, tmp_path: Path) -> Edge:
     kit = Kit(tools.kubectl, prepared.kubeconfig, f"edge-{uuid4().hex[:8]}")
     kit.kubectl("create", "namespace", kit.namespace)
-    # The test before left by SIGKILL, and the Lease to it.
-    kit.kubectl("patch", "lease", LEASE, "-n", NAMESPACE, "--type=merge", "-p", '{"spec": null}')
+    # The test before ended its operator by SIGKILL: give the Lease back in its name.
+    released = '{"spec": {"holderIdentity": null, "leaseDurationSeconds": 1}}'
+    kit.kubectl("patch", "lease", LEASE, "-n", NAMESPACE, "--type=merge", "-p", released)
     return Edge(prepared, kit, tmp_path)
 
 

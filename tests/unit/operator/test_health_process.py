@@ -67,7 +67,8 @@ def test_while_the_apiserver_is_away_it_keeps_trying_turns_unhealthy_and_still_e
 
 
 async def test_a_leader_whose_lists_get_no_answer_turns_unhealthy_however_well_its_lease_is(tmp_path: Path) -> None:
-    lease = {"metadata": {"namespace": "plimsoll-system", "name": "plimsoll-operator", "resourceVersion": "1"}}
+    metadata = {"namespace": "plimsoll-system", "name": "plimsoll-operator", "resourceVersion": "1"}
+    lease = {"metadata": metadata, "spec": {"leaseDurationSeconds": 1}}
     async with scripted_apiserver() as apiserver:
         leases = LEASE.path("plimsoll-system", "plimsoll-operator")
         apiserver.answer(f"GET {leases}", ok(lease))

@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from plimsoll_operator.leases import NotLeadingError, Tenure, Vigil, holder, new_lease, released, taken, transitions
+from plimsoll_operator.leases import (
+    NotLeadingError,
+    Signature,
+    Tenure,
+    Vigil,
+    holder,
+    is_released,
+    new_lease,
+    released,
+    taken,
+    transitions,
+)
 
 NOW = datetime(2026, 5, 4, 3, 0, 0, 250, tzinfo=UTC)
 STAMP = "2026-05-04T03:00:00.000250Z"
@@ -53,10 +64,10 @@ def test_a_tenure_that_was_ended_does_not_hold() -> None:
     assert not tenure.holds
 
 
-def test_a_lease_made_anew_gives_no_right_until_every_earlier_one_has_ended() -> None:
+def test_a_lease_taken_anew_gives_no_right_until_every_earlier_one_has_ended() -> None:
     clock = Clock()
     tenure = Tenure(clock)
-    tenure.made_anew(clock.now)
+    tenure.taken_anew(clock.now)
     rights = []
     for _ in range(12):
         clock.now += 1
@@ -72,27 +83,62 @@ def test_its_holder_keeps_what_is_left_of_the_lease_that_was_deleted() -> None:
     clock.now += 3
     rights = []
     for second in range(12):
-        (tenure.renewed if second else tenure.made_anew)(clock.now)
+        (tenure.renewed if second else tenure.taken_anew)(clock.now)
         rights.append(tenure.holds)
         clock.now += 1
     assert rights == [True] * 7 + [False] * 3 + [True] * 2
 
 
+BLANK = {**new_lease("system", "plimsoll"), "metadata": {"resourceVersion": "1"}}
+RELEASED = released(make_lease(ME, leaseDurationSeconds=15), NOW)
+NAMELESS = make_lease(leaseDurationSeconds=15, renewTime=STAMP)
+
+
 @pytest.mark.parametrize(
-    ("lease", "wait"),
+    ("lease", "wait", "began_blank"),
     [
-        (make_lease(), 0),
-        ({**new_lease("system", "plimsoll"), "metadata": {"resourceVersion": "1"}}, 0),
-        (make_lease(holder=ME), 0),
-        (make_lease(holder=OTHER), 15),
-        (None, 6),
+        (RELEASED, 0, False),
+        (make_lease(holder=ME), 0, False),
+        (make_lease(holder=OTHER), 15, False),
+        (BLANK, 15, True),
+        (NAMELESS, 15, False),
+        (None, 6, False),
     ],
-    ids=["released", "never held", "one's own, of a request without an answer", "held by another", "missing"],
+    ids=["released", "one's own, of a request without an answer", "held by another", "blank", "unsigned", "missing"],
 )
-def test_what_nobody_holds_may_be_taken_at_once(lease: dict[str, Any] | None, wait: float) -> None:
+def test_only_what_its_holder_gave_back_may_be_taken_at_once(
+    lease: dict[str, Any] | None, wait: float, began_blank: bool
+) -> None:
     vigil = Vigil(ME)
     vigil.sees(lease, 1000)
-    assert vigil.until_free(1000) == wait
+    assert (vigil.until_free(1000), vigil.began_blank) == (wait, began_blank)
+    vigil.sees(lease, 1002)
+    assert (vigil.until_free(1002), vigil.began_blank) == (max(0, wait - 2), began_blank)
+
+
+@pytest.mark.parametrize("before", [None, make_lease(OTHER), RELEASED], ids=["missing", "held", "released"])
+def test_a_blank_lease_in_the_place_of_what_was_seen_before_is_one_that_was_put_back(
+    before: dict[str, Any] | None,
+) -> None:
+    vigil = Vigil(ME)
+    vigil.sees(before, 1000)
+    vigil.sees(BLANK, 1010)
+    assert (vigil.until_free(1010), vigil.began_blank) == (15, False)
+
+
+def test_a_process_knows_its_own_lease_again_answered_or_not() -> None:
+    def mine(second: int) -> dict[str, Any]:
+        return taken(make_lease(), ME, datetime(2026, 5, 4, 0, 0, second, tzinfo=UTC))
+
+    signature = Signature(ME)
+    signature.wrote(mine(1))
+    signature.sends(mine(2))
+    signature.sends(mine(3))
+    assert [signature.is_on(mine(second)) for second in range(5)] == [False, True, True, True, False]
+    assert not signature.is_on({**mine(1), "spec": {**mine(1)["spec"], "holderIdentity": OTHER}})
+    assert not signature.is_on(BLANK)
+    signature.wrote(mine(3))
+    assert [signature.is_on(mine(second)) for second in range(5)] == [False, False, False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -148,3 +194,5 @@ def test_a_released_lease_has_no_holder_and_remembers_the_rest() -> None:
     lease = released(taken(make_lease(leaseTransitions=4), ME, NOW), NOW)
     assert (holder(lease), transitions(lease)) == ("", 5)
     assert "holderIdentity" not in lease["spec"], "an empty one is refused by newer apiservers"
+    assert is_released(lease)
+    assert taken(lease, OTHER, NOW)["spec"]["leaseDurationSeconds"] == 15

@@ -98,6 +98,14 @@ class Kube:
                 return items
         raise UnavailableError(f"list of {kind.plural}: more than {MAX_PAGES * PAGE} objects")
 
+    async def has_any(self, kind: Kind, namespace: str = "") -> bool:
+        """Whether there is an object of a kind, anywhere when no namespace is named; none where it is not served."""
+        try:
+            page = await self._request("GET", kind.path(namespace), query={"limit": "1"})
+        except NotFoundError:
+            return False
+        return bool(page["items"])
+
     async def read(self, path: str) -> dict[str, Any]:
         """What the apiserver tells of itself at `path`."""
         return await self._request("GET", path)
