@@ -19,12 +19,12 @@ demo-down: setup ## Stop the demo's sandbox and everything it started
 	@$(BIN)/plimsoll-sandbox down --name demo
 
 # What is built once is built first, where its progress shows and no test's time-out runs.
-# Two workers: the tests of a cluster mostly wait, the others mostly compute. Each worker has a sandbox of its own; the
-# folders of the cluster's tests go first, since they take longest.
+# Two workers: the tests of a cluster mostly wait, the others mostly compute. Each worker has a sandbox of its own and takes
+# whole files, in this order: none comes back to a folder whose operator it has taken down.
 test: setup ## All tests: unit, contract, and cluster on a real control plane
 	@$(BIN)/plimsoll-sandbox tools
 	@$(BIN)/plimsoll-server train-demo --cached
-	@$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/cluster tests/unit tests/contract
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/cluster tests/unit tests/contract
 
 test-cluster: setup ## Only the tests on the real control plane
 	@$(BIN)/pytest -m cluster

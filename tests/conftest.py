@@ -17,13 +17,6 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run side by side, the tests of one folder of the cluster's share a worker, and so do those of any other file."""
-    for item in items:
-        shared = item.path.parent if "cluster" in item.path.parts else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared)))
-
-
 @pytest.fixture(scope="session")
 def tools() -> Tools:
     """Built once where they are missing, which takes minutes and is shown."""

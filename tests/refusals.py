@@ -15,6 +15,8 @@ PROVOKED = frozenset({"tight"})
 _OPERATOR = re.compile(r"system:serviceaccount:(?P<namespace>[^:]+):plimsoll")
 _NAME = "plimsoll"
 _REFUSED = 403
+_ACCOUNT_GONE = "error looking up service account"
+"""A pod is tried while the garbage collector ends the ServiceAccount of a deleted namesake; it is made anew then."""
 
 
 class Refusal(NamedTuple):
@@ -51,6 +53,8 @@ def refusals(events: Iterable[dict[str, Any]]) -> Iterator[Refusal]:
         if found is None or status.get("code") != _REFUSED:
             continue
         if {found["namespace"], about.get("namespace", "")} & (leaving | PROVOKED):
+            continue
+        if _ACCOUNT_GONE in status.get("message", ""):
             continue
         yield Refusal(found[0], event["verb"], event["requestURI"], status.get("message", ""))
 
