@@ -6,31 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from rich.console import Console
 
+from bare_api import bare_api
 from cluster_kit import Kit
-from helm_chart import CHART, Chart
+from helm_chart import Chart
 from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools, ensure_kstatus
 
 NAMESPACE = "truth"
-CRD = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
 
 
 @pytest.fixture(scope="package")
 def kit(sandbox: Sandbox, tools: Tools, chart: Chart) -> Iterator[Kit]:
     """A namespace with the table of GPU profiles; the API is there, and no operator yet."""
-    kit = Kit(tools.kubectl, sandbox.kubeconfig, NAMESPACE)
-    kit.kubectl("create", "namespace", NAMESPACE)
-    kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kit.kubectl("wait", "--for=condition=Established", "-f", str(CRD), "--timeout=30s")
-    [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
-    profiles["metadata"]["namespace"] = NAMESPACE
-    kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
-    yield kit
-    kit.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with bare_api(sandbox, tools, chart, NAMESPACE) as kit:
+        yield kit
 
 
 @pytest.fixture(scope="package")

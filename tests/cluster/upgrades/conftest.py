@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
+from bare_api import bare_api
 from cluster_kit import Kit
-from helm_chart import CHART, Chart
+from helm_chart import Chart
 from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
 
 NAMESPACE = "upgrades"
-CRD = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
-PROFILES = "plimsoll-gpu-profiles"
 
 Operator = Callable[..., AbstractContextManager[OperatorProcess]]
 
@@ -29,15 +27,8 @@ Operator = Callable[..., AbstractContextManager[OperatorProcess]]
 @pytest.fixture(scope="package")
 def kit(sandbox: Sandbox, tools: Tools, chart: Chart) -> Iterator[Kit]:
     """A namespace with the table of GPU profiles; the API is there, and no operator yet."""
-    kit = Kit(tools.kubectl, sandbox.kubeconfig, NAMESPACE)
-    kit.kubectl("create", "namespace", NAMESPACE)
-    kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kit.kubectl("wait", "--for=condition=Established", "-f", str(CRD), "--timeout=30s")
-    [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
-    profiles["metadata"] |= {"namespace": NAMESPACE, "name": PROFILES}
-    kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
-    yield kit
-    kit.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
+    with bare_api(sandbox, tools, chart, NAMESPACE) as kit:
+        yield kit
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from bare_api import CRD
 from cluster.edge.control_plane import running_control_plane
-from cluster.upgrades.conftest import CRD
 from cluster_kit import Kit, eventually
 from helm_chart import Chart
 from light_server import light

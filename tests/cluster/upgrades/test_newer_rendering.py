@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.upgrades.conftest import PROFILES, Operator, Plugin
+from bare_api import PROFILES
+from cluster.upgrades.conftest import Operator, Plugin
 from cluster_kit import Kit, eventually
 from light_server import light, ready
 

@@ -1,0 +1,30 @@
+"""A namespace in which an operator may be started by a test: the API is there and the GPU profiles, no operator yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yaml
+
+from cluster_kit import Kit
+from helm_chart import CHART, Chart
+from plimsoll_sandbox.sandbox import Sandbox
+from plimsoll_sandbox.toolchain import Tools
+
+PROFILES = "plimsoll-gpu-profiles"
+CRD = CHART.parents[1] / "crds" / "plimsoll.dev_inferencedeployments.yaml"
+
+
+@contextmanager
+def bare_api(sandbox: Sandbox, tools: Tools, chart: Chart, namespace: str) -> Iterator[Kit]:
+    """The namespace; it goes when the block ends, and nobody waits for that."""
+    kit = Kit(tools.kubectl, sandbox.kubeconfig, namespace)
+    kit.kubectl("create", "namespace", namespace)
+    kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    kit.kubectl("wait", "--for=condition=Established", "-f", str(CRD), "--timeout=30s")
+    [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
+    profiles["metadata"] |= {"namespace": namespace, "name": PROFILES}
+    kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
+    yield kit
+    kit.kubectl("delete", "namespace", namespace, "--wait=false")
