@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 from api_client import Api, Object
+from api_watch import watching
 from plimsoll_operator.cluster.kinds import POD
-
-WINDOW_SECONDS = 3
-"""Length of one watch: the longest time until the history ends when it is told to."""
 
 
 @dataclass(frozen=True)
@@ -69,44 +64,19 @@ class PodHistory:
 @contextmanager
 def pod_history(api: Api, name: str) -> Iterator[PodHistory]:
     """Follows the pods of an InferenceDeployment until the block ends."""
-    labels = f"plimsoll.dev/name={name}"
-    found = api.ask("GET", POD.path(api.namespace), {"labelSelector": labels})
-    history = PodHistory([{pod["metadata"]["uid"]: Pod.of(pod) for pod in found["items"]}])
-    stop = threading.Event()
-    version = found["metadata"]["resourceVersion"]
-    thread = threading.Thread(target=_follow, args=(api, labels, version, history, stop))
-    thread.start()
-    try:
+    history = PodHistory()
+
+    def begin(found: list[Object]) -> None:
+        history.states.append({pod["metadata"]["uid"]: Pod.of(pod) for pod in found})
+
+    def see(event: Object) -> None:
+        state = dict(history.states[-1])
+        uid = event["object"]["metadata"]["uid"]
+        if event["type"] == "DELETED":
+            state.pop(uid, None)
+        else:
+            state[uid] = Pod.of(event["object"])
+        history.states.append(state)
+
+    with watching(api, POD, {"labelSelector": f"plimsoll.dev/name={name}"}, begin, see):
         yield history
-    finally:
-        stop.set()
-        thread.join(10 * WINDOW_SECONDS)
-
-
-def _follow(api: Api, labels: str, version: str, history: PodHistory, stop: threading.Event) -> None:
-    while not stop.is_set():
-        for event in _events(api, labels, version):
-            version = event["object"]["metadata"]["resourceVersion"]
-            state = dict(history.states[-1])
-            uid = event["object"]["metadata"].get("uid", "")
-            if event["type"] == "DELETED":
-                state.pop(uid, None)
-            elif event["type"] != "BOOKMARK":
-                state[uid] = Pod.of(event["object"])
-            history.states.append(state)
-
-
-def _events(api: Api, labels: str, version: str) -> Iterator[dict[str, Any]]:
-    query = {
-        "watch": "true",
-        "labelSelector": labels,
-        "resourceVersion": version,
-        "timeoutSeconds": str(WINDOW_SECONDS),
-        "allowWatchBookmarks": "true",
-    }
-    with api.client.stream("GET", POD.path(api.namespace), params=query) as answer:
-        answer.raise_for_status()
-        for line in answer.iter_lines():
-            event: dict[str, Any] = json.loads(line)
-            assert event["type"] != "ERROR", event
-            yield event

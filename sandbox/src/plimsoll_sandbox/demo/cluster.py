@@ -65,20 +65,21 @@ class DemoCluster:
         )
 
 
-def model_volume(folder: Path) -> tuple[dict[str, Any], ...]:
-    """Namespace, volume and claim through which the pods read models from `folder`.
+def model_volume(folder: Path, namespace: str = NAMESPACE) -> tuple[dict[str, Any], ...]:
+    """Namespace, volume and claim `models` through which its pods read models from `folder`.
 
     The pods are granted the restricted Pod Security Standard, enforced.
     """
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     size = {"storage": "1Gi"}
-    claim = {"name": "models", "namespace": NAMESPACE}
+    claim = {"name": "models", "namespace": namespace}
+    volume = f"{namespace}-models"
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}},
         {
             "apiVersion": "v1",
             "kind": "PersistentVolume",
-            "metadata": {"name": "demo-models"},
+            "metadata": {"name": volume},
             "spec": {
                 "accessModes": ["ReadOnlyMany"],
                 "capacity": size,
@@ -96,7 +97,7 @@ def model_volume(folder: Path) -> tuple[dict[str, Any], ...]:
                 "accessModes": ["ReadOnlyMany"],
                 "resources": {"requests": size},
                 "storageClassName": "",
-                "volumeName": "demo-models",
+                "volumeName": volume,
             },
         },
     )

@@ -1,0 +1,99 @@
+"""A light server that counts what it answers exactly as the real one does, by the same code, for the rollout's judges.
+
+It says who answered, closes a connection now and then, and drains when told to end. Model families other than `steady`
+are ways to be worse.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from plimsoll_server.telemetry import Identity, Telemetry
+
+ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
+CONFIG = json.loads(os.environ["PLIMSOLL_CONFIG"])
+TIER = CONFIG["tiers"][0]["name"]
+IDENTITY = Identity(
+    os.environ.get("POD_NAMESPACE", ""),
+    os.environ.get("PLIMSOLL_DEPLOYMENT", ""),
+    os.environ.get("PLIMSOLL_REVISION", ""),
+    os.environ.get("POD_NAME", ""),
+)
+LINGER_SECONDS = 3
+CLOSED_SHARE = 0.02
+ended = threading.Event()
+telemetry = Telemetry(IDENTITY, [TIER])
+
+
+def steady() -> int:
+    return 200
+
+
+def faulty() -> int:
+    """One request of five fails."""
+    return 500 if random.random() < 0.2 else 200
+
+
+def slow() -> int:
+    time.sleep(0.3)
+    return 200
+
+
+FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "slow": slow}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # Head and body in one segment: without it the second waits for the client's delayed acknowledgement.
+    wbufsize = -1
+
+    def do_GET(self) -> None:
+        self._answer(503 if self.path == "/readyz" and ended.is_set() else 200)
+
+    def do_POST(self) -> None:
+        began = time.monotonic()
+        self.rfile.read(int(self.headers["Content-Length"]))
+        status = FAMILIES.get(CONFIG["model"]["family"], steady)()
+        self._answer(status)
+        telemetry.batch_done(TIER, out_of_memory=False)
+        telemetry.request_done(TIER, "ok" if status == 200 else "error", time.monotonic() - began)
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.send_header("plimsoll-revision", IDENTITY.revision)
+        self.send_header("plimsoll-replica", IDENTITY.replica)
+        if ended.is_set() or random.random() < CLOSED_SHARE:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name that http.server gives it
+        """Nobody reads of the probes."""
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
+def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    telemetry.serve(ADDRESS, 9090)
+    threading.Thread(target=Server((ADDRESS, 8080), Handler).serve_forever, daemon=True).start()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    ended.set()
+    time.sleep(LINGER_SECONDS)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
