@@ -25,12 +25,13 @@ PROFILES = {
 
 
 def make_spec(**sections: Any) -> dict[str, Any]:
-    """A minimal `spec`; sections replace the ones given."""
+    """A minimal `spec`; sections replace the ones given. It asks for no canary unless told to."""
     return {
         "model": {"uri": "pvc://models/domains"},
         "gpu": {"profile": "nvidia-l4"},
         "tiers": [{"name": "short", "maxTokens": 512, "concurrency": 8}],
         **sections,
+        "rollout": {"strategy": "RollingUpdate", **sections.get("rollout", {})},
     }
 
 

@@ -13,6 +13,8 @@ LIGHT_IMAGE = "test/light-server:1"
 def light(name: str, spec: dict[str, Any] | None = None, **sections: Any) -> dict[str, Any]:
     small = {"limits": {"memory": "256Mi"}}
     server = {"image": LIGHT_IMAGE, "resources": small, **sections.pop("server", {})}
+    # There are no requests to judge a canary by, so a rollout is a plain one unless a test says otherwise.
+    rollout = {"strategy": "RollingUpdate", **sections.pop("rollout", {})}
     return {
         "apiVersion": "plimsoll.dev/v1alpha1",
         "kind": "InferenceDeployment",
@@ -22,6 +24,7 @@ def light(name: str, spec: dict[str, Any] | None = None, **sections: Any) -> dic
             "gpu": {"profile": "cpu"},
             "tiers": [{"name": "short", "maxTokens": 512, "concurrency": 4}],
             "server": server,
+            "rollout": rollout,
             **sections,
             **(spec or {}),
         },

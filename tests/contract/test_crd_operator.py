@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,8 @@ def as_described(value: Any, default: str) -> Any:
             return int(default)
         case str():
             return default
+        case tuple():
+            return tuple(json.loads(default))
         case _:
             return parse_duration(default)
 

@@ -113,6 +113,14 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Rejection:
+    """Why a revision is not to be tried again: a reason in one word, and a message with the figures."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
 class Revision:
     """One entry of the history: the user's input and the pod template rendered for it, frozen together.
 
@@ -129,6 +137,9 @@ class Revision:
     template: Manifest
     restarts: Restarts = field(default_factory=Restarts)
     unknown: Manifest = field(default_factory=dict)
+    rejected: Rejection | None = None
+    promoted: bool = False
+    """Whether it ever was the stable one: an older revision that serves is told from an unproven canary by it."""
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ class Tier(_Section):
     name: str
     max_tokens: int
     concurrency: int = 1
+    latency_objective: Duration | None = None
+    """Within which an answer should come: a latency that a rollout's analysis looks at. It changes no pod."""
 
 
 class LongInput(_Section):
@@ -87,10 +89,34 @@ class Scaling(_Section):
         return self.provider == "HPA"
 
 
+class Canary(_Section):
+    """How a canary gets its traffic, and what becomes of one that the evidence does not decide."""
+
+    steps: tuple[int, ...] = (10, 30, 50)
+    """Percent of the requests, ascending."""
+    max_pods: int = 2
+    capacity: Literal["Auto", "Surge", "Replace"] = "Auto"
+    max_duration: Duration = timedelta(minutes=30)
+    on_inconclusive: Literal["Pause", "Promote", "Rollback"] = "Pause"
+    on_no_data: Literal["Hold", "Promote", "Rollback"] = "Hold"
+
+
+class Analysis(_Section):
+    """What counts as evidence against a canary, or for it."""
+
+    false_rollback_percent: int = 1
+    tolerance_percent: int = 25
+    margin_percent: int = 1
+    interval: Duration = timedelta(seconds=10)
+    oom_kills: int = 3
+
+
 class Rollout(_Section):
-    strategy: Literal["RollingUpdate", "Recreate"] = "RollingUpdate"
+    strategy: Literal["Canary", "RollingUpdate", "Recreate"] = "Canary"
     paused: bool = False
     progress_deadline: Duration = timedelta(minutes=10)
+    canary: Canary = Canary()
+    analysis: Analysis = Analysis()
     revision_history_limit: int = 5
 
     @property
@@ -160,6 +186,11 @@ def revision_input(spec: Spec) -> dict[str, Any]:
     """What makes a revision: the user's own input to the pods, without what equals a default.
 
     Leaving the defaults out keeps a revision's identity when a newer operator knows more fields, and when a user
-    writes a default down. Scaling and rollout settings change no pod, so they make no revision.
+    writes a default down. Scaling, objectives and rollout settings change no pod, so they make no revision.
     """
-    return spec.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"scaling", "rollout"})
+    return spec.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude_defaults=True,
+        exclude={"scaling": True, "rollout": True, "tiers": {"__all__": {"latency_objective"}}},
+    )

@@ -98,6 +98,19 @@ def test_an_input_without_defaults_is_the_same_as_one_with_them() -> None:
     assert revision_input(bare) == revision_input(written)
 
 
+def test_an_objective_changes_no_pod_so_it_makes_no_revision() -> None:
+    tier = {"name": "short", "maxTokens": 512}
+    bare, judged = (make_spec(tiers=[tier | objective]) for objective in ({}, {"latencyObjective": "250ms"}))
+    assert parse_spec(judged).tiers[0].latency_objective == timedelta(milliseconds=250)
+    assert revision_input(parse_spec(bare)) == revision_input(parse_spec(judged))
+
+
+def test_a_rollout_is_a_canary_unless_the_spec_says_otherwise() -> None:
+    spec = {name: section for name, section in make_spec().items() if name != "rollout"}
+    assert parse_spec(spec).rollout.strategy == "Canary"
+    assert parse_spec(spec).rollout.canary.steps == (10, 30, 50)
+
+
 @pytest.mark.parametrize("entry", [None, {}, {"memory": "much"}, {"memory": "0"}])
 def test_a_bad_profile_is_named(entry: object) -> None:
     with pytest.raises(InvalidGpuProfileError, match=r"gpuProfiles\.x1"):

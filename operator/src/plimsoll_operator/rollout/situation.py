@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from plimsoll_operator.observed import Workload
+from plimsoll_operator.observed import Rejection, Workload
 
-Phase = Literal["Idle", "Progressing", "WaitingForGPU", "Paused"]
+Phase = Literal[
+    "Idle",
+    "Progressing",
+    "WaitingForGPU",
+    "Surging",
+    "Analysing",
+    "Promoting",
+    "RollingBack",
+    "RolledBack",
+    "Paused",
+    "Inconclusive",
+]
 
 ONE_AT_A_TIME = "ReplacingOneAtATime"
 """Why fewer serve than asked for while a rollout goes on: an old pod makes room before its successor serves."""
@@ -48,7 +59,8 @@ class Move:
     """The next step of a rollout.
 
     `replicas` names the revisions to scale and leaves the others alone. `start` creates the target's Deployment,
-    `promote` makes the target the stable revision, `retire` deletes Deployments that have no pod left.
+    `promote` makes the target the stable revision, `reject` marks it as one that is not tried again, `retire` deletes
+    Deployments that have no pod left.
     """
 
     phase: Phase
@@ -57,6 +69,7 @@ class Move:
     replicas: Mapping[str, int] = field(default_factory=dict)
     start: bool = False
     promote: bool = False
+    reject: Rejection | None = None
     retire: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ from plimsoll_operator.rollout.situation import Move, Situation
 Strategy = Callable[[Situation], Move]
 
 STRATEGIES: Mapping[str, Strategy] = {
+    "Canary": rolling_update.advance,
     "RollingUpdate": rolling_update.advance,
     "Recreate": recreate.advance,
 }

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision, Workload
+from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Rejection, Revision, Workload
 from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Restarts
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 
 Probe = Literal["startup", "readiness"]
+Order = Literal["", "promote", "abort"]
 
 
 class Reason(NamedTuple):
@@ -55,7 +56,10 @@ class Draft:
     `restarts` are those that the target is to have behind it, `answer` is what becomes of the person's request, and
     `rendering` is the pod template as this operator renders the spec now.
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
-    one that the pods are to reach. `most_ready` is how many pods of it were ready at once in this rollout.
+    one that the pods are to reach. `rejection` is why those two differ, where the one asked for was tried and rejected.
+    `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `evidence` and
+    `verdict` are there while an unproven canary runs. `most_ready` is how many pods of the target were ready at once
+    in this rollout.
     """
 
     observed: Observed
@@ -67,12 +71,17 @@ class Draft:
     load_line_unknown: Reason | None = None
     blocked: Reason | None = None
     held: Reason | None = None
+    paused: Reason | None = None
+    order: Order = ""
     restarts: Restarts = field(default_factory=Restarts)
     answer: Answer | None = None
     rendering: Manifest | None = None
     revisions: tuple[Revision, ...] = ()
     asked_for: str = ""
     target: Revision | None = None
+    rejection: Rejection | None = None
+    evidence: Any | None = None
+    verdict: Any | None = None
     rollout_started: datetime | None = None
     rollout_progressed: datetime | None = None
     rollout_finished: datetime | None = None
