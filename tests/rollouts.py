@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from builders import POLICY, Cluster, make_pod, make_spec
+from plimsoll_operator.names import ANNOTATION_REJECTED_BECAUSE, LABEL_REJECTED
 from plimsoll_operator.observed import Manifest, Milestones, Observed, Pod
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
@@ -104,3 +105,17 @@ def starting_pod(revision: str, second: int, began: datetime, **fields: Any) -> 
 
 def seconds(count: int) -> timedelta:
     return timedelta(seconds=count)
+
+
+def reject(cluster: Cluster, revision: str, because: str = "Errors: 12 of 400 requests failed") -> None:
+    """Take a revision back, as an operator would have decided it."""
+
+    def marked(live: Manifest) -> Manifest:
+        metadata = live["metadata"]
+        labels = {**metadata["labels"], LABEL_REJECTED: "true"}
+        annotations = {**metadata["annotations"], ANNOTATION_REJECTED_BECAUSE: because}
+        return {**live, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
+
+    children = cluster.observed.children
+    [key] = [key for key in children if key.kind == "ControllerRevision" and key.name.endswith(revision)]
+    cluster.store({**children, key: marked(children[key])})

@@ -13,7 +13,7 @@ import yaml
 
 from builders import Cluster, make_pod, make_spec
 from plimsoll_operator.observed import Pack
-from rollouts import at_rest, look, watched_start
+from rollouts import at_rest, look, reject, watched_start
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = yaml.safe_load((ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml").read_text(encoding="utf-8"))
@@ -69,6 +69,17 @@ def status_of_a_kill() -> Any:
     return cluster.observed.owner.status
 
 
+def status_of_a_rejection() -> Any:
+    """Status where an older revision was taken back."""
+    cluster = Cluster(make_spec())
+    cluster.settle()
+    cluster.change(make_spec(model=KNOWN_SHAPE))
+    cluster.settle()
+    reject(cluster, min(cluster.observed.revisions, key=lambda revision: revision.number).hash)
+    look(cluster)
+    return cluster.observed.owner.status
+
+
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())
 def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) -> None:
     seen = list(statuses(specs))
@@ -79,7 +90,7 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
-    for status in (watched_start(), status_of_a_kill()):
+    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection()):
         jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
         written |= set(paths(status))
     declared = set(paths_of(STATUS))

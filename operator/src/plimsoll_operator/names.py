@@ -19,10 +19,13 @@ FIELD_MANAGER = "plimsoll-operator"
 LABEL_NAME = f"{GROUP}/name"
 LABEL_REVISION = f"{GROUP}/revision"
 LABEL_STABLE = f"{GROUP}/stable"
+LABEL_PROMOTED = f"{GROUP}/promoted"
+LABEL_REJECTED = f"{GROUP}/rejected"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_APPLIED = f"{GROUP}/applied-hash"
 ANNOTATION_REQUEST = f"{GROUP}/rollout-request"
+ANNOTATION_REJECTED_BECAUSE = f"{GROUP}/rejected-because"
 
 HTTP_PORT = 8080
 HTTPS_PORT = 8443

@@ -125,7 +125,7 @@ class Revision:
     """One entry of the history: the user's input and the pod template rendered for it, frozen together.
 
     `restarts` are those that led to it: a restart renders the same input anew. `unknown` is what a newer operator has
-    written beside: it cannot be changed, so it is carried along.
+    written beside: it cannot be changed, so it is carried along. `rejected` says why it must not be rolled out again.
     """
 
     hash: str

@@ -19,7 +19,7 @@ from plimsoll_operator.cluster.parse import (
     parse_workload,
 )
 from plimsoll_operator.cluster.profiles import ProfileTable, parse_table
-from plimsoll_operator.observed import Manifest, Milestones, ObjectKey, Pack, Pod, Revision
+from plimsoll_operator.observed import Manifest, Milestones, ObjectKey, Pack, Pod, Rejection, Revision
 
 
 def condition(kind: str, status: str, message: str = "") -> dict[str, Any]:
@@ -118,6 +118,48 @@ def test_the_stable_revision_is_told_by_its_label() -> None:
     labels = LABELS | {"plimsoll.dev/stable": "true"}
     metadata = {"labels": labels, "creationTimestamp": "2026-05-04T03:00:00Z"}
     assert parse_revision(make_revision(metadata=metadata)).stable
+
+
+REJECTED = {"plimsoll.dev/rejected": "true"}
+TOLD = {"reason": "Errors", "message": "as status says"}
+UNKNOWN = "why is written down nowhere any more"
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotation", "told", "rejected"),
+    [
+        pytest.param({}, None, {}, None, id="an older release wrote no label"),
+        pytest.param({"plimsoll.dev/rejected": "false"}, None, {"rejected": TOLD}, None, id="the label counts first"),
+        pytest.param(REJECTED, "Aborted: on request 7: now", {}, Rejection("Aborted", "on request 7: now"), id="both"),
+        pytest.param(REJECTED, None, {"rejected": TOLD}, Rejection(**TOLD), id="the annotation is gone"),
+        pytest.param(REJECTED, "edited", {}, Rejection("Rejected", UNKNOWN), id="no why"),
+        pytest.param({}, None, {"rejected": TOLD}, Rejection(**TOLD), id="the label is gone"),
+        pytest.param(
+            {"plimsoll.dev/rejected": "x"}, None, {"rejected": TOLD}, Rejection(**TOLD), id="the label edited"
+        ),
+    ],
+)
+def test_a_rejection_is_told_by_the_label_and_else_by_status(
+    labels: dict[str, str], annotation: str | None, told: dict[str, Any], rejected: Rejection | None
+) -> None:
+    annotations = {} if annotation is None else {"plimsoll.dev/rejected-because": annotation}
+    created = "2026-05-04T03:00:00Z"
+    metadata = {"labels": LABELS | labels, "annotations": annotations, "creationTimestamp": created}
+    assert parse_revision(make_revision(metadata=metadata), told).rejected == rejected
+
+
+@pytest.mark.parametrize(
+    ("labels", "told", "promoted"),
+    [
+        pytest.param({"plimsoll.dev/stable": "true"}, {}, True, id="the stable one of an older release"),
+        pytest.param({"plimsoll.dev/stable": "false"}, {}, False, id="another one of it"),
+        pytest.param({"plimsoll.dev/promoted": "true"}, {}, True, id="by its label"),
+        pytest.param({}, {"promoted": True}, True, id="the label is gone"),
+    ],
+)
+def test_what_was_ever_stable_counts_as_promoted(labels: dict[str, str], told: dict[str, Any], promoted: bool) -> None:
+    metadata = {"labels": LABELS | labels, "creationTimestamp": "2026-05-04T03:00:00Z"}
+    assert parse_revision(make_revision(metadata=metadata), told).promoted == promoted
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def assemble(
         elif _is_a_name_we_need(manifest, owner):
             foreign.append(ObjectKey.of(manifest))
     of_kind = {kind: [ours[key] for key in ours if key.kind == kind.kind] for kind in kinds.NAMED_AFTER_REVISION}
-    revisions, damaged = _read_history(of_kind[kinds.CONTROLLER_REVISION])
+    revisions, damaged = _read_history(of_kind[kinds.CONTROLLER_REVISION], owner)
     return Observed(
         owner=owner,
         profiles=table.profiles,
@@ -140,13 +140,14 @@ def assemble(
     )
 
 
-def _read_history(manifests: Iterable[Manifest]) -> tuple[tuple[Revision, ...], str]:
+def _read_history(manifests: Iterable[Manifest], owner: Owner) -> tuple[tuple[Revision, ...], str]:
     """The revisions that can be read, and what to say of those that cannot."""
+    told = {entry["name"]: entry for entry in owner.status.get("revisions", ())}
     revisions: list[Revision] = []
     damaged: list[str] = []
     for manifest in manifests:
         try:
-            revisions.append(parse_revision(manifest))
+            revisions.append(parse_revision(manifest, told.get(manifest["metadata"]["name"], {})))
         except UnreadableObjectError as error:
             damaged.append(str(error))
     return tuple(revisions), "; ".join(damaged)

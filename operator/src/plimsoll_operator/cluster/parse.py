@@ -5,18 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from plimsoll_operator.names import (
     ANNOTATION_APPLIED,
+    ANNOTATION_REJECTED_BECAUSE,
     FIELD_MANAGER,
     LABEL_MANAGED_BY,
     LABEL_NAME,
+    LABEL_PROMOTED,
+    LABEL_REJECTED,
     LABEL_REVISION,
     LABEL_STABLE,
     SERVER_CONTAINER,
 )
-from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Revision, Workload
+from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Rejection, Revision, Workload
 from plimsoll_operator.requests import Restarts
 
 LAST_WORDS = 300
@@ -27,6 +31,8 @@ _PACK = re.compile(
     r'{"tier":"(?P<tier>[a-z0-9-]{1,32})","tokens":(?P<tokens>\d{1,9}),"sequences":(?P<sequences>\d{1,4})}'
 )
 
+
+_BECAUSE = re.compile(r"(?P<reason>[A-Za-z]{1,63}): (?P<message>.*)", re.DOTALL)
 
 REVISION_DATA = ("input", "template", "restarts")
 """What this operator keeps of a revision."""
@@ -50,8 +56,11 @@ def parse_owner(manifest: Manifest) -> Owner:
     )
 
 
-def parse_revision(manifest: Manifest) -> Revision:
-    """Read a ControllerRevision. Raises UnreadableObjectError."""
+def parse_revision(manifest: Manifest, told: Manifest = MappingProxyType({})) -> Revision:
+    """Read a ControllerRevision. Raises UnreadableObjectError.
+
+    `told` is what status says of it: that counts where a label is gone or says nothing that we write.
+    """
     metadata = manifest["metadata"]
     labels = metadata.get("labels", {})
     data = manifest.get("data")
@@ -70,8 +79,28 @@ def parse_revision(manifest: Manifest) -> Revision:
         input=data["input"],
         template=data["template"],
         restarts=_restarts(data.get("restarts", {})),
+        promoted=_decided(labels, LABEL_PROMOTED, told.get("promoted")) or labels.get(LABEL_STABLE) == "true",
+        rejected=_rejection(metadata, told.get("rejected")),
         unknown={name: value for name, value in data.items() if name not in REVISION_DATA},
     )
+
+
+def _decided(labels: Manifest, label: str, told: Any) -> bool:
+    """Older releases write no such label, and what somebody makes of ours by hand is no decision."""
+    text = labels.get(label)
+    return text == "true" if text in ("true", "false") else bool(told)
+
+
+def _rejection(metadata: Manifest, told: Manifest | None) -> Rejection | None:
+    if not _decided(metadata.get("labels", {}), LABEL_REJECTED, told):
+        return None
+    because = metadata.get("annotations", {}).get(ANNOTATION_REJECTED_BECAUSE)
+    found = _BECAUSE.fullmatch(because or "")
+    if found:
+        return Rejection(found["reason"], found["message"])
+    if told:
+        return Rejection(told["reason"], told["message"])
+    return Rejection("Rejected", "why is written down nowhere any more")
 
 
 def _restarts(data: Manifest) -> Restarts:

@@ -5,21 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from plimsoll_operator.desired.metadata import child_metadata
-from plimsoll_operator.names import LABEL_STABLE, revision_labels
+from plimsoll_operator.names import (
+    ANNOTATION_REJECTED_BECAUSE,
+    LABEL_PROMOTED,
+    LABEL_REJECTED,
+    LABEL_STABLE,
+    revision_labels,
+)
 from plimsoll_operator.observed import Owner, Revision
 
 
 def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
-    """History entry of `revision`. Which one is stable is a label here: an object restored without status keeps it."""
+    """History entry of `revision`.
+
+    What was decided of it is told by labels here: an object that is restored without its status keeps them.
+    """
     # Written down even when false: a label that is merely left out could be added by hand and stay.
-    labels = {**revision_labels(owner.name, revision.hash), LABEL_STABLE: "true" if revision.stable else "false"}
+    labels = {
+        **revision_labels(owner.name, revision.hash),
+        LABEL_STABLE: _text(revision.stable),
+        LABEL_PROMOTED: _text(revision.promoted or revision.stable),
+        LABEL_REJECTED: _text(revision.rejected is not None),
+    }
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
-        "metadata": child_metadata(owner, revision.name, labels),
+        "metadata": child_metadata(owner, revision.name, labels) | _annotations(revision),
         "revision": revision.number,
         "data": {"input": revision.input, "template": revision.template, **_restarts(revision), **revision.unknown},
     }
+
+
+def _annotations(revision: Revision) -> dict[str, Any]:
+    rejected = revision.rejected
+    because = {ANNOTATION_REJECTED_BECAUSE: f"{rejected.reason}: {rejected.message}"} if rejected else {}
+    return {"annotations": because} if because else {}
+
+
+def _text(decided: bool) -> str:
+    return "true" if decided else "false"
 
 
 def _restarts(revision: Revision) -> dict[str, Any]:

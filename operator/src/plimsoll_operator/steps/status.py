@@ -53,11 +53,14 @@ def _rollout(draft: Draft) -> dict[str, Any]:
 
 def _revision(draft: Draft, revision: Revision) -> dict[str, Any]:
     workload = draft.observed.workload(revision.hash)
+    rejected = revision.rejected
     return {
         "hash": revision.hash,
         "name": revision.name,
         "number": revision.number,
         "stable": revision.stable,
+        "promoted": revision.promoted or revision.stable,
+        **({"rejected": {"reason": rejected.reason, "message": rejected.message}} if rejected else {}),
         "replicas": workload.replicas if workload else 0,
         "readyReplicas": workload.ready if workload else 0,
         "createdAt": revision.created_at or timestamp(draft.now),
