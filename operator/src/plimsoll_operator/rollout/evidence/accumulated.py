@@ -1,0 +1,41 @@
+"""The evidence of one canary: immutable, one interval added at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from plimsoll_operator.rollout.evidence.counts import Interval, SeriesKey
+from plimsoll_operator.rollout.evidence.series import Series
+from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
+
+REQUESTS = SeriesKey("errors")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of `canary` from `since` up to `until`."""
+
+    canary: str
+    since: datetime
+    until: datetime
+    series: Mapping[SeriesKey, Series] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, canary: str, now: datetime) -> Evidence:
+        return cls(canary, now, now)
+
+    def updated(self, interval: Interval, settings: AnalysisSettings) -> Evidence:
+        """With one more interval. One that was seen before, or has no length, changes nothing."""
+        if interval.end <= interval.start or interval.start < self.until:
+            return self
+        grown = {
+            key: self.series.get(key, Series()).updated(strata, settings) for key, strata in interval.counts.items()
+        }
+        return Evidence(self.canary, self.since, interval.end, {**self.series, **grown})
+
+    @property
+    def requests(self) -> float:
+        """Canary requests so far."""
+        return self.series[REQUESTS].canary if REQUESTS in self.series else 0.0

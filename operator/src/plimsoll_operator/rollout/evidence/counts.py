@@ -1,0 +1,47 @@
+"""What is counted, of whom, in which stretch of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Literal, NamedTuple
+
+Data = Literal["Measured", "NoTraffic", "NoMetrics", "CanaryMissing"]
+"""What a look at the metrics brought: no data is an answer of its own."""
+
+
+class SeriesKey(NamedTuple):
+    """One pair of counters that is compared: `part` tells apart what a signal is made of.
+
+    ("errors", ""), ("latency", "0.25") for each bucket, ("latency", "objective"), ("oom", "batches"), ("oom", "kills"),
+    ("restarts", "").
+    """
+
+    signal: str
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Exposures (requests, batches or pod-minutes) of both sides in one stratum and one interval, and the bad ones."""
+
+    canary: float
+    stable: float
+    canary_bad: float
+    stable_bad: float
+
+    def __post_init__(self) -> None:
+        for value in (self.canary, self.stable, self.canary_bad, self.stable_bad):
+            if not (isfinite(value) and value >= 0):
+                raise ValueError(f"expected counts of zero or more, found {self}: difference the counters first")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Counts by series and stratum (tier). What is absent was not measured, which is not zero."""
+
+    start: datetime
+    end: datetime
+    counts: Mapping[SeriesKey, Mapping[str, Counts]]

@@ -1,0 +1,79 @@
+"""From evidence to a verdict: first what speaks against the canary, then what is still unknown of it."""
+
+from __future__ import annotations
+
+from plimsoll_operator.rollout.evidence import wording
+from plimsoll_operator.rollout.evidence.accumulated import Evidence
+from plimsoll_operator.rollout.evidence.figures import signal_figures
+from plimsoll_operator.rollout.evidence.guards import Pods, fails_to_start, killed_too_often
+from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, SIGNALS, AnalysisSettings
+from plimsoll_operator.rollout.evidence.verdict import SignalFigures, Verdict
+
+_REASONS = {"oom": "OutOfMemory", "errors": "MoreErrors", "latency": "HigherLatency", "restarts": "MoreRestarts"}
+_NEEDED = ("oom", "errors", "latency")
+_UNKNOWN = Pods()
+
+
+def judge(evidence: Evidence, settings: AnalysisSettings, pods: Pods = _UNKNOWN) -> Verdict:
+    """What is to become of the canary now. May be asked after every interval: looking often costs nothing."""
+    found = [signal_figures(name, evidence, settings) for name in SIGNALS]
+    signals = tuple(figures for figures in found if figures is not None)
+    return (
+        _guarded(evidence, settings, pods, signals)
+        or _taken_back(evidence, signals)
+        or _promoted(evidence, signals)
+        or _undecided(evidence, signals)
+    )
+
+
+def _guarded(
+    evidence: Evidence, settings: AnalysisSettings, pods: Pods, signals: tuple[SignalFigures, ...]
+) -> Verdict | None:
+    if fails_to_start(pods):
+        words = wording.failed_starts(pods)
+        return Verdict("Rollback", "restarts", "FailsToStart", words, evidence.requests, signals)
+    if killed_too_often(pods, settings):
+        return Verdict("Rollback", "oom", "OOMKilled", wording.kills(pods), evidence.requests, signals)
+    return None
+
+
+def _taken_back(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict | None:
+    for figures in signals:
+        if figures.evidence >= figures.threshold:
+            reason = _REASONS[figures.name]
+            return Verdict("Rollback", figures.name, reason, wording.against(figures), evidence.requests, signals)
+    return None
+
+
+def _promoted(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict | None:
+    measured = {figures.name for figures in signals}
+    enough = evidence.requests >= MIN_REQUESTS and measured.issuperset(_NEEDED)
+    if not enough or not all(figures.within_bound for figures in signals):
+        return None
+    words = f"no worse than stable in {wording.count(evidence.requests)} canary requests: {_bounds(signals)}"
+    return Verdict("Promote", "", "NoWorse", words, evidence.requests, signals)
+
+
+def _bounds(signals: tuple[SignalFigures, ...]) -> str:
+    """The bounds that were reached, one clause per signal."""
+    return ", ".join(
+        f"{figures.name} at most {wording.percent(figures.upper_bound)} (allowed {wording.percent(figures.allowed)})"
+        for figures in signals
+        if figures.name in _NEEDED
+    )
+
+
+def _undecided(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict:
+    requests = evidence.requests
+    if not requests:
+        return Verdict("Undecided", "", "NoRequests", "no request of the canary was measured yet", 0.0, signals)
+    if requests < MIN_REQUESTS:
+        words = f"{wording.count(requests)} canary requests so far, at least {MIN_REQUESTS} are needed"
+        return Verdict("Undecided", "", "GatheringEvidence", words, requests, signals)
+    missing = [name for name in _NEEDED if name not in {figures.name for figures in signals}]
+    if missing:
+        words = f"nothing was measured of {' and '.join(missing)}"
+        return Verdict("Undecided", missing[0], "SignalMissing", words, requests, signals)
+    furthest = max(signals, key=lambda figures: (not figures.within_bound, figures.upper_bound - figures.allowed))
+    words = wording.waiting(furthest, requests)
+    return Verdict("Undecided", furthest.name, "GatheringEvidence", words, requests, signals)

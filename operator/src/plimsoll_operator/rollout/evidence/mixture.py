@@ -1,0 +1,49 @@
+"""The test martingale: how much better "worse than allowed" explains the counts than "no worse than allowed".
+
+In one stratum and interval, with c and b exposures of canary and stable, x and y bad events of theirs, w = c / (c + b)
+and θ(ψ) = ψw / (ψw + 1 - w), the chance that a bad event is the canary's where its risk is ψ times the stable's:
+
+    L(ψ) = Σ over strata of  x ln(θ(ψ) / θ(ψ0)) + y ln((1 - θ(ψ)) / (1 - θ(ψ0)))
+         = Σ over strata of  x ln(ψ / ψ0) - (x + y) ln((ψw + 1 - w) / (ψ0 w + 1 - w))
+
+the logarithm of Wald's likelihood ratio (Ann. Math. Statist. 16, 1945) given how many events there were, so a common
+rise of both rates is no evidence, and neither is a shift in the mix of tiers. E = mean over ψ of exp(Σ over intervals
+of L(ψ)), Robbins' mixture (Ann. Math. Statist. 41, 1970; for counts Lindon & Malek, NeurIPS 2022), has an expectation
+of at most 1 at any time while the canary's risk is at most ψ0 times the stable's, so that by Ville (1939)
+P(E ever ≥ 1/α) ≤ α. That holds for events that are Poisson, and for shares of requests too, since E[exp(aX)] of a
+binomial X is below that of a Poisson one. It goes on holding where L is replaced by something smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import exp, log
+
+from plimsoll_operator.rollout.evidence.counts import Counts
+
+RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
+"""ψ / ψ0 of the alternatives that are mixed."""
+
+FLAT = (0.0,) * len(RATIOS)
+
+
+def log_likelihood_ratios(strata: Iterable[Counts], tolerated_ratio: float) -> tuple[float, ...]:
+    """L(ψ) of one interval for each of `RATIOS`, in nats. Where one side saw nothing, nothing is said."""
+    sums = list(FLAT)
+    for counts in strata:
+        if counts.canary <= 0 or counts.stable <= 0:
+            continue
+        share = counts.canary / (counts.canary + counts.stable)
+        events = counts.canary_bad + counts.stable_bad
+        base = tolerated_ratio * share + 1 - share
+        for number, ratio in enumerate(RATIOS):
+            norm = log((ratio * tolerated_ratio * share + 1 - share) / base)
+            sums[number] += counts.canary_bad * log(ratio) - events * norm
+    return tuple(sums)
+
+
+def log_mean_exp(values: Iterable[float]) -> float:
+    """ln of the mean of exp(value), without overflow."""
+    values = tuple(values)
+    top = max(values)
+    return top + log(sum(exp(value - top) for value in values) / len(values))

@@ -1,0 +1,47 @@
+"""What the user may set of the analysis, and what is fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from math import log
+
+SIGNALS = ("oom", "errors", "latency", "restarts")
+"""The false-alarm budget is split evenly over them (Bonferroni)."""
+
+MIN_REQUESTS = 100
+"""Canary requests before any promotion."""
+
+STEP_REQUESTS = 50
+STEP_INTERVALS = 6
+"""A step lasts at least as long as a plain fault needs to be seen."""
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """`spec.rollout.analysis` in fractions: 0.01 is one percent."""
+
+    false_rollback: float = 0.01
+    tolerance: float = 0.25
+    margin: float = 0.01
+    oom_kills: int = 3
+    interval: timedelta = timedelta(seconds=10)
+
+    @property
+    def threshold(self) -> float:
+        """Evidence at which one signal takes the canary back: 400 at 1 % over four signals."""
+        return len(SIGNALS) / self.false_rollback
+
+    @property
+    def log_threshold(self) -> float:
+        return log(self.threshold)
+
+    @property
+    def tolerated_ratio(self) -> float:
+        """Canary's risk over stable's up to which a canary is as good."""
+        return 1 + self.tolerance
+
+
+def step_is_done(requests: float, lasted: timedelta, settings: AnalysisSettings) -> bool:
+    """Whether a step has seen enough to go on to the next: canary requests since its begin, and time with data."""
+    return requests >= STEP_REQUESTS and lasted >= STEP_INTERVALS * settings.interval
