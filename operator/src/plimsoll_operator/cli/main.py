@@ -7,6 +7,7 @@ import sys
 import typer
 
 from plimsoll_operator.cli.errors import CliError
+from plimsoll_operator.cli.explain import explain
 from plimsoll_operator.cli.plan import plan
 from plimsoll_operator.cli.restart import restart
 from plimsoll_operator.cli.status import status
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="See and steer InferenceDeployments. On PATH, kubectl runs it as `kubectl plimsoll`.",
 )
 app.command()(status)
+app.command()(explain)
 app.command()(restart)
 app.command()(plan)
 

@@ -18,17 +18,17 @@ from plimsoll_operator.observed import Manifest
 def status(name: Name, namespace: Namespace = "", context: Context = "", kubeconfig: Kubeconfig = "") -> None:
     """Show how an InferenceDeployment stands: why, its revisions, pods, load line and starts."""
     target = target_of(name, namespace, context, kubeconfig)
-    found, pods = asyncio.run(_read(target))
+    found, pods = asyncio.run(read_with_pods(target))
     show(report(found, pods, datetime.now(UTC)))
 
 
-async def _read(target: Target) -> tuple[Manifest, list[Manifest] | None]:
+async def read_with_pods(target: Target) -> tuple[Manifest, list[Manifest] | None]:
+    """The object and its pods; None for a user who may not see those."""
     async with target.connected() as kube:
         return await target.read(kube), await _pods(kube, target)
 
 
 async def _pods(kube: Kube, target: Target) -> list[Manifest] | None:
-    """The object's pods; None for a user who may not see them."""
     try:
         return await kube.list_all(kinds.POD, target.namespace, labels=f"{LABEL_NAME}={target.name}")
     except ForbiddenError:

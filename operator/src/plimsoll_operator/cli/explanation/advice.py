@@ -1,0 +1,73 @@
+"""What to do next, for each phase of a rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from plimsoll_operator.cli.explanation.trial import Json, Trial
+
+_WAIT_FOR_VERDICT = "nothing: it is promoted or rolled back by itself, within {max_duration} of data at the latest"
+_HURRY = "kubectl plimsoll promote {name} skips the rest; kubectl plimsoll abort {name} takes it back now"
+_REJECTED = (
+    "mend the change and apply it: another spec is another revision, and is tried at once",
+    "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
+    "kubectl plimsoll retry {name} tries the very same once more, where the cause lay elsewhere",
+)
+
+BY_REASON: Mapping[str, tuple[str, ...]] = {
+    "NoMetrics": (
+        "see that Prometheus runs and answers the operator: the chart's prometheus.url names it",
+        "kubectl plimsoll promote {name} decides without metrics; kubectl plimsoll abort {name} takes it back",
+    ),
+    "NoTraffic": ("send requests, or let it wait: time without requests costs nothing", _HURRY),
+    "CanaryMissing": (
+        "see that Prometheus scrapes the canary's pods: they serve metrics on port 9090",
+        "where its series stay away it is rolled back at the deadline",
+    ),
+    "NoFreeGPU": (
+        "free or add a GPU; it goes on by itself",
+        "spec.rollout.canary.capacity: Replace takes the place of a pod that serves",
+    ),
+    "Frozen": ("wait for the thaw: the chart's freeze holds every rollout of this installation",),
+    "Aborted": ("it was taken back by request: apply another change, or kubectl plimsoll retry {name}",),
+}
+BY_PHASE: Mapping[str, tuple[str, ...]] = {
+    "Surging": (
+        "nothing: the comparison begins when the first pod of the canary is ready",
+        "one that never gets there is rolled back at spec.rollout.progressDeadline",
+    ),
+    "Progressing": ("nothing: the pods are replaced one after the other",),
+    "WaitingForGPU": ("free or add a GPU; it goes on by itself",),
+    "Analysing": (_WAIT_FOR_VERDICT, _HURRY),
+    "Promoting": ("nothing: the canary grows to full size, and the pods of the old revision follow",),
+    "RollingBack": ("nothing: the canary's pods end, what served before goes on", *_REJECTED),
+    "RolledBack": _REJECTED,
+    "Paused": (
+        "kubectl plimsoll resume {name}, or spec.rollout.paused: false where the spec holds it",
+        "kubectl plimsoll abort {name} takes the canary back",
+    ),
+    "Inconclusive": (
+        "decide: kubectl plimsoll promote {name}, or kubectl plimsoll abort {name}",
+        "more requests, or a larger spec.rollout.canary.maxDuration, decide by themselves the next time",
+    ),
+}
+_PROMOTED = ("nothing: revision {stable} serves; kubectl plimsoll rollback {name} returns to the one before",)
+_UNCOMPARED = (
+    "nothing: no rollout was compared yet; the next change of what runs is",
+    "kubectl plimsoll status {name} tells how it stands",
+)
+
+
+def advice(found: Json, trial: Trial | None) -> Iterator[str]:
+    """Lines of what to do, the likeliest first."""
+    rollout: Json = found.get("status", {}).get("rollout", {})
+    settings: Json = found["spec"].get("rollout", {})
+    phase = str(rollout.get("phase", ""))
+    at_rest = _PROMOTED if trial else _UNCOMPARED
+    lines = BY_REASON.get(str(rollout.get("reason", ""))) or BY_PHASE.get(phase) or at_rest
+    words = {
+        "name": found["metadata"]["name"],
+        "stable": rollout.get("stable") or "STABLE",
+        "max_duration": settings.get("canary", {}).get("maxDuration", "30m"),
+    }
+    yield from (line.format(**words) for line in lines)

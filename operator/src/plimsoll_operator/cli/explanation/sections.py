@@ -1,0 +1,85 @@
+"""The story as parts to print on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from plimsoll_operator.cli.console import bad, good, plain, table, uneasy
+from plimsoll_operator.cli.explanation.curves import curves_of
+from plimsoll_operator.cli.explanation.story import Story
+from plimsoll_operator.cli.explanation.terminal import draw
+from plimsoll_operator.cli.explanation.trial import Signal
+from plimsoll_operator.cli.explanation.wording import counts, moment, naming, number, rate, span
+
+_GOOD = ("promoted", "at rest")
+_BAD = ("rolled back", "being rolled back")
+
+
+def sections(story: Story) -> Iterator[Text]:
+    """The verdict first, then what it rests on, last what to do."""
+    coloured = good if story.verdict in _GOOD else bad if story.verdict in _BAD else uneasy
+    yield Text.assemble((f"{story.name}  ", "bold"), coloured(story.verdict))
+    if story.summary:
+        yield plain(story.summary)
+    yield from _section("WHAT WAS COMPARED", table(("", ""), story.compared) if story.compared else None)
+    yield from _section("EVIDENCE", _signals(story))
+    curves = curves_of(story.trial) if story.trial else None
+    yield from _section("", draw(curves) if curves else None)
+    yield from _section("DECISION", _decision(story))
+    yield from _section("STILL MISSING TO PROMOTE", _lines(story.missing))
+    yield from _section("THE CANARY'S PODS", _lines(story.pods))
+    yield from _section("WHAT TO DO NEXT", _lines(story.next))
+
+
+def _section(title: str, content: Text | None) -> Iterator[Text]:
+    if content is not None:
+        yield Text()
+        if title:
+            yield Text(title, style="bold")
+        yield content
+
+
+def _lines(lines: Iterable[str]) -> Text | None:
+    return Text("\n").join([plain(line) for line in lines]) if lines else None
+
+
+def _signals(story: Story) -> Text | None:
+    """A row for each signal: what rolls it back, and the bound that promotes it below what is allowed."""
+    if story.trial is None or not story.trial.signals:
+        return None
+    rows = [
+        (
+            naming(signal.name).called,
+            _evidence(signal),
+            "" if signal.threshold is None else number(signal.threshold),
+            _rate(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures),
+            _rate(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures),
+            rate(signal, signal.upper_bound),
+            (good if signal.passes else uneasy)(rate(signal, signal.allowed)),
+        )
+        for signal in story.trial.signals
+    ]
+    return table(("SIGNAL", "EVIDENCE", "ROLLS BACK AT", "CANARY", "STABLE", "CANARY AT MOST", "PROMOTED BELOW"), rows)
+
+
+def _evidence(signal: Signal) -> Text:
+    if signal.evidence is None:
+        return uneasy("unknown")
+    return bad(number(signal.evidence)) if signal.reached else Text(number(signal.evidence))
+
+
+def _rate(signal: Signal, value: float | None, count: float, exposures: float) -> str:
+    if not exposures:
+        return "no data"
+    return f"{rate(signal, value)} ({counts(count, exposures, naming(signal.name).exposures)})"
+
+
+def _decision(story: Story) -> Text | None:
+    if not story.decision:
+        return None
+    if story.decided_at is None or story.trial is None:
+        return plain(story.decision)
+    took = f"{moment(story.decided_at)}, {span(story.decided_at - story.trial.since)} after the start"
+    return plain(f"{took}: {story.decision}")

@@ -1,0 +1,122 @@
+"""A rollout in words: what was compared, what came of it and why, what is still missing, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from plimsoll_operator.cli.explanation.advice import advice
+from plimsoll_operator.cli.explanation.missing import still_missing
+from plimsoll_operator.cli.explanation.trial import Json, Trial, parse_trial
+from plimsoll_operator.cli.explanation.wording import moment, number, span
+from plimsoll_operator.diagnosis import diagnose
+from plimsoll_operator.observed import Pod, Workload
+
+VERDICTS = {
+    "Idle": "at rest",
+    "Progressing": "rolling out",
+    "WaitingForGPU": "waits for a GPU",
+    "Surging": "the canary starts",
+    "Analysing": "under analysis",
+    "Promoting": "being promoted",
+    "RollingBack": "being rolled back",
+    "RolledBack": "rolled back",
+    "Paused": "paused",
+    "Inconclusive": "undecided",
+}
+MARGIN_PERCENT = 1
+"""The API's default of `spec.rollout.analysis.marginPercent`."""
+_OVER = ("Promoting", "RollingBack", "RolledBack", "Idle")
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that is told. `compared`, `missing`, `pods` and `next` are lines of text."""
+
+    name: str
+    phase: str
+    verdict: str
+    summary: str
+    compared: tuple[tuple[str, str], ...]
+    decision: str
+    decided_at: datetime | None
+    missing: tuple[str, ...]
+    pods: tuple[str, ...]
+    next: tuple[str, ...]
+    trial: Trial | None
+
+
+def tell(found: Json, pods: Sequence[Pod]) -> Story:
+    """The story of the rollout that an object as read tells, with what its pods lack."""
+    rollout: Json = found.get("status", {}).get("rollout", {})
+    phase = str(rollout.get("phase", ""))
+    trial = _of_this_rollout(parse_trial(rollout), rollout)
+    decision, at = _decision(found, trial, phase)
+    return Story(
+        name=f"{found['metadata'].get('namespace', 'default')}/{found['metadata']['name']}",
+        phase=phase,
+        verdict=_verdict(phase, rollout, trial),
+        summary=str(rollout.get("message", "")),
+        compared=tuple(_compared(rollout, trial)) if trial else (),
+        decision=decision,
+        decided_at=at,
+        missing=tuple(still_missing(trial, rollout, _margin(found))) if trial and phase not in _OVER else (),
+        pods=tuple(_lacks(pods, trial.canary if trial else rollout.get("canary", ""))),
+        next=tuple(advice(found, trial)),
+        trial=trial,
+    )
+
+
+def _margin(found: Json) -> float:
+    return int(found["spec"].get("rollout", {}).get("analysis", {}).get("marginPercent", MARGIN_PERCENT)) / 100
+
+
+def _of_this_rollout(trial: Trial | None, rollout: Json) -> Trial | None:
+    """The comparison, unless another revision is on its way by now, of which nothing is known yet."""
+    on_its_way = rollout.get("canary")
+    return None if trial and on_its_way and trial.canary != on_its_way else trial
+
+
+def _verdict(phase: str, rollout: Json, trial: Trial | None) -> str:
+    if phase == "Idle" and trial and trial.canary == rollout.get("stable"):
+        return "promoted"
+    return VERDICTS.get(phase, phase or "nothing rolled out yet")
+
+
+def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
+    yield "canary", trial.canary
+    yield "with", f"{trial.stable or 'nothing'}, which serves the rest of the requests"
+    yield "since", f"{moment(trial.since)}, for {span(trial.until - trial.since)}"
+    if trial.requests:
+        yield "requests", f"{number(trial.requests)} of the canary"
+    if (steps := rollout.get("steps")) and rollout.get("phase") not in _OVER:
+        yield "step", f"{rollout.get('step', 1)} of {steps}, {rollout.get('weightPercent', 0)} % of the requests"
+    elif trial.points:
+        yield "step", f"{trial.points[-1].step} at the end, {trial.points[-1].weight} % of the requests"
+
+
+def _decision(found: Json, trial: Trial | None, phase: str) -> tuple[str, datetime | None]:
+    """What was decided and why, and when; nothing while it is open."""
+    if trial and trial.decided:
+        return f"{trial.reason}: {trial.message}", trial.until
+    rollout: Json = found["status"].get("rollout", {}) if phase else {}
+    if phase in ("RollingBack", "RolledBack"):
+        return _rejection(found) or f"{rollout.get('reason')}: {rollout.get('message')}", None
+    return "", None
+
+
+def _rejection(found: Json) -> str:
+    """Why the newest of the rejected revisions was rejected, as the history keeps it."""
+    for revision in found["status"].get("revisions", ()):
+        rejected = revision.get("rejected") or {}
+        if isinstance(rejected, dict) and rejected.get("reason"):
+            return f"{rejected['reason']}: {rejected.get('message', '')}"
+    return ""
+
+
+def _lacks(pods: Sequence[Pod], canary: str) -> Iterator[str]:
+    """What the canary's pods lack, in the operator's own words."""
+    own = tuple(pod for pod in pods if pod.revision == canary)
+    if found := diagnose(Workload(canary, canary, len(own), own)):
+        yield f"{found.reason}: {found.message}"

@@ -1,0 +1,144 @@
+"""What the operator keeps in status of the last comparison of a canary with the stable revision, as frozen types."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing that is counted of both revisions. Rates are bad events per exposure.
+
+    `evidence` is how many times likelier the counts are where the canary is worse; at `threshold` it is rolled back.
+    It is promoted once `upper_bound`, the most that its rate can be, is below `allowed`. None: not known yet.
+    """
+
+    name: str
+    evidence: float | None
+    threshold: float | None
+    canary_rate: float | None
+    stable_rate: float | None
+    upper_bound: float | None
+    allowed: float | None
+    canary_exposures: float
+    canary_bad: float
+    stable_exposures: float
+    stable_bad: float
+    gate_open: bool = True
+    """Whether the canary was the worse one in enough intervals: one bad moment alone rolls nothing back."""
+
+    @property
+    def reached(self) -> bool:
+        return self.evidence is not None and self.threshold is not None and self.evidence >= self.threshold
+
+    @property
+    def passes(self) -> bool:
+        """Whether this signal stands in the way of a promotion no more."""
+        return self.upper_bound is not None and self.allowed is not None and self.upper_bound < self.allowed
+
+
+@dataclass(frozen=True)
+class Point:
+    """The evidence of each signal at one moment of the rollout."""
+
+    at: datetime
+    step: int
+    weight: int
+    evidence: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One comparison: of `canary` with `stable`, from `since` until the last interval that was judged."""
+
+    canary: str
+    stable: str
+    since: datetime
+    until: datetime
+    requests: int
+    data: str
+    decision: str
+    signal: str
+    reason: str
+    message: str
+    signals: tuple[Signal, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        return tuple(sorted({signal.threshold for signal in self.signals if signal.threshold is not None}))
+
+    @property
+    def decided(self) -> bool:
+        return self.decision in ("Rollback", "Promote")
+
+    @property
+    def culprit(self) -> str:
+        """The signal that the canary was rolled back on, else nothing."""
+        if self.decision != "Rollback":
+            return ""
+        reached = [signal for signal in self.signals if signal.reached]
+        return self.signal or (max(reached, key=lambda signal: signal.evidence or 0).name if reached else "")
+
+
+def parse_trial(rollout: Json) -> Trial | None:
+    """The comparison in `status.rollout`, or None where nothing was compared yet."""
+    evidence: Json = rollout.get("evidence") or {}
+    if not evidence.get("since"):
+        return None
+    since = datetime.fromisoformat(evidence["since"])
+    return Trial(
+        canary=str(evidence.get("canary", "")),
+        stable=str(evidence.get("stable") or rollout.get("stable") or ""),
+        since=since,
+        until=datetime.fromisoformat(evidence["until"]) if evidence.get("until") else since,
+        requests=round(_number(evidence.get("requests")) or 0),
+        data=str(evidence.get("data", "")),
+        decision=str(evidence.get("decision", "Undecided")),
+        signal=str(evidence.get("signal", "")),
+        reason=str(evidence.get("reason", "")),
+        message=str(evidence.get("message", "")),
+        signals=tuple(_signal(found) for found in evidence.get("signals", ())),
+        points=tuple(_point(found) for found in rollout.get("history", ())),
+    )
+
+
+def _signal(found: Json) -> Signal:
+    return Signal(
+        name=str(found["name"]),
+        evidence=_number(found.get("evidence")),
+        threshold=_number(found.get("threshold")),
+        canary_rate=_number(found.get("canaryRate")),
+        stable_rate=_number(found.get("stableRate")),
+        upper_bound=_number(found.get("upperBound")),
+        allowed=_number(found.get("allowed")),
+        canary_exposures=_number(found.get("canaryExposures")) or 0,
+        canary_bad=_number(found.get("canaryBad")) or 0,
+        stable_exposures=_number(found.get("stableExposures")) or 0,
+        stable_bad=_number(found.get("stableBad")) or 0,
+        gate_open=bool(found.get("gateOpen", True)),
+    )
+
+
+def _point(found: Json) -> Point:
+    evidence = {name: _number(text) for name, text in (found.get("evidence") or {}).items()}
+    return Point(
+        at=datetime.fromisoformat(found["at"]),
+        step=int(found.get("step", 0)),
+        weight=int(found.get("weightPercent", 0)),
+        evidence={name: value for name, value in evidence.items() if value is not None},
+    )
+
+
+def _number(text: Any) -> float | None:
+    """Status holds decimal strings, since the API has no floats."""
+    if text in (None, ""):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,60 @@
+"""How far each signal is from a promotion: the canary's rate and the most it can be, as a share of what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from plimsoll_operator.cli.explanation.trial import Signal, Trial
+from plimsoll_operator.cli.explanation.wording import naming, rate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDEST = 3.0
+"""Shares of what is allowed beyond which a row is cut, with an arrow."""
+GREY = "#595959"
+
+
+def draw_rows(axes: Axes, trial: Trial, styles: Mapping[str, tuple[str, str]], other: tuple[str, str]) -> None:
+    """One row for each signal that is measured, the promotion line at 1."""
+    axes.set_xlim(0, WIDEST)
+    axes.set_ylim(len(trial.signals) - 0.5, -0.5)
+    axes.axvline(1, color="black", linestyle=(0, (5, 3)), linewidth=1.2)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    axes.set_yticks(range(len(trial.signals)), [naming(signal.name).called for signal in trial.signals])
+    axes.set_xlabel("rate as a share of what is allowed: promoted once every bar ends left of 1 (hollow: stable)")
+    for row, signal in enumerate(trial.signals):
+        _row(axes, row, signal, *styles.get(signal.name, other))
+
+
+def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
+    if signal.allowed is None or not signal.allowed or signal.canary_rate is None:
+        axes.annotate("not measured", (0.02, row), va="center", fontsize="small", color=GREY)
+        return
+    canary = min(signal.canary_rate / signal.allowed, WIDEST)
+    most = WIDEST if signal.upper_bound is None else min(signal.upper_bound / signal.allowed, WIDEST)
+    end = ">" if most == WIDEST else "|"
+    axes.plot([0, most], [row, row], color=colour, linewidth=1.6, marker=end, markevery=[1], clip_on=False)
+    axes.plot([canary], [row], color=colour, marker=mark, markersize=7, clip_on=False)
+    if signal.stable_rate is not None:
+        stable = min(signal.stable_rate / signal.allowed, WIDEST)
+        axes.plot([stable], [row], color="black", marker="o", markersize=7, fillstyle="none", clip_on=False)
+    axes.annotate(
+        _figures(signal),
+        (WIDEST, row),
+        xytext=(0, 9),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        fontsize="x-small",
+        color=GREY,
+    )
+
+
+def _figures(signal: Signal) -> str:
+    return (
+        f"canary {rate(signal, signal.canary_rate)}, at most {rate(signal, signal.upper_bound)}; "
+        f"stable {rate(signal, signal.stable_rate)}; allowed {rate(signal, signal.allowed)}"
+    )

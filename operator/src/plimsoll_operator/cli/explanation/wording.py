@@ -1,0 +1,63 @@
+"""Names, units and numbers as a person reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from plimsoll_operator.cli.explanation.trial import Signal
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a signal is called, what its counts are of, and how its rate is told."""
+
+    called: str
+    exposures: str
+    per: str = "%"
+
+
+NAMES = {
+    "oom": Naming("out of memory", "batches"),
+    "kills": Naming("killed for memory", "pod-minutes", "per 100 pod-minutes"),
+    "errors": Naming("errors", "requests"),
+    "latency": Naming("slow answers", "requests"),
+    "restarts": Naming("restarts", "pod-minutes", "per 100 pod-minutes"),
+}
+
+
+def naming(signal: str) -> Naming:
+    """A signal of a newer operator goes by its own name."""
+    return NAMES.get(signal, Naming(signal, "exposures"))
+
+
+def rate(signal: Signal, value: float | None) -> str:
+    return "unknown" if value is None else f"{number(100 * value)} {naming(signal.name).per}"
+
+
+def counts(bad: float, exposures: float, of: str) -> str:
+    return f"{number(bad)} of {number(exposures)} {of}"
+
+
+def number(value: float) -> str:
+    """Two significant digits below ten, whole numbers above; never in powers of ten."""
+    if value == 0:
+        return "0"
+    if abs(value) < 0.01:
+        return "<0.01"
+    if abs(value) >= 1e6:
+        return "over a million"
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its two largest units: 45s, 4m05s, 2h10m."""
+    seconds = max(0, int(length.total_seconds()))
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours:
+        return f"{hours}h{minutes % 60:02d}m"
+    return f"{minutes}m{seconds % 60:02d}s" if minutes else f"{seconds}s"

@@ -1,0 +1,200 @@
+"""`kubectl plimsoll explain`: each phase of a canary in words, as a script reads it, and as a picture."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import trials
+from plimsoll_operator.cli.console import show
+from plimsoll_operator.cli.errors import CliError, WrongInputError
+from plimsoll_operator.cli.explanation.missing import exposures_needed
+from plimsoll_operator.cli.explanation.sections import sections
+from plimsoll_operator.cli.explanation.story import tell
+from plimsoll_operator.cli.explanation.trial import parse_trial
+from plimsoll_operator.cli.explanation.wording import number
+from plimsoll_operator.cli.main import app
+from plimsoll_operator.observed import Pod
+from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
+from trials import CANARY, STABLE, make_evidence, make_object, make_signal
+
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Told:
+    """What a pipe gets to read of an object and its pods."""
+
+    def run(found: dict[str, Any], *pods: Pod) -> str:
+        show(sections(tell(found, pods)))
+        return capsys.readouterr().out
+
+    return run
+
+
+def under(phase: str, reason: str = "", **evidence: Any) -> dict[str, Any]:
+    return make_object(phase, reason=reason or phase, evidence=make_evidence(**evidence))
+
+
+def crash_looping() -> dict[str, Any]:
+    """It never served, so nothing was compared: the history alone knows why."""
+    because = {"reason": "CrashLoop", "message": "two starts failed, exit code 1: its last words: no config.json"}
+    revisions = [{"hash": CANARY, "number": 2, "rejected": because}]
+    return make_object("RolledBack", {"revisions": revisions}, message="taken back")
+
+
+PHASES = {
+    "starting": (make_object("Surging"), "the canary starts", "the comparison begins when the first pod"),
+    "under analysis": (trials.analysing(), "under analysis", "promoted or rolled back by itself, within 30m"),
+    "no metrics": (under("Analysing", "NoMetrics", data="NoMetrics"), "Prometheus gives no answer", "prometheus.url"),
+    "no traffic": (under("Analysing", "NoTraffic", data="NoTraffic"), "no time is lost", "send requests"),
+    "canary unseen": (under("Analysing", "CanaryMissing", data="CanaryMissing"), "no series", "port 9090"),
+    "promoting": (under("Promoting", decision="Promote"), "being promoted", "the canary grows to full size"),
+    "promoted": (
+        make_object("Idle", stable=CANARY, canary="", evidence=make_evidence(decision="Promote", message="no harm")),
+        "promoted",
+        f"revision {CANARY} serves; kubectl plimsoll rollback domains",
+    ),
+    "rolling back": (under("RollingBack", decision="Rollback"), "being rolled back", "what served before goes on"),
+    "rolled back": (trials.rolled_back(), "rolled back on errors", f"the spec of revision {STABLE} ends the rollout"),
+    "taken back by request": (under("RolledBack", "Aborted"), "rolled back", "taken back by request"),
+    "crash loop": (crash_looping(), "CrashLoop: two starts failed", "kubectl plimsoll retry domains"),
+    "paused": (under("Paused"), "paused", "kubectl plimsoll resume domains"),
+    "inconclusive": (under("Inconclusive"), "undecided", "kubectl plimsoll promote domains, or kubectl plimsoll abort"),
+    "no GPU": (make_object("Surging", reason="NoFreeGPU"), "the canary starts", "free or add a GPU"),
+    "frozen": (make_object("Paused", reason="Frozen"), "paused", "wait for the thaw"),
+    "never judged": (make_object("Idle", canary=""), "at rest", "no rollout was compared yet"),
+    "another strategy": (make_object("Progressing"), "rolling out", "one after the other"),
+}
+
+
+@pytest.mark.parametrize(("found", "verdict", "advice"), PHASES.values(), ids=PHASES.keys())
+def test_every_phase_says_how_it_stands_and_what_to_do(
+    told: Told, found: dict[str, Any], verdict: str, advice: str
+) -> None:
+    text = told(found)
+    assert verdict in text
+    assert advice in text.partition("WHAT TO DO NEXT")[2]
+
+
+def test_a_rollout_under_analysis_tells_what_is_still_missing(told: Told) -> None:
+    text = told(trials.analysing())
+    assert "412 of the canary" in text
+    assert "2 of 3, 29 % of the requests" in text
+    missing = text.partition("STILL MISSING TO PROMOTE\n")[2].partition("\n\n")[0].splitlines()
+    assert len(missing) == 2, "latency is below what is allowed and must not be named"
+    assert missing[0].startswith("errors: 412 of about ")
+    assert missing[0].endswith("requests; its bound 1.3 % must fall below 1.1 %")
+    assert missing[1] == "step 3, the last one"
+
+
+def test_the_requests_still_needed_are_those_of_the_bound_itself() -> None:
+    clean = under("Analysing", signals=[make_signal("errors", canaryRate="0", allowed="0.01")])
+    trial = parse_trial(clean["status"]["rollout"])
+    assert trial
+    needed = exposures_needed(trial.signals[0], margin=0.01)
+    assert needed
+    assert upper_bound(needed, 0, 0.01) < 0.01 <= upper_bound(needed - 1, 0, 0.01)
+
+
+def test_a_rate_above_what_is_allowed_is_not_promised_a_number_of_requests(told: Told) -> None:
+    bad = make_signal("errors", canaryRate="0.02", upperBound="0.04")
+    assert "more of the same will not bring it there" in told(under("Analysing", signals=[bad]))
+
+
+def test_a_rollback_tells_the_moment_the_figures_and_the_reason(told: Told) -> None:
+    text = told(trials.rolled_back())
+    assert "2026-05-04 03:01:40 UTC, 1m40s after the start: ErrorsRose: 1.9 % of 500 requests failed" in text
+    assert "1.9 % (10 of 500 requests)" in text
+    assert "STILL MISSING" not in text
+
+
+def test_the_plot_shows_the_threshold_the_steps_and_the_decision(told: Told) -> None:
+    lines = told(trials.rolled_back()).splitlines()
+    threshold = next(line for line in lines if line.lstrip().startswith("400 ┤"))
+    assert threshold.endswith("●"), "the evidence that decided reaches the threshold at the end"
+    assert any("✕ rolled back on errors" in line for line in lines)
+    steps = told(trials.analysing()).splitlines()
+    assert any("10 %" in line and "29 %" in line for line in steps)
+    assert not any("✕" in line or "✓" in line for line in steps), "nothing is decided yet"
+
+
+def test_what_the_canarys_pods_lack_is_told_beside_the_evidence(told: Told) -> None:
+    pod = Pod("domains-x", CANARY, ready=False, scheduled=True, terminating=False, restarts=3, last_exit_code=1)
+    assert "CrashLoop: pod domains-x ends again and again" in told(trials.analysing(), pod)
+
+
+def test_a_new_canary_is_not_told_the_old_ones_evidence(told: Told) -> None:
+    text = told(make_object("Surging", canary="0000000000", evidence=make_evidence()))
+    assert "WHAT WAS COMPARED" not in text
+    assert CANARY not in text
+
+
+def saved(folder: Path, found: dict[str, Any]) -> str:
+    path = folder / "domains.json"
+    path.write_text(json.dumps(found))
+    return str(path)
+
+
+def test_scripts_get_the_figures_as_numbers(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, trials.rolled_back()), "-o", "json"])
+    told = json.loads(run.stdout)
+    assert (told["phase"], told["verdict"], told["decidedAt"]) == ("RolledBack", "rolled back", "2026-05-04T03:01:40Z")
+    assert told["trial"]["signals"][0]["evidence"] == 530
+    assert told["trial"]["points"][-1] == {
+        "at": "2026-05-04T03:01:40Z",
+        "step": 1,
+        "weight": 10,
+        "evidence": {"errors": 530, "latency": 0.7},
+    }
+
+
+@pytest.mark.parametrize("found", [trials.analysing(), trials.rolled_back()], ids=["under analysis", "rolled back"])
+def test_a_picture_is_drawn_beside_the_words(tmp_path: Path, found: dict[str, Any]) -> None:
+    png = tmp_path / "plot.png"
+    run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, found), "--png", str(png)])
+    assert "EVIDENCE" in run.stdout
+    content = png.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width >= 1200
+    assert height >= 700
+    assert len(content) > 20_000, "a picture with nothing on it is smaller"
+
+
+def test_without_the_extra_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    arguments = ["explain", "-f", saved(tmp_path, trials.analysing()), "--png", str(tmp_path / "plot.png")]
+    run = CliRunner().invoke(app, arguments)
+    assert isinstance(run.exception, CliError)
+    assert "pip install 'plimsoll-operator[plot]'" in str(run.exception)
+
+
+def test_a_picture_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
+    found = make_object("Surging", message="waiting for the first pod")
+    arguments = ["explain", "-f", saved(tmp_path, found), "--png", str(tmp_path / "plot.png")]
+    run = CliRunner().invoke(app, arguments)
+    assert isinstance(run.exception, CliError)
+    assert "no evidence to draw" in str(run.exception)
+    assert "waiting for the first pod" in str(run.exception)
+
+
+@pytest.mark.parametrize("arguments", [[], ["domains", "-f", "domains.yaml"]], ids=["neither", "both"])
+def test_either_a_name_or_a_file_is_asked_for(arguments: list[str]) -> None:
+    run = CliRunner().invoke(app, ["explain", *arguments])
+    assert isinstance(run.exception, WrongInputError)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.004, "<0.01"), (0.4, "0.4"), (1.25, "1.2"), (12.4, "12"), (4120, "4,120"), (3e9, "over a million")],
+)
+def test_figures_are_told_as_people_write_them(value: float, text: str) -> None:
+    assert number(value) == text
