@@ -26,6 +26,7 @@ FROZEN = {
     "plimsoll_request_duration_seconds_bucket": {"tier", "le"},
     "plimsoll_oom_total": {"tier"},
     "plimsoll_batches_total": {"tier"},
+    "plimsoll_incidents_total": {"tier"},
     "plimsoll_saturation_ratio": set[str](),
     "plimsoll_load_line_concurrency": {"tier"},
     "plimsoll_queue_tokens": {"tier"},

@@ -16,6 +16,7 @@ from wsgiref.simple_server import WSGIServer
 import uvicorn
 
 from plimsoll_server.api.app import make_app
+from plimsoll_server.api.parting import aging_protocol
 from plimsoll_server.api.state import Service
 from plimsoll_server.certificate import Certificate
 from plimsoll_server.errors import StartError
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PUBLISH_SECONDS = 0.5
-_KEEP_ALIVE_SECONDS = 75
-"""Longer than clients and proxies keep a connection, so that it is never closed under a request on its way."""
+_KEEP_ALIVE_SECONDS = 3_900
+"""Longer than clients and proxies keep an idle connection (Envoy: an hour), so that it is never closed under a request
+on its way. One in use ends with an answer, see PLIMSOLL_CONNECTION_MAX_AGE_SECONDS."""
 _GRACEFUL_SECONDS = 5
 _BACKLOG = 2048
 
@@ -140,9 +142,9 @@ def _http_config(
 ) -> uvicorn.Config:
     context: ssl.SSLContext | None = certificate.context if certificate else None
     return uvicorn.Config(
-        make_app(service, telemetry, settings.max_body_bytes),
+        make_app(service, telemetry, settings.max_body_bytes, revision=settings.revision, replica=settings.pod_name),
         lifespan="off",
-        http="h11",
+        http=aging_protocol(settings.connection_max_age_seconds),
         ws="none",
         log_config=None,
         access_log=False,

@@ -28,6 +28,8 @@ class Settings(BaseModel):
     https_port: _Port = Field(8443, alias="PLIMSOLL_HTTPS_PORT")
     metrics_port: _Port = Field(9090, alias="PLIMSOLL_METRICS_PORT")
     request_deadline_seconds: float = Field(60.0, alias="PLIMSOLL_REQUEST_DEADLINE_SECONDS", gt=0)
+    connection_max_age_seconds: float = Field(60.0, alias="PLIMSOLL_CONNECTION_MAX_AGE_SECONDS", gt=0)
+    """After this, more or less a fifth, an answer closes its connection: new pods get their share of old callers."""
     drain_linger_seconds: float = Field(3.0, alias="PLIMSOLL_DRAIN_LINGER_SECONDS", ge=0)
     drain_deadline_seconds: float = Field(45.0, alias="PLIMSOLL_DRAIN_DEADLINE_SECONDS", gt=0)
     max_body_bytes: int = Field(8 << 20, alias="PLIMSOLL_MAX_BODY_BYTES", ge=1024)

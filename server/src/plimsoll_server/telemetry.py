@@ -9,9 +9,18 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
 _COMMON = ("inference_namespace", "inference_deployment", "revision", "replica")
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_BUCKETS = (
+    *(0.001, 0.0015, 0.0025, 0.004, 0.006),
+    *(0.01, 0.015, 0.025, 0.04, 0.06),
+    *(0.1, 0.15, 0.25, 0.4, 0.6),
+    *(1, 1.5, 2.5, 4, 6),
+    *(10, 15, 25, 40, 60),
+)
+"""Seconds. Each is less than twice the one before it, so that a doubled latency always moves requests to another."""
 
 OUTCOMES = ("ok", "rejected", "too_long", "invalid", "oom", "error", "cancelled")
+SERVERS_FAULTS = ("rejected", "oom", "error")
+"""The outcomes that a caller has not brought about and cannot help."""
 NO_TIER = "none"
 """Value of the label `tier` for a request that failed before its tier was known."""
 
@@ -42,6 +51,11 @@ class Telemetry:
         )
         self._out_of_memory = self._counter("plimsoll_oom", "Batches in which memory ran out", "tier")
         self._batches = self._counter("plimsoll_batches", "Batches that ran", "tier")
+        self._incidents = self._counter(
+            "plimsoll_incidents",
+            "Failures that the callers did not cause, a batch counting once however many requests failed with it",
+            "tier",
+        )
         self._saturation = self._gauge(
             "plimsoll_saturation_ratio",
             "Mean over 30 s of (running + queued) / safe concurrency, of the fullest tier; 1 is the load line",
@@ -54,14 +68,20 @@ class Telemetry:
         )
         self._start_from_zero(tiers)
 
-    def request_done(self, tier: str | None, outcome: str, seconds: float) -> None:
+    def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool = False) -> None:
+        """`of_batch`: it failed together with its batch, which `batch_done` has counted."""
         tier = tier or NO_TIER
         self._requests.labels(*self._labels, tier, outcome).inc()
         if outcome == "ok":
             self._duration.labels(*self._labels, tier).observe(seconds)
+        if outcome in SERVERS_FAULTS and not of_batch:
+            self._incidents.labels(*self._labels, tier).inc()
 
-    def batch_done(self, tier: str, *, out_of_memory: bool) -> None:
+    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool = False) -> None:
+        """`out_of_memory`: on the way, whether or not it was saved. `failed`: some sequence of it has no output."""
         self._batches.labels(*self._labels, tier).inc()
+        if failed:
+            self._incidents.labels(*self._labels, tier).inc()
         if out_of_memory:
             self._out_of_memory.labels(*self._labels, tier).inc()
 
@@ -98,6 +118,7 @@ class Telemetry:
         for tier in (*tiers, NO_TIER):
             for outcome in OUTCOMES:
                 self._requests.labels(*self._labels, tier, outcome)
+            self._incidents.labels(*self._labels, tier)
         for tier in tiers:
             self._duration.labels(*self._labels, tier)
             self._out_of_memory.labels(*self._labels, tier)

@@ -43,6 +43,11 @@ class BatchReport:
     outcomes: tuple[Outcome, ...]
     out_of_memory: bool = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether any sequence has no output."""
+        return any(isinstance(outcome, Failure) for outcome in self.outcomes)
+
 
 class Activation(Enum):
     """What turns a model's logits into scores."""

@@ -54,7 +54,7 @@ class Counter:
     def __init__(self) -> None:
         self.batches: list[tuple[str, bool]] = []
 
-    def batch_done(self, tier: str, *, out_of_memory: bool) -> None:
+    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool) -> None:
         self.batches.append((tier, out_of_memory))
 
 

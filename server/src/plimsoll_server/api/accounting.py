@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class RequestObserver(Protocol):
-    def request_done(self, tier: str | None, outcome: str, seconds: float) -> None: ...
+    def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool) -> None: ...
 
 
 class Accounting:
@@ -56,7 +56,7 @@ class Accounting:
         state = scope["state"]
         outcome = _outcome(status, state.get("error_type"))
         seconds = time.monotonic() - state["body_read"]
-        self._observer.request_done(state.get("tier"), outcome, seconds)
+        self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
         fields = {
             "path": scope["path"],
             "status": status,
@@ -73,10 +73,10 @@ def _outcome(status: int, error_type: str | None) -> str:
     match status:
         case 413:
             return "too_long"
-        case 429:
-            return "rejected"
         case 503 if error_type == OUT_OF_MEMORY:
             return "oom"
+        case 429 | 503:
+            return "rejected"
         case _ if status >= 500:
             return "error"
         case _:

@@ -10,8 +10,9 @@ from starlette.types import ASGIApp
 from plimsoll_server.api import health, infer, info, predict
 from plimsoll_server.api.accounting import Accounting, RequestObserver
 from plimsoll_server.api.body_limit import BodyLimit
-from plimsoll_server.api.draining import Draining
 from plimsoll_server.api.errors import install_error_handlers
+from plimsoll_server.api.parting import Parting
+from plimsoll_server.api.signing import Signing
 from plimsoll_server.api.state import Service
 
 PROTOCOLS: tuple[APIRouter, ...] = (
@@ -20,7 +21,10 @@ PROTOCOLS: tuple[APIRouter, ...] = (
 )
 
 
-def make_app(service: Service, observer: RequestObserver, max_body_bytes: int) -> ASGIApp:
+def make_app(
+    service: Service, observer: RequestObserver, max_body_bytes: int, *, revision: str = "", replica: str = ""
+) -> ASGIApp:
+    """`revision` and `replica` are told with each answer, where they are known."""
     app = FastAPI(
         title="Plimsoll inference server",
         version=version("plimsoll-server"),
@@ -34,4 +38,4 @@ def make_app(service: Service, observer: RequestObserver, max_body_bytes: int) -
 
     paths = {route.path for router in PROTOCOLS for route in router.routes}  # type: ignore[attr-defined]
     counted = Accounting(BodyLimit(app, max_body_bytes), paths, service.lifecycle, observer)
-    return Draining(counted, service.lifecycle)
+    return Signing(Parting(counted, service.lifecycle), revision=revision, replica=replica)

@@ -74,6 +74,7 @@ async def _request_error(request: Request, error: Exception) -> JSONResponse:
     status, kind = _ANSWERS[type(error)]
     request.state.tier = error.tier
     request.state.error_type = kind
+    request.state.of_batch = error.of_batch
     return error_response(status, str(error), kind, error.retry_after)
 
 

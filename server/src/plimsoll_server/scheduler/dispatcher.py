@@ -21,7 +21,7 @@ class Engine(Protocol):
 
 
 class BatchObserver(Protocol):
-    def batch_done(self, tier: str, *, out_of_memory: bool) -> None: ...
+    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool) -> None: ...
 
 
 class Record(Protocol):
@@ -73,7 +73,7 @@ class Dispatcher:
             report = BatchReport((Failure.MODEL_FAULT,) * len(batch))
         finally:
             lane.finish(batch, time.monotonic() - started)
-        self._observer.batch_done(lane.tier.name, out_of_memory=report.out_of_memory)
+        self._observer.batch_done(lane.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
         _hand_out(batch, report)
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 
 class RequestError(Exception):
-    """`tier`: the one concerned, where there is one. `retry_after`: seconds, None where trying again is no use."""
+    """`tier`: the one concerned, where there is one. `retry_after`: seconds, None where trying again is no use.
+    `of_batch`: it is one of those that failed with a batch, and the batch has been counted."""
 
-    def __init__(self, message: str, *, tier: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, tier: str | None = None, retry_after: int | None = None, of_batch: bool = False
+    ) -> None:
         super().__init__(message)
         self.tier = tier
         self.retry_after = retry_after
+        self.of_batch = of_batch
 
 
 class InvalidInputError(RequestError):

@@ -76,13 +76,17 @@ def _output(outcome: Outcome, step: Step) -> Output:
             "send a shorter text, or have the server's memory raised",
             tier=tier,
             retry_after=_OUT_OF_MEMORY_RETRY_AFTER,
+            of_batch=True,
         )
     if outcome is Failure.NON_FINITE:
         raise NonFiniteError(
             "the model's output for this text is not finite, so there is no answer; its weights or its dtype are at "
             "fault, not the request",
             tier=tier,
+            of_batch=True,
         )
     if outcome is Failure.MODEL_FAULT:
-        raise ModelFaultError("the model failed on this request's batch; the server's log says why", tier=tier)
+        raise ModelFaultError(
+            "the model failed on this request's batch; the server's log says why", tier=tier, of_batch=True
+        )
     return outcome

@@ -1,0 +1,103 @@
+"""How long a connection is kept, and what each answer tells of who gave it: real sockets, held by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from server_builders import server_config, topic_model
+from server_process import IDENTITY, Server, serving
+
+YOUNG, OLD_AT_ONCE = "3600", "0.01"
+"""Ages in seconds: never reached in a test, and over before a first answer."""
+
+
+@asynccontextmanager
+async def aging(folder: Path, max_age: str) -> AsyncIterator[Server]:
+    async with serving(server_config(topic_model(folder)), PLIMSOLL_CONNECTION_MAX_AGE_SECONDS=max_age) as server:
+        yield server
+
+
+class Connection:
+    """One connection that its owner holds and watches, as no client library lets one."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, text: str = "tides") -> httpx.Response:
+        """One request, and its answer to the last byte."""
+        body = json.dumps({"inputs": text}).encode()
+        self._writer.write(
+            b"POST /predict HTTP/1.1\r\nHost: pod\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+        )
+        head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+        first, *lines = head.strip().split("\r\n")
+        headers = httpx.Headers(dict(line.split(": ", 1) for line in lines))
+        content = await self._reader.readexactly(int(headers["content-length"]))
+        return httpx.Response(int(first.split()[1]), headers=headers, content=content)
+
+    async def ended(self, within: float) -> bool:
+        """Whether the server closes it in this time, with nothing more said."""
+        try:
+            return await asyncio.wait_for(self._reader.read(1), within) == b""
+        except TimeoutError:
+            return False
+
+
+@asynccontextmanager
+async def connected(server: Server) -> AsyncIterator[Connection]:
+    reader, writer = await asyncio.open_connection(*server.address)
+    try:
+        yield Connection(reader, writer)
+    finally:
+        writer.close()
+
+
+async def test_a_young_connection_is_kept_for_the_next_request(tmp_path: Path) -> None:
+    async with aging(tmp_path, YOUNG) as server, connected(server) as held:
+        answers = [await held.ask() for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        assert all("connection" not in answer.headers for answer in answers)
+        assert not await held.ended(0.1)
+
+
+async def test_an_old_connection_ends_with_its_next_answer_and_loses_none_of_it(tmp_path: Path) -> None:
+    async with aging(tmp_path, OLD_AT_ONCE) as server, connected(server) as held:
+        assert not await held.ended(0.1), "idle and old, it may still have a request on its way"
+        answer = await held.ask()
+        assert answer.status_code == 200
+        assert {label["label"] for label in answer.json()} == {"sea", "land"}
+        assert answer.headers["connection"] == "close"
+        assert await held.ended(30)
+
+
+async def test_a_client_that_never_repeats_a_request_loses_none(tmp_path: Path) -> None:
+    """Its pool takes a connection that was closed under it for good; a lost request would raise."""
+    transport = httpx.AsyncHTTPTransport(retries=0, limits=httpx.Limits(max_connections=4))
+    async with aging(tmp_path, OLD_AT_ONCE) as server, httpx.AsyncClient(transport=transport, timeout=60) as client:
+        url = "http://{}:{}/predict".format(*server.address)
+
+        async def ask(_: int) -> int:
+            return (await client.post(url, json={"inputs": "tides"})).status_code
+
+        assert await asyncio.gather(*map(ask, range(40))) == [200] * 40
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/predict", 200), ("POST", "/infer", 422), ("GET", "/nowhere", 404), ("GET", "/readyz", 200)],
+    ids=["an answer", "a refusal", "no such path", "a probe"],
+)
+async def test_every_answer_tells_its_revision_and_its_pod(tmp_path: Path, method: str, path: str, status: int) -> None:
+    async with aging(tmp_path, YOUNG) as server:
+        answer = await server.client.request(method, path, json={"inputs": "tides"})
+    assert answer.status_code == status
+    assert answer.headers["plimsoll-revision"] == IDENTITY["PLIMSOLL_REVISION"]
+    assert answer.headers["plimsoll-replica"] == IDENTITY["POD_NAME"]
