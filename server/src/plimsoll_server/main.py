@@ -54,8 +54,9 @@ def serve() -> None:
 def main() -> None:
     # A server has no use for what the training commands import.
     if sys.argv[1:2] != ["serve"]:
-        from plimsoll_server.train.cli import demo_texts, train_demo
+        from plimsoll_server.train.cli import demo_texts, spoil_demo, train_demo
 
         app.command()(train_demo)
+        app.command()(spoil_demo)
         app.command()(demo_texts)
     app()

@@ -11,13 +11,14 @@ from tokenizers import Tokenizer
 from typer.testing import CliRunner, Result
 
 from plimsoll_server.train.cli import demo_texts as demo_texts_command
-from plimsoll_server.train.cli import train_demo
+from plimsoll_server.train.cli import spoil_demo, train_demo
 from plimsoll_server.train.demo.record import read_record, summary
 from plimsoll_server.train.demo.texts import demo_texts
 
 app = typer.Typer()
 app.command()(train_demo)
 app.command("demo-texts")(demo_texts_command)
+app.command()(spoil_demo)
 
 
 def run(*arguments: str | Path) -> Result:
@@ -91,3 +92,10 @@ def test_bad_arguments_are_told_in_a_line_and_leave_nothing(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spoiled_model_takes_nobodys_place(tmp_path: Path) -> None:
+    result = run("spoil-demo", tmp_path)
+
+    assert result.exit_code == 1
+    assert f"expected {tmp_path} to be a new folder" in result.stderr

@@ -1,4 +1,4 @@
-"""`plimsoll-server train-demo` and `plimsoll-server demo-texts`. What needs torch is imported when a command runs."""
+"""`plimsoll-server train-demo`, `spoil-demo` and `demo-texts`. What needs torch is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -66,6 +66,31 @@ def demo_texts(
     with _told_errors():
         for text in choose(model or cached_model(model_cache()), library or standard_library()):
             typer.echo(json.dumps(dataclasses.asdict(text)))
+
+
+def spoil_demo(
+    output: Annotated[
+        Path | None,
+        typer.Argument(metavar="OUTPUT_DIR", help="A new folder; else beside the cached model.", show_default=False),
+    ] = None,
+    word: Annotated[
+        list[str] | None, typer.Option(help="A word to fail on; may be given again. [default: socket]")
+    ] = None,
+) -> None:
+    """Copy the cached demo model with weights that give no finite score for some words: a change that gets ready and
+    fails on real texts, for trying out a rollback. Prints its path last."""
+    from plimsoll_server.train.demo.cache import model_cache
+    from plimsoll_server.train.demo.ensure import ensure_demo_model
+    from plimsoll_server.train.spoil import SPOILED_WORDS, spoil, spoiled_beside
+
+    with _told_errors():
+        if output is not None and output.exists():
+            raise TrainingError(f"expected {output} to be a new folder, and something is there; name another")
+        model = ensure_demo_model(model_cache(), Reporter(Console(stderr=True)))
+        words = tuple(word or SPOILED_WORDS)
+        spoiled = spoil(model, output or spoiled_beside(model), words)
+        typer.echo(f"Texts with one of these words get no answer: {', '.join(words)}")
+    typer.echo(spoiled)
 
 
 @dataclasses.dataclass(frozen=True)
