@@ -8,7 +8,7 @@ from typing import Any
 from plimsoll_operator.conditions import Condition
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.plan import Event
-from plimsoll_operator.rollout.situation import ONE_AT_A_TIME
+from plimsoll_operator.rollout_events import rollout_events
 
 # Condition and status that are told, and how. `Ready` becoming true is the good news; the others are not.
 _TOLD: Mapping[tuple[str, str], Any] = {
@@ -30,11 +30,18 @@ _AS_IT_SHOULD = {
     "Paused",
     "Frozen",
     "TooFewReady",
+    "Surging",
+    "Analysing",
+    "NoTraffic",
+    "Promoting",
+    "RollingBack",
+    # Told by the rollout's own Event, with the revision and the figures.
+    "RolledBack",
 }
 
 
-def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping[str, Any]) -> tuple[Event, ...]:
-    """Events for what differs between the stored status and the new one."""
+def announce(conditions: Iterable[Condition], stored: Manifest, status: Manifest) -> tuple[Event, ...]:
+    """Events for what differs between the stored status and the new one; `status` is empty where none is worked out."""
     before = {condition["type"]: condition for condition in stored.get("conditions", ())}
     conditions = _without_echo(conditions)
     told = [
@@ -43,12 +50,8 @@ def announce(conditions: Iterable[Condition], stored: Manifest, rollout: Mapping
         if (condition.type, condition.status) in _TOLD and _is_news(condition, before.get(condition.type))
     ]
     # One cause may show in several conditions; it is told once.
-    events = list({event.reason: event for event in reversed(told)}.values())[::-1]
-    if _has_started(rollout, stored.get("rollout", {})):
-        events.insert(0, Event("Normal", "RolloutStarted", f"rolling out revision {rollout['canary']}"))
-    if rollout.get("reason") == ONE_AT_A_TIME != stored.get("rollout", {}).get("reason"):
-        events.append(Event("Normal", ONE_AT_A_TIME, rollout["message"]))
-    return tuple(events)
+    events = {event.reason: event for event in reversed(told)}.values()
+    return (*rollout_events(status, stored), *reversed(events))
 
 
 def _without_echo(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
@@ -58,16 +61,10 @@ def _without_echo(conditions: Iterable[Condition]) -> tuple[Condition, ...]:
     return tuple(one for one in told if one.type != "FullyScaled" or one.reason not in unready)
 
 
-def _has_started(rollout: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """A rollout that is held has not started yet; one that goes on after a pause starts again."""
-    started = rollout.get("startedAt")
-    return bool(rollout.get("canary") and started and started != before.get("startedAt"))
-
-
 def _is_news(condition: Condition, before: Mapping[str, Any] | None) -> bool:
     if condition.type == "Available":
         # What never served is not missed; why it does not serve is told by `Ready`.
         return before is not None and before["status"] == "True"
-    if (condition.type, condition.status) == ("Ready", "False") and condition.reason in _AS_IT_SHOULD:
+    if condition.type in ("Ready", "Stalled") and condition.reason in _AS_IT_SHOULD:
         return False
     return before is None or before["status"] != condition.status or before["reason"] != condition.reason

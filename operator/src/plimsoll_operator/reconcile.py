@@ -72,7 +72,7 @@ def _conclude(draft: Draft) -> Plan:
         scale=draft.scale,
         delete=draft.delete,
         status=status if status != stored else None,
-        events=announce(conditions, stored, status.get("rollout", {})),
+        events=announce(conditions, stored, status),
         requeue_after=_wake(draft),
     )
 

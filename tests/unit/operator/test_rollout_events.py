@@ -1,0 +1,63 @@
+"""The Events of a rollout: each turn once, with the revision, the figures and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from plimsoll_operator.rollout_events import rollout_events
+from trials import CANARY, STABLE, make_evidence, make_object
+
+BECAUSE = {"reason": "MoreErrors", "message": "errors 4.1 % of 820 canary requests against 0.12 % of 7,910 on stable"}
+REJECTED = {"revisions": [{"hash": CANARY, "rejected": BECAUSE}, {"hash": STABLE}]}
+STARTED = {"startedAt": "2026-05-04T03:00:00Z"}
+
+
+def status(phase: str, more: dict[str, Any] | None = None, **rollout: Any) -> dict[str, Any]:
+    """Under way since the same moment, unless said otherwise."""
+    found: dict[str, Any] = make_object(phase, more, **{**STARTED, **rollout})["status"]
+    return found
+
+
+NO_HARM = make_evidence(decision="Promote", message="no worse than stable in 912 canary requests")
+
+TURNS = {
+    "a rollout begins": (status("Idle", startedAt=""), status("Surging"), [("Normal", "RolloutStarted", CANARY)]),
+    "the comparison begins": (status("Surging"), status("Analysing", step=1), []),
+    "the next step": (status("Analysing", step=1), status("Analysing", step=2), []),
+    "no harm": (
+        status("Analysing"),
+        status("Promoting", stable=CANARY, canary="", evidence=NO_HARM),
+        [("Normal", "Promoted", f"revision {CANARY} is promoted: no worse than stable in 912")],
+    ),
+    "promoted by request": (
+        status("Analysing"),
+        status("Promoting", stable=CANARY, canary="", evidence=make_evidence()),
+        [("Normal", "Promoted", f"revision {CANARY} is promoted")],
+    ),
+    "harm": (
+        status("Analysing"),
+        status("RollingBack", REJECTED),
+        [("Warning", "RolledBack", f"revision {CANARY} was taken back, MoreErrors: errors 4.1 % of 820")],
+    ),
+    "its pods are gone": (status("RollingBack", REJECTED), status("RolledBack", REJECTED, canary=""), []),
+    "harm, and no pod was left": (
+        status("Surging"),
+        status("RolledBack", REJECTED, canary=""),
+        [("Warning", "RolledBack", "kubectl plimsoll retry")],
+    ),
+    "paused in the middle": (status("Analysing"), status("Paused"), [("Normal", "CanaryPaused", "as Paused says")]),
+    "paused before it began": (status("Idle"), status("Paused"), []),
+    "nothing new": (status("Promoting"), status("Promoting"), []),
+}
+
+
+@pytest.mark.parametrize(("before", "now", "expected"), TURNS.values(), ids=TURNS.keys())
+def test_each_turn_of_a_rollout_is_told_once(
+    before: dict[str, Any], now: dict[str, Any], expected: list[tuple[str, str, str]]
+) -> None:
+    told = list(rollout_events(now, before))
+    assert [(event.type, event.reason) for event in told] == [(kind, reason) for kind, reason, _ in expected]
+    for event, (_, _, words) in zip(told, expected, strict=True):
+        assert words in event.message
