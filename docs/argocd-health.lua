@@ -1,8 +1,5 @@
--- Health of an InferenceDeployment for Argo CD. In the ConfigMap argocd-cm:
---
---   data:
---     resource.customizations.health.plimsoll.dev_InferenceDeployment: |
---       (this file)
+-- Health of an InferenceDeployment for Argo CD, in the ConfigMap argocd-cm under the key
+-- resource.customizations.health.plimsoll.dev_InferenceDeployment, as examples/gitops/argocd/argocd-cm.yaml has it.
 
 local function found(conditions, kind)
   for _, condition in ipairs(conditions) do
@@ -17,7 +14,8 @@ local function health(status, message)
   return { status = status, message = message }
 end
 
-local held = { Paused = true, Frozen = true }
+-- Waits for somebody: a hold that was asked for, or a canary that the evidence does not decide.
+local held = { Paused = true, Frozen = true, Inconclusive = true }
 
 local status = obj.status or {}
 if status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then

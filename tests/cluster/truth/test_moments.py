@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from cluster.truth.judges import argo_health, kstatus
+from argo_lua import argo_health
+from cluster.truth.judges import kstatus
 from cluster_kit import Kit
 from light_server import light
 from operator_process import OperatorProcess

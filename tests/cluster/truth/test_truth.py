@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from cluster.truth.judges import argo_health, kstatus
+from argo_lua import argo_health
+from cluster.truth.judges import kstatus
 from cluster.truth.situations import SITUATIONS, Situation
 from cluster_kit import Kit, eventually
 from operator_process import OperatorProcess

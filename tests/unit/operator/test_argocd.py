@@ -1,0 +1,92 @@
+"""What Argo CD makes of an InferenceDeployment: the scripts that we ship, run as Argo CD runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from argo_lua import HEALTH_SCRIPT, after_action, all_actions, argo_health, customization, offered_actions
+from plimsoll_operator.names import ANNOTATION_REQUEST
+from plimsoll_operator.requests import VERBS, parse_request
+from trials import CANARY, make_object
+
+STABLE_ONLY: dict[str, Any] = {"canary": ""}
+
+OFFERED = {
+    "Idle": {"restart", "rollback"},
+    "Surging": {"abort", "pause"},
+    "Analysing": {"promote", "abort", "pause"},
+    "Promoting": {"rollback"},
+    "RollingBack": set(),
+    "RolledBack": {"retry"},
+    "Paused": {"promote", "abort", "resume"},
+    "Inconclusive": {"promote", "abort"},
+    "Progressing": set(),
+}
+WITHOUT_CANARY = ("Idle", "Promoting", "RolledBack")
+
+
+def in_phase(phase: str) -> dict[str, Any]:
+    return make_object(phase, **(STABLE_ONLY if phase in WITHOUT_CANARY else {}))
+
+
+@pytest.mark.parametrize("phase", OFFERED)
+def test_each_phase_offers_what_can_be_done_in_it(phase: str) -> None:
+    assert offered_actions(in_phase(phase)) == OFFERED[phase]
+
+
+def test_nothing_is_offered_of_an_object_that_no_operator_has_seen() -> None:
+    assert offered_actions({"metadata": {"name": "domains"}, "spec": {}}) == set()
+
+
+def test_every_verb_is_an_action() -> None:
+    assert all_actions() == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("annotations", [None, {"team": "guardrails"}], ids=["no annotations", "others' annotations"])
+def test_an_action_writes_a_request_that_the_operator_reads(verb: str, annotations: dict[str, str] | None) -> None:
+    found = in_phase("Analysing")
+    if annotations:
+        found["metadata"]["annotations"] = annotations
+    changed = after_action(verb, found)
+    request = parse_request(changed["metadata"]["annotations"].pop(ANNOTATION_REQUEST))
+    assert request.verb == verb
+    assert request.id.startswith(f"argocd-{verb}-2")
+    assert request.revision == (CANARY if verb in ("promote", "abort", "pause") else "")
+    assert changed["metadata"]["annotations"] == (annotations or {})
+    assert changed["spec"] == found["spec"], "an action must not touch what GitOps owns"
+
+
+def test_the_config_map_has_the_health_script_that_is_tested() -> None:
+    assert customization("health").strip() == HEALTH_SCRIPT.read_text(encoding="utf-8").strip()
+
+
+SUMS = ("Ready", "Reconciling", "Stalled")
+JUDGED = {
+    "Serving": ("True", "False", "False", "Healthy"),
+    "Surging": ("False", "True", "False", "Progressing"),
+    "Analysing": ("False", "True", "False", "Progressing"),
+    "NoMetrics": ("False", "True", "False", "Progressing"),
+    "Promoting": ("False", "True", "False", "Progressing"),
+    "RollingBack": ("False", "True", "False", "Progressing"),
+    "RolledBack": ("False", "False", "True", "Degraded"),
+    "Paused": ("False", "False", "False", "Suspended"),
+    "Frozen": ("False", "False", "False", "Suspended"),
+    "Inconclusive": ("False", "False", "False", "Suspended"),
+}
+
+
+@pytest.mark.parametrize("reason", JUDGED)
+def test_the_health_of_each_phase(reason: str) -> None:
+    *sums, health = JUDGED[reason]
+    conditions = [
+        {"type": kind, "status": status, "reason": reason, "message": "so it is"}
+        for kind, status in zip(SUMS, sums, strict=True)
+    ]
+    assert argo_health(make_object("Analysing", {"conditions": conditions})) == health
+
+
+def test_a_change_that_no_operator_has_seen_is_progressing() -> None:
+    assert argo_health(make_object("Idle", {"observedGeneration": 1, "conditions": []})) == "Progressing"
