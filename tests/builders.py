@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from plimsoll_operator.cluster.parse import parse_revision
+from plimsoll_operator.cluster.history import parse_revision
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.names import ANNOTATION_REQUEST, FIELD_MANAGER, LABEL_REVISION
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Pod, Workload

@@ -25,6 +25,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_APPLIED = f"{GROUP}/applied-hash"
 ANNOTATION_REQUEST = f"{GROUP}/rollout-request"
+ANNOTATION_REQUESTS = f"{GROUP}/requests-answered"
 ANNOTATION_REJECTED_BECAUSE = f"{GROUP}/rejected-because"
 
 HTTP_PORT = 8080

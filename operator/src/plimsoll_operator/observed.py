@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
-from plimsoll_operator.requests import Restarts
+from plimsoll_operator.requests import Ledger, Restarts
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
@@ -138,6 +138,8 @@ class Revision:
     restarts: Restarts = field(default_factory=Restarts)
     unknown: Manifest = field(default_factory=dict)
     rejected: Rejection | None = None
+    ledger: Ledger = field(default_factory=Ledger)
+    """The requests that were answered by the time it was asked for last."""
     promoted: bool = False
     """Whether it ever was the stable one: an older revision that serves is told from an unproven canary by it."""
 
@@ -169,6 +171,11 @@ class Observed:
         marked = [revision for revision in self.revisions if revision.stable]
         mirrored = [revision for revision in self.revisions if revision.hash == told]
         return max(marked or mirrored, key=lambda revision: revision.number, default=None)
+
+    @property
+    def half_promoted(self) -> bool:
+        """An operator ended between the write that marks a stable revision and the one that unmarks the other."""
+        return sum(revision.stable for revision in self.revisions) > 1
 
     @property
     def replicas(self) -> int:

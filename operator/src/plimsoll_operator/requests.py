@@ -6,13 +6,14 @@ A command such as a restart is no state, so it cannot stand in the spec: GitOps 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 VERBS = ("promote", "abort", "retry", "restart", "rollback", "pause", "resume")
 
 REMEMBERED = 20
-"""Restarts of which the IDs are kept: an annotation that goes back to one of them asks for nothing."""
+"""Requests of which the IDs are kept: an annotation that goes back to one of them asks for nothing."""
 
 QUOTED = 80
 """Characters of an unreadable request that its acknowledgement quotes."""
@@ -65,17 +66,57 @@ class Restarts:
         return Restarts(self.count + 1, (*self.ids, request_id)[-REMEMBERED:])
 
 
-Outcome = Literal["Accepted", "Waiting", "Outdated", "Unsupported", "Invalid"]
+Outcome = Literal["Accepted", "Waiting", "Refused", "Outdated", "Invalid"]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The requests that were answered for good: how many there ever were, the latest of them, and the pause in force.
+
+    The history keeps it beside the decisions that the requests led to, so a request is carried out once whatever
+    becomes of status. An entry is the request as it was written, with a `!` behind it where nothing was done.
+    """
+
+    count: int = 0
+    entries: tuple[str, ...] = ()
+    pause: str = ""
+
+    def followed_by(self, request: Request, *, done: bool) -> Ledger:
+        """One more answer. A pause lasts until a `resume`, or a `promote` that overrules it."""
+        latest = (*self.entries, f"{request}{'' if done else '!'}")[-REMEMBERED:]
+        pause = str(request) if request.verb == "pause" else ""
+        return Ledger(self.count + 1, latest, pause if done and request.verb in _OF_PAUSES else self.pause)
+
+    def answer_to(self, request: Request) -> Outcome | None:
+        """What was answered to the ID of this request, whatever the verb was then; None for a new one."""
+        found = next((entry for entry in self.entries if entry.rstrip("!").rpartition("#")[2] == request.id), None)
+        if found is None:
+            return None
+        return "Refused" if found.endswith("!") else "Accepted"
+
+    def pauses(self, revision: str) -> Request | None:
+        """The pause that holds this revision's rollout: one that names none holds any."""
+        request = parse_request(self.pause) if self.pause else None
+        return request if request and request.revision in ("", revision) else None
+
+
+_OF_PAUSES = ("pause", "resume", "promote")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of a request. Only `Waiting` may still change."""
+    """What became of a request, and which revision it is about. Only `Waiting` may still change."""
 
     request: Request
     outcome: Outcome
     message: str
+    revision: str = ""
 
-    def repeats(self, stored: dict[str, Any]) -> bool:
+    @property
+    def is_final(self) -> bool:
+        return self.outcome != "Waiting"
+
+    def repeats(self, stored: Mapping[str, Any]) -> bool:
         """Whether `status.rollout.lastRequest` says this already, and since when."""
-        return (stored.get("id"), stored.get("outcome")) == (self.request.id, self.outcome)
+        said = (stored.get("id"), stored.get("verb"), stored.get("outcome"))
+        return said == (self.request.id, self.request.verb, self.outcome)

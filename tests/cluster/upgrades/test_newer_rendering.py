@@ -56,7 +56,7 @@ def test_a_newer_rendering_waits_until_a_person_takes_it(kit: Kit, operator: Ope
         # The annotation is still there, and the operator another: it asks for nothing more.
         eventually(lambda: started.said("serving"), 30)
         kit.kubectl("annotate", "infd", "kept", "plimsoll.dev/rollout-request=promote#later", "--overwrite")
-        eventually(lambda: outcome(kit, "kept") == "Unsupported", 30, lambda: str(kit.get("infd", "kept")))
+        eventually(lambda: outcome(kit, "kept") == "Refused", 30, lambda: str(kit.get("infd", "kept")))
         assert uids(kit, "kept") == after
 
 

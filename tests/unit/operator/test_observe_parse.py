@@ -10,12 +10,11 @@ import pytest
 from builders import make_owner, make_spec
 from live_objects import HASH, LABELS, make_child, make_deployment, make_pod, make_revision
 from plimsoll_operator.cluster import kinds
+from plimsoll_operator.cluster.history import UnreadableObjectError, parse_revision
 from plimsoll_operator.cluster.observe import assemble
 from plimsoll_operator.cluster.parse import (
-    UnreadableObjectError,
     parse_owner,
     parse_pod,
-    parse_revision,
     parse_workload,
 )
 from plimsoll_operator.cluster.profiles import ProfileTable, parse_table

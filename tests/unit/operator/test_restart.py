@@ -235,7 +235,7 @@ def test_only_so_many_ids_are_kept() -> None:
 
 
 REFUSED = [
-    pytest.param("promote#7", "Unsupported", "7", id="a verb that comes later"),
+    pytest.param("promote#7", "Refused", "7", id="a verb for which there is nothing to do"),
     pytest.param("restart@0000000000#8", "Outdated", "8", id="bound to another revision"),
     pytest.param("restart", "Invalid", "", id="no ID"),
     pytest.param("destroy#9", "Invalid", "", id="no such verb"),

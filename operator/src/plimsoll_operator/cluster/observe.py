@@ -15,13 +15,12 @@ from itertools import product
 from typing import NamedTuple
 
 from plimsoll_operator.cluster import kinds
+from plimsoll_operator.cluster.history import UnreadableObjectError, parse_revision
 from plimsoll_operator.cluster.kinds import Kind
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.parse import (
-    UnreadableObjectError,
     belongs_to,
     parse_owner,
-    parse_revision,
     parse_workloads,
 )
 from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles

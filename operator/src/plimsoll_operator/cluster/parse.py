@@ -5,23 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any
 
 from plimsoll_operator.names import (
     ANNOTATION_APPLIED,
-    ANNOTATION_REJECTED_BECAUSE,
     FIELD_MANAGER,
     LABEL_MANAGED_BY,
     LABEL_NAME,
-    LABEL_PROMOTED,
-    LABEL_REJECTED,
     LABEL_REVISION,
-    LABEL_STABLE,
     SERVER_CONTAINER,
 )
-from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Rejection, Revision, Workload
-from plimsoll_operator.requests import Restarts
+from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Workload
 
 LAST_WORDS = 300
 """Characters of a container's termination message that a condition quotes."""
@@ -30,16 +24,6 @@ LAST_WORDS = 300
 _PACK = re.compile(
     r'{"tier":"(?P<tier>[a-z0-9-]{1,32})","tokens":(?P<tokens>\d{1,9}),"sequences":(?P<sequences>\d{1,4})}'
 )
-
-
-_BECAUSE = re.compile(r"(?P<reason>[A-Za-z]{1,63}): (?P<message>.*)", re.DOTALL)
-
-REVISION_DATA = ("input", "template", "restarts")
-"""What this operator keeps of a revision."""
-
-
-class UnreadableObjectError(ValueError):
-    """One of our own children is damaged; the message says which one and what to do."""
 
 
 def parse_owner(manifest: Manifest) -> Owner:
@@ -54,57 +38,6 @@ def parse_owner(manifest: Manifest) -> Owner:
         status=manifest.get("status", {}),
         annotations=metadata.get("annotations", {}),
     )
-
-
-def parse_revision(manifest: Manifest, told: Manifest = MappingProxyType({})) -> Revision:
-    """Read a ControllerRevision. Raises UnreadableObjectError.
-
-    `told` is what status says of it: that counts where a label is gone or says nothing that we write.
-    """
-    metadata = manifest["metadata"]
-    labels = metadata.get("labels", {})
-    data = manifest.get("data")
-    if not isinstance(data, Mapping) or not {"input", "template"} <= data.keys():
-        raise UnreadableObjectError(
-            f"ControllerRevision {metadata['name']}: expected data with `input` and `template`, "
-            f"found {_outline(data)}; restore it, or delete it to have it made again"
-        )
-    return Revision(
-        # By its name, which cannot be edited as the label can.
-        hash=metadata["name"].rpartition("-")[2],
-        name=metadata["name"],
-        number=manifest["revision"],
-        stable=labels.get(LABEL_STABLE) == "true",
-        created_at=metadata["creationTimestamp"],
-        input=data["input"],
-        template=data["template"],
-        restarts=_restarts(data.get("restarts", {})),
-        promoted=_decided(labels, LABEL_PROMOTED, told.get("promoted")) or labels.get(LABEL_STABLE) == "true",
-        rejected=_rejection(metadata, told.get("rejected")),
-        unknown={name: value for name, value in data.items() if name not in REVISION_DATA},
-    )
-
-
-def _decided(labels: Manifest, label: str, told: Any) -> bool:
-    """Older releases write no such label, and what somebody makes of ours by hand is no decision."""
-    text = labels.get(label)
-    return text == "true" if text in ("true", "false") else bool(told)
-
-
-def _rejection(metadata: Manifest, told: Manifest | None) -> Rejection | None:
-    if not _decided(metadata.get("labels", {}), LABEL_REJECTED, told):
-        return None
-    because = metadata.get("annotations", {}).get(ANNOTATION_REJECTED_BECAUSE)
-    found = _BECAUSE.fullmatch(because or "")
-    if found:
-        return Rejection(found["reason"], found["message"])
-    if told:
-        return Rejection(told["reason"], told["message"])
-    return Rejection("Rejected", "why is written down nowhere any more")
-
-
-def _restarts(data: Manifest) -> Restarts:
-    return Restarts(data.get("count", 0), tuple(data.get("ids", ())))
 
 
 def parse_workloads(deployments: Iterable[Manifest], pods: Iterable[Manifest]) -> dict[str, Workload]:
@@ -224,8 +157,3 @@ def _label(manifest: Manifest, label: str) -> str:
 def _one_line(text: str) -> str:
     """The end of what a container said, short enough for a condition."""
     return " ".join(text.split())[-LAST_WORDS:]
-
-
-def _outline(data: Any) -> str:
-    """What a damaged object holds, without its content."""
-    return f"the fields {sorted(data)}" if isinstance(data, Mapping) else f"data of type {type(data).__name__}"

@@ -7,9 +7,11 @@ from typing import Any
 from plimsoll_operator.desired.metadata import child_metadata
 from plimsoll_operator.names import (
     ANNOTATION_REJECTED_BECAUSE,
+    ANNOTATION_REQUESTS,
     LABEL_PROMOTED,
     LABEL_REJECTED,
     LABEL_STABLE,
+    canonical_json,
     revision_labels,
 )
 from plimsoll_operator.observed import Owner, Revision
@@ -37,9 +39,14 @@ def controller_revision(owner: Owner, revision: Revision) -> dict[str, Any]:
 
 
 def _annotations(revision: Revision) -> dict[str, Any]:
-    rejected = revision.rejected
-    because = {ANNOTATION_REJECTED_BECAUSE: f"{rejected.reason}: {rejected.message}"} if rejected else {}
-    return {"annotations": because} if because else {}
+    rejected, ledger = revision.rejected, revision.ledger
+    annotations = {}
+    if rejected:
+        annotations[ANNOTATION_REJECTED_BECAUSE] = f"{rejected.reason}: {rejected.message}"
+    if ledger.count:
+        written = {"count": ledger.count, "latest": list(ledger.entries), "pause": ledger.pause}
+        annotations[ANNOTATION_REQUESTS] = canonical_json(written)
+    return {"annotations": annotations} if annotations else {}
 
 
 def _text(decided: bool) -> str:

@@ -11,7 +11,7 @@ from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Rejection, Revision, Workload
 from plimsoll_operator.plan import Rehearsal, Scale
-from plimsoll_operator.requests import Answer, Restarts
+from plimsoll_operator.requests import Answer, Ledger, Restarts
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 
@@ -53,8 +53,9 @@ class Draft:
     """The decision in the making.
 
     `blocked` says why no new revision can be made of the present spec, `held` why the pods must not move now.
-    `restarts` are those that the target is to have behind it, `answer` is what becomes of the person's request, and
-    `rendering` is the pod template as this operator renders the spec now.
+    `restarts` are those that the target is to have behind it, `ledger` the requests that were answered for good,
+    `answer` is what becomes of the person's request, and `rendering` is the pod template as this operator renders the
+    spec now.
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
     one that the pods are to reach. `rejection` is why those two differ, where the one asked for was tried and rejected.
     `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `evidence` and
@@ -74,6 +75,7 @@ class Draft:
     paused: Reason | None = None
     order: Order = ""
     restarts: Restarts = field(default_factory=Restarts)
+    ledger: Ledger = field(default_factory=Ledger)
     answer: Answer | None = None
     rendering: Manifest | None = None
     revisions: tuple[Revision, ...] = ()

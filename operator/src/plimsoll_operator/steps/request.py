@@ -1,87 +1,128 @@
 """Is anything asked for beside the spec? Reads the annotation and decides what becomes of it, once per ID.
 
-What was carried out is remembered by the history, not by status: each revision keeps the restarts that led to it. So a
-request that was carried out stays so when status is lost, when the operator ends before it wrote one, and when the
-annotation is still there on an object that is restored.
+What was answered for good is remembered by the history, not by status: in the same write as what was decided for it. So
+a request that was carried out stays so when status is lost, when the operator ends before it wrote one, and when the
+annotation is still there on an object that is restored, or goes back to what it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from plimsoll_operator.conditions import timestamp
 from plimsoll_operator.names import ANNOTATION_REQUEST
-from plimsoll_operator.observed import Revision
-from plimsoll_operator.requests import Answer, InvalidRequestError, Outcome, Request, Restarts, parse_request
-from plimsoll_operator.spec import Spec, revision_input
-from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.observed import Manifest, Observed, Revision
+from plimsoll_operator.requests import Answer, InvalidRequestError, Ledger, Request, Restarts, parse_request
+from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.verbs.asked import Asked, asked_for
+from plimsoll_operator.steps.verbs.table import VERBS
 
 RESTART = "restart"
-CARRIED_OUT = "a revision was rendered anew for this request; the rollout says how far it is"
+ROLLBACK = "rollback"
+CARRIED_OUT = "carried out; the rollout says how far it is"
+REFUSED = "it was refused; ask again with another ID"
 
 
 def heed_the_request(draft: Draft) -> Draft:
-    """Set the restarts that the target is to have behind it, and the answer to what the annotation asks."""
-    draft = replace(draft, restarts=_so_far(draft))
+    """Set what becomes of the request and what it decides: marks of revisions, a restart, an order, a pause."""
+    history = _with_one_stable(draft.observed)
+    draft = replace(
+        draft, revisions=history, ledger=_answered_so_far(history), restarts=_restarts_so_far(draft.observed)
+    )
+    draft = _answer(draft)
+    return replace(draft, paused=_paused(draft))
+
+
+def _answer(draft: Draft) -> Draft:
     text = draft.observed.owner.annotations.get(ANNOTATION_REQUEST)
     if text is None:
         return draft
     try:
         request = parse_request(text)
     except InvalidRequestError as error:
-        return _answered(draft, Request("", ""), "Invalid", str(error))
-    if request.verb != RESTART:
-        return _answered(draft, request, "Unsupported", f"this operator cannot {request.verb} yet: nothing was done")
-    return _restart(draft, request)
+        return replace(draft, answer=Answer(Request("", ""), "Invalid", str(error)))
+    if before := _answered_before(draft, request):
+        return replace(draft, answer=before)
+    draft = _carry_out(draft, request)
+    if draft.answer is None or not draft.answer.is_final:
+        return draft
+    done = draft.answer.outcome == "Accepted"
+    return replace(draft, ledger=draft.ledger.followed_by(request, done=done))
 
 
-def _restart(draft: Draft, request: Request) -> Draft:
-    if request.id in draft.restarts.ids:
-        return _answered(draft, request, "Accepted", CARRIED_OUT)
-    if not draft.observed.revisions:
-        # Nothing runs, so nothing is to be restarted: an old annotation on an object that was made anew.
-        draft = replace(draft, restarts=draft.restarts.followed_by(request.id))
-        return _answered(draft, request, "Accepted", CARRIED_OUT)
-    present = asked_for(draft.observed.revisions, draft.spec, draft.restarts)
-    if _told_outdated(draft, request) or (request.revision and (present is None or present.hash != request.revision)):
-        message = f"revision {request.revision} is no longer the one that the spec asks for: nothing was done"
-        return _answered(draft, request, "Outdated", message)
-    if draft.blocked or draft.profile is None:
-        why = draft.blocked.message if draft.blocked else "the GPU profile is not known"
-        return _answered(draft, request, "Waiting", f"no new revision can be made yet: {why}")
-    draft = replace(draft, restarts=draft.restarts.followed_by(request.id))
-    return _answered(draft, request, "Accepted", CARRIED_OUT)
+def _carry_out(draft: Draft, request: Request) -> Draft:
+    present = asked_for(draft.revisions, draft.spec, draft.restarts)
+    asked = Asked(draft, request, present)
+    bound = request.revision if request.verb != ROLLBACK else ""
+    if bound and (present is None or present.hash != bound):
+        return asked.outdated()
+    return VERBS[request.verb](asked)
 
 
-def asked_for(revisions: Iterable[Revision], spec: Spec, restarts: Restarts) -> Revision | None:
-    """The revision that holds this very spec after these restarts, where the history has one."""
-    wanted = revision_input(spec)
-    known = (found for found in revisions if found.input == wanted and found.restarts == restarts)
-    return max(known, key=lambda revision: (revision.stable, revision.number), default=None)
+def _answered_before(draft: Draft, request: Request) -> Answer | None:
+    """The answer that was given to this ID, by status or, should that be lost, by the history."""
+    told = last_told(draft.observed)
+    if told.get("id") == request.id and told.get("outcome") in ("Accepted", "Refused", "Outdated"):
+        if told.get("verb") == request.verb:
+            return Answer(request, told["outcome"], told["message"], told.get("revision", ""))
+        message = f"ID {request.id} was used for {told.get('verb')} already: give each request one of its own"
+        return Answer(request, "Refused", message)
+    outcome = "Accepted" if request.id in draft.restarts.ids else draft.ledger.answer_to(request)
+    return Answer(request, outcome, CARRIED_OUT if outcome == "Accepted" else REFUSED) if outcome else None
 
 
 def last_request(draft: Draft) -> dict[str, Any]:
     """What status says of the last request, when there ever was one."""
-    stored = draft.observed.owner.status.get("rollout", {}).get("lastRequest", {})
+    stored = last_told(draft.observed)
     answer = draft.answer
     if answer is None:
         return {"lastRequest": stored} if stored else {}
     request = answer.request
     told = {"id": request.id, "verb": request.verb, "outcome": answer.outcome, "message": answer.message}
     if answer.repeats(stored):
-        # The revision that carried it out, also after others have come.
+        # With the revision that carried it out, also after others have come.
         return {"lastRequest": {**stored, **told}}
-    if draft.target is not None and answer.outcome == "Accepted" and draft.target.restarts.nonce == request.id:
-        told["revision"] = draft.target.hash
+    if revision := answer.revision or _restarted(draft, request):
+        told["revision"] = revision
     return {"lastRequest": {**told, "at": timestamp(draft.now)}}
 
 
-def _so_far(draft: Draft) -> Restarts:
+def last_told(observed: Observed) -> Manifest:
+    told: Manifest = observed.owner.status.get("rollout", {}).get("lastRequest", {})
+    return told
+
+
+def _restarted(draft: Draft, request: Request) -> str:
+    """The revision that a restart made, once there is one."""
+    target = draft.target
+    return target.hash if target is not None and target.restarts.nonce == request.id else ""
+
+
+def _with_one_stable(observed: Observed) -> tuple[Revision, ...]:
+    """The history, where an operator killed during a promotion may have left two revisions marked as stable."""
+    stable = observed.stable
+    return tuple(
+        # What serves was not taken back, whatever somebody wrote on it.
+        replace(revision, stable=True, promoted=True, rejected=None)
+        if revision is stable
+        else replace(revision, stable=False)
+        for revision in observed.revisions
+    )
+
+
+def _answered_so_far(history: tuple[Revision, ...]) -> Ledger:
+    return max((revision.ledger for revision in history), key=_answers, default=Ledger())
+
+
+def _answers(ledger: Ledger) -> int:
+    return ledger.count
+
+
+def _restarts_so_far(observed: Observed) -> Restarts:
     """The restarts behind the newest revision, or one more where status knows of one that the history has lost."""
-    ever = max((revision.restarts for revision in draft.observed.revisions), key=_count, default=Restarts())
-    told = draft.observed.owner.status.get("rollout", {}).get("lastRequest", {})
+    ever = max((revision.restarts for revision in observed.revisions), key=_count, default=Restarts())
+    told = last_told(observed)
     carried_out = told.get("verb") == RESTART and told.get("outcome") == "Accepted"
     return ever.followed_by(told["id"]) if carried_out and told["id"] not in ever.ids else ever
 
@@ -90,11 +131,15 @@ def _count(restarts: Restarts) -> int:
     return restarts.count
 
 
-def _told_outdated(draft: Draft, request: Request) -> bool:
-    """Once too late is too late for good, also when the spec comes back to the revision that was meant."""
-    told = draft.observed.owner.status.get("rollout", {}).get("lastRequest", {})
-    return (told.get("id"), told.get("outcome")) == (request.id, "Outdated")
-
-
-def _answered(draft: Draft, request: Request, outcome: Outcome, message: str) -> Draft:
-    return replace(draft, answer=Answer(request, outcome, message))
+def _paused(draft: Draft) -> Reason | None:
+    """Who holds steps and promotions: the spec, or a request that no other has ended since."""
+    if draft.spec.rollout.paused:
+        return Reason("Paused", "spec.rollout.paused is true")
+    present = asked_for(draft.revisions, draft.spec, draft.restarts)
+    pause = draft.ledger.pauses(present.hash if present else "")
+    if pause is None:
+        return None
+    owner = draft.observed.owner
+    return Reason(
+        "Paused", f"paused on request {pause.id}: `kubectl plimsoll resume {owner.name} -n {owner.namespace}`"
+    )

@@ -8,22 +8,24 @@ from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.desired.workload import deployment
 from plimsoll_operator.drift import holds
 from plimsoll_operator.names import content_hash, revision_object_name
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Revision
+from plimsoll_operator.observed import Manifest, ObjectKey, Revision
 from plimsoll_operator.spec import revision_input
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.request import asked_for
+from plimsoll_operator.steps.verbs.asked import asked_for
 
 MAX_COLLISIONS = 16
 
 
 def choose_revision(draft: Draft) -> Draft:
-    """Set the target. Without a way to make the one asked for, the stable revision stays the target."""
-    draft = replace(render_the_pods(draft), revisions=_with_one_stable(draft.observed))
+    """Set the target: the revision asked for, or the stable one where that cannot be made or was taken back."""
+    draft = render_the_pods(draft)
     known = asked_for(draft.revisions, draft.spec, draft.restarts)
+    if known and known.rejected:
+        return _taken_back(draft, known)
     if known:
         return _aim(draft, _newest(draft, known))
     if draft.blocked or draft.rendering is None:
-        return replace(draft, target=draft.stable)
+        return _stay(draft)
     return _aim(draft, _rendered(draft, draft.rendering))
 
 
@@ -38,15 +40,27 @@ def render_the_pods(draft: Draft) -> Draft:
     return replace(draft, rendering=template)
 
 
-def _with_one_stable(observed: Observed) -> tuple[Revision, ...]:
-    """The history, where an operator killed during a promotion may have left two revisions marked as stable."""
-    stable = observed.stable
-    return tuple(replace(revision, stable=revision is stable) for revision in observed.revisions)
-
-
 def _aim(draft: Draft, target: Revision) -> Draft:
-    others = tuple(revision for revision in draft.revisions if revision.hash != target.hash)
-    return replace(draft, revisions=(*others, target), target=target, asked_for=target.hash)
+    target = replace(target, ledger=draft.ledger)
+    return replace(draft, revisions=_with(draft, target), target=target, asked_for=target.hash)
+
+
+def _taken_back(draft: Draft, known: Revision) -> Draft:
+    """What was asked for is not tried again; a first revision has none to give way to, so it keeps its pods."""
+    draft = _aim(draft, known)
+    return replace(draft, rejection=known.rejected, target=draft.stable or draft.target)
+
+
+def _stay(draft: Draft) -> Draft:
+    """Nothing new can be made, so what was answered is written down at the revision that stays."""
+    if draft.stable is None:
+        return draft
+    stable = replace(draft.stable, ledger=draft.ledger)
+    return replace(draft, revisions=_with(draft, stable), target=stable)
+
+
+def _with(draft: Draft, changed: Revision) -> tuple[Revision, ...]:
+    return (*(revision for revision in draft.revisions if revision.hash != changed.hash), changed)
 
 
 def _newest(draft: Draft, revision: Revision) -> Revision:

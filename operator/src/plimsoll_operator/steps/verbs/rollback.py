@@ -1,0 +1,69 @@
+"""rollback: a revision that has served before is stable again, and the one that the spec asks for is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from plimsoll_operator.observed import Revision
+from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.verbs.asked import Asked, by_request
+
+LISTED = 10
+"""Revisions that a refusal names."""
+
+
+def rollback(asked: Asked) -> Draft:
+    """To the named revision, else to the one that was stable before. Its pods run the template they ran then."""
+    wanted = asked.request.revision or _before(asked)
+    found = next((revision for revision in asked.draft.revisions if revision.hash == wanted), None)
+    if found is None or (refusal := _why_not(asked, found)):
+        return asked.refuse(refusal if found else _not_there(asked, wanted))
+    newest = max(revision.number for revision in asked.draft.revisions)
+    # The newest of two stable ones counts, should the operator end between the writes to them.
+    number = found.number if found.number == newest else newest + 1
+    back = replace(found, stable=True, promoted=True, rejected=None, number=number)
+    marked = [replace(revision, stable=False) for revision in asked.draft.revisions if revision.hash != found.hash]
+    if asked.present is not None:
+        reason = by_request(asked, "RolledBackByRequest", f"rolled back to {found.hash}")
+        marked = [replace(each, rejected=reason) if each.hash == asked.present.hash else each for each in marked]
+    message = f"revision {found.hash} is stable from now on, and the pods of the others end; set the spec back too"
+    return asked.accept(message, found, back, *marked)
+
+
+def _before(asked: Asked) -> str:
+    """The revision that was stable before; the present one where the operator ended while it went back to it."""
+    if asked.draft.observed.half_promoted and asked.stable is not asked.present and asked.stable:
+        return asked.stable.hash
+    if asked.canary is not None:
+        return ""
+    served = [each for each in asked.draft.revisions if each.promoted and not each.stable and not each.rejected]
+    return max(served, key=lambda revision: revision.number).hash if served else ""
+
+
+def _not_there(asked: Asked, wanted: str) -> str:
+    if not wanted and asked.canary is not None and asked.stable is not None:
+        return (
+            f"revision {asked.canary.hash} is on its way, and which one to leave is not said: "
+            f"`kubectl plimsoll abort {asked.command}` stays with {asked.stable.hash}, and a rollback to a named one "
+            "leaves both"
+        )
+    served = [each.hash for each in asked.draft.revisions if each.promoted and not each.stable]
+    offer = f"it has {', '.join(served[:LISTED])}" if served else "it has none that served before"
+    what = f"revision {wanted} is not in the history" if wanted else "the history has no revision to go back to"
+    return f"{what}: {offer}. How many are kept is spec.rollout.revisionHistoryLimit"
+
+
+def _why_not(asked: Asked, found: Revision) -> str:
+    """Why it cannot be gone back to, or an empty string."""
+    if asked.present is not None and found.hash == asked.present.hash:
+        if found.stable:
+            return f"revision {found.hash} is the stable one and the one that the spec asks for"
+        return (
+            f"revision {found.hash} is the one that the spec asks for: `kubectl plimsoll "
+            f"{'retry' if found.rejected else 'promote'} {asked.command}` is for that"
+        )
+    if not found.promoted:
+        return f"revision {found.hash} never served as the stable one: change the spec to it, and it is judged first"
+    if found.stable and (asked.present is None or asked.present.rejected):
+        return f"revision {found.hash} is the stable one already"
+    return ""
