@@ -32,6 +32,11 @@ def make_signal(name: str, evidence: str = "0.4", **fields: Any) -> dict[str, An
     }
 
 
+def make_oom() -> dict[str, Any]:
+    """Not one batch of either revision ran out of memory."""
+    return make_signal("oom", "0.9", part="batches", canaryRate="0", stableRate="0", stableBad="0", upperBound="0.008")
+
+
 def make_points(*evidence: float, signal: str = "errors", step_at: int = 1000) -> list[dict[str, Any]]:
     """A point for each figure, every ten seconds; the second step begins at point `step_at`."""
     return [
@@ -55,9 +60,9 @@ def make_evidence(**fields: Any) -> dict[str, Any]:
         "requests": 412,
         "data": "Measured",
         "decision": "Undecided",
-        "reason": "Undecided",
-        "message": "neither harm nor its absence is shown yet",
-        "signals": [make_signal("errors"), make_signal("latency", upperBound="0.004")],
+        "reason": "GatheringEvidence",
+        "message": "errors may still be up to 1.3 % on the canary, and must be below 1.1 %: 412 canary requests so far",
+        "signals": [make_oom(), make_signal("errors"), make_signal("latency", part="0.25", upperBound="0.004")],
         **fields,
     }
 
@@ -89,11 +94,12 @@ def rolled_back() -> dict[str, Any]:
     errors = make_signal("errors", "530", canaryRate="0.019", canaryBad="10", canaryExposures="500", upperBound="0.04")
     evidence = make_evidence(
         decision="Rollback",
-        reason="ErrorsRose",
+        reason="MoreErrors",
+        signal="errors",
         message=message,
         until=at(100),
         requests=500,
-        signals=[errors, make_signal("latency", "0.7", upperBound="0.004")],
+        signals=[make_oom(), errors, make_signal("latency", "0.7", part="0.25", upperBound="0.004")],
     )
     told = f"rolled back to {STABLE}: {message}"
     return make_object("RolledBack", evidence=evidence, history=make_points(*rising), message=told, reason="RolledBack")

@@ -109,9 +109,31 @@ def test_a_rate_above_what_is_allowed_is_not_promised_a_number_of_requests(told:
     assert "more of the same will not bring it there" in told(under("Analysing", signals=[bad]))
 
 
+def test_a_signal_that_was_never_measured_is_named(told: Told) -> None:
+    missing = told(under("Analysing", signals=[make_signal("errors")])).partition("STILL MISSING TO PROMOTE")[2]
+    assert "out of memory: not measured yet" in missing
+    assert "slow answers: not measured yet" in missing
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        (make_signal("latency", part="0.25"), "slow answers (above 250 ms)"),
+        (make_signal("latency", part="2.5"), "slow answers (above 2.5 s)"),
+        (make_signal("latency", part="objective"), "slow answers (above the objective)"),
+        (make_signal("oom", part="kills", canaryBad="3", canaryExposures="12.5"), "(3 of 12 pod-minutes)"),
+        (make_signal("oom", part="batches"), "(0 of 412 batches)"),
+        (make_signal("warmth"), "warmth"),
+    ],
+    ids=["bucket", "bucket of seconds", "objective", "kills", "batches", "a newer operator's"],
+)
+def test_a_signal_is_told_in_its_own_units(told: Told, signal: dict[str, Any], words: str) -> None:
+    assert words in told(under("Analysing", signals=[signal]))
+
+
 def test_a_rollback_tells_the_moment_the_figures_and_the_reason(told: Told) -> None:
     text = told(trials.rolled_back())
-    assert "2026-05-04 03:01:40 UTC, 1m40s after the start: ErrorsRose: 1.9 % of 500 requests failed" in text
+    assert "2026-05-04 03:01:40 UTC, 1m40s after the start: MoreErrors: 1.9 % of 500 requests failed" in text
     assert "1.9 % (10 of 500 requests)" in text
     assert "STILL MISSING" not in text
 
@@ -147,7 +169,7 @@ def test_scripts_get_the_figures_as_numbers(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, trials.rolled_back()), "-o", "json"])
     told = json.loads(run.stdout)
     assert (told["phase"], told["verdict"], told["decidedAt"]) == ("RolledBack", "rolled back", "2026-05-04T03:01:40Z")
-    assert told["trial"]["signals"][0]["evidence"] == 530
+    assert told["trial"]["signals"][1]["evidence"] == 530
     assert told["trial"]["points"][-1] == {
         "at": "2026-05-04T03:01:40Z",
         "step": 1,

@@ -14,6 +14,8 @@ NO_DATA = {
     "NoMetrics": "metrics: Prometheus gives no answer; kills, crashes and restarts are judged meanwhile",
     "CanaryMissing": "the canary's series: it has pods that are ready, and Prometheus has no series of them",
 }
+NEEDED = ("oom", "errors", "latency")
+"""Signals without which nothing is promoted."""
 TOO_MANY = 10_000_000
 """Exposures beyond which nobody waits."""
 
@@ -23,9 +25,11 @@ def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:
     if trial.decided:
         return
     if words := NO_DATA.get(trial.data):
-        yield words
+        yield f"{words} ({trial.data_message})" if trial.data_message else words
     if trial.requests < MIN_REQUESTS:
         yield f"{number(trial.requests)} of at least {MIN_REQUESTS} requests of the canary"
+    known = {signal.name for signal in trial.signals}
+    yield from (f"{naming(name).called}: not measured yet" for name in NEEDED if name not in known)
     yield from (_line(signal, margin) for signal in trial.signals if not signal.passes)
     yield from _steps_to_come(rollout)
 
@@ -47,7 +51,7 @@ def exposures_needed(signal: Signal, margin: float) -> int | None:
 
 
 def _line(signal: Signal, margin: float) -> str:
-    named = naming(signal.name)
+    named = naming(signal.name, signal.part)
     if signal.upper_bound is None or signal.allowed is None:
         return f"{named.called}: not measured yet"
     bound = f"its bound {rate(signal, signal.upper_bound)} must fall below {rate(signal, signal.allowed)}"

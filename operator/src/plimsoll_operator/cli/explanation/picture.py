@@ -20,7 +20,6 @@ STYLES = {
     "errors": ("#D55E00", "o"),
     "latency": ("#0072B2", "^"),
     "oom": ("#E69F00", "s"),
-    "kills": ("#CC79A7", "D"),
     "restarts": ("#009E73", "v"),
 }
 OTHER = ("#000000", "x")

@@ -11,7 +11,7 @@ from plimsoll_operator.cli.explanation.curves import curves_of
 from plimsoll_operator.cli.explanation.story import Story
 from plimsoll_operator.cli.explanation.terminal import draw
 from plimsoll_operator.cli.explanation.trial import Signal
-from plimsoll_operator.cli.explanation.wording import counts, moment, naming, number, rate, span
+from plimsoll_operator.cli.explanation.wording import called, counts, moment, naming, number, rate, span
 
 _GOOD = ("promoted", "at rest")
 _BAD = ("rolled back", "being rolled back")
@@ -51,7 +51,7 @@ def _signals(story: Story) -> Text | None:
         return None
     rows = [
         (
-            naming(signal.name).called,
+            called(signal),
             _evidence(signal),
             "" if signal.threshold is None else number(signal.threshold),
             _rate(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures),
@@ -73,7 +73,7 @@ def _evidence(signal: Signal) -> Text:
 def _rate(signal: Signal, value: float | None, count: float, exposures: float) -> str:
     if not exposures:
         return "no data"
-    return f"{rate(signal, value)} ({counts(count, exposures, naming(signal.name).exposures)})"
+    return f"{rate(signal, value)} ({counts(count, exposures, naming(signal.name, signal.part).exposures)})"
 
 
 def _decision(story: Story) -> Text | None:

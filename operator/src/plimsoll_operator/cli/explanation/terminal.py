@@ -11,8 +11,8 @@ from plimsoll_operator.cli.explanation.curves import Curves
 from plimsoll_operator.cli.explanation.wording import naming, span
 
 WIDTH, ROWS_A_POWER = 64, 3
-MARKS = {"errors": "●", "latency": "▲", "oom": "■", "kills": "◼", "restarts": "◆"}
-COLOURS = {"errors": "red", "latency": "blue", "oom": "yellow", "kills": "magenta", "restarts": "cyan"}
+MARKS = {"errors": "●", "latency": "▲", "oom": "■", "restarts": "◆"}
+COLOURS = {"errors": "red", "latency": "blue", "oom": "yellow", "restarts": "cyan"}
 """Told apart by most who see few colours; the marks tell the rest."""
 _AXIS, _LINE, _STEP, _END = "┤", "┄", "┊", "┃"
 

@@ -30,8 +30,8 @@ class Signal:
     canary_bad: float
     stable_exposures: float
     stable_bad: float
-    gate_open: bool = True
-    """Whether the canary was the worse one in enough intervals: one bad moment alone rolls nothing back."""
+    part: str = ""
+    """Which of a signal's counts these are, such as `kills` of out of memory or the bucket of the latency."""
 
     @property
     def reached(self) -> bool:
@@ -63,6 +63,7 @@ class Trial:
     until: datetime
     requests: int
     data: str
+    data_message: str
     decision: str
     signal: str
     reason: str
@@ -100,6 +101,7 @@ def parse_trial(rollout: Json) -> Trial | None:
         until=datetime.fromisoformat(evidence["until"]) if evidence.get("until") else since,
         requests=round(_number(evidence.get("requests")) or 0),
         data=str(evidence.get("data", "")),
+        data_message=str(evidence.get("dataMessage", "")),
         decision=str(evidence.get("decision", "Undecided")),
         signal=str(evidence.get("signal", "")),
         reason=str(evidence.get("reason", "")),
@@ -122,7 +124,7 @@ def _signal(found: Json) -> Signal:
         canary_bad=_number(found.get("canaryBad")) or 0,
         stable_exposures=_number(found.get("stableExposures")) or 0,
         stable_bad=_number(found.get("stableBad")) or 0,
-        gate_open=bool(found.get("gateOpen", True)),
+        part=str(found.get("part", "")),
     )
 
 

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from plimsoll_operator.cli.explanation.trial import Signal
 
+PER_MINUTE = "per 100 pod-minutes"
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -19,20 +21,31 @@ class Naming:
 
 NAMES = {
     "oom": Naming("out of memory", "batches"),
-    "kills": Naming("killed for memory", "pod-minutes", "per 100 pod-minutes"),
     "errors": Naming("errors", "requests"),
     "latency": Naming("slow answers", "requests"),
-    "restarts": Naming("restarts", "pod-minutes", "per 100 pod-minutes"),
+    "restarts": Naming("restarts", "pod-minutes", PER_MINUTE),
 }
+_KILLS = Naming("out of memory", "pod-minutes", PER_MINUTE)
 
 
-def naming(signal: str) -> Naming:
+def naming(signal: str, part: str = "") -> Naming:
     """A signal of a newer operator goes by its own name."""
-    return NAMES.get(signal, Naming(signal, "exposures"))
+    return _KILLS if (signal, part) == ("oom", "kills") else NAMES.get(signal, Naming(signal, "exposures"))
+
+
+def called(signal: Signal) -> str:
+    """With the time above which an answer counts as slow."""
+    name = naming(signal.name).called
+    if signal.name != "latency" or not signal.part:
+        return name
+    if not signal.part[0].isdigit():
+        return f"{name} (above the objective)"
+    seconds = float(signal.part)
+    return f"{name} (above {seconds * 1000:g} ms)" if seconds < 1 else f"{name} (above {seconds:g} s)"
 
 
 def rate(signal: Signal, value: float | None) -> str:
-    return "unknown" if value is None else f"{number(100 * value)} {naming(signal.name).per}"
+    return "unknown" if value is None else f"{number(100 * value)} {naming(signal.name, signal.part).per}"
 
 
 def counts(bad: float, exposures: float, of: str) -> str:
