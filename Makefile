@@ -24,7 +24,7 @@ demo-down: setup ## Stop the demo's sandbox and everything it started
 test: setup ## All tests: unit, contract, and cluster on a real control plane
 	@$(BIN)/plimsoll-sandbox tools
 	@$(BIN)/plimsoll-server train-demo --cached
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/cluster tests/unit tests/contract
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not thorough' tests/cluster tests/unit tests/contract
 
 test-cluster: setup ## Only the tests on the real control plane
 	@$(BIN)/pytest -m cluster

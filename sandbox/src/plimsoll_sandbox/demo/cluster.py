@@ -65,7 +65,7 @@ class DemoCluster:
         )
 
 
-def model_volume(folder: Path, namespace: str = NAMESPACE) -> tuple[dict[str, Any], ...]:
+def model_volume(folder: Path, namespace: str = NAMESPACE, volume: str = "demo-models") -> tuple[dict[str, Any], ...]:
     """Namespace, volume and claim `models` through which its pods read models from `folder`.
 
     The pods are granted the restricted Pod Security Standard, enforced.
@@ -73,7 +73,6 @@ def model_volume(folder: Path, namespace: str = NAMESPACE) -> tuple[dict[str, An
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     size = {"storage": "1Gi"}
     claim = {"name": "models", "namespace": namespace}
-    volume = f"{namespace}-models"
     return (
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}},
         {

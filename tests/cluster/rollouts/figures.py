@@ -1,0 +1,89 @@
+"""What the rollouts of a run took, as it is kept in benchmarks/rollouts.json."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.rollouts.outcome import Outcome
+from scale.figures import ROOT, machine, today, versions
+
+PATH = ROOT / "benchmarks" / "rollouts.json"
+
+
+@dataclass(frozen=True)
+class Take:
+    """One rollout. Seconds begin at the first bad response of the canary, or with the change where there was none."""
+
+    story: str
+    began: str
+    decided_seconds: float
+    """Until the object told the decision."""
+    back_seconds: float | None
+    """Until the canary's last response; None where it never got a request."""
+    canary_rate: float
+    """Requests per second that the canary got."""
+    failed: int
+    requests: int
+    load_average: float
+
+    @classmethod
+    def of(
+        cls, story: str, outcome: Outcome, began: str, since: float, decided_at: float, back: float | None = None
+    ) -> Take:
+        return cls(
+            story=story,
+            began=began,
+            decided_seconds=round(decided_at - since, 1),
+            back_seconds=None if back is None else round(back, 1),
+            canary_rate=round(outcome.canary_rate, 1),
+            failed=len(outcome.failed),
+            requests=len(outcome.answers),
+            load_average=round(os.getloadavg()[0], 1),
+        )
+
+
+@dataclass
+class Figures:
+    """Collects the takes of a run."""
+
+    takes: list[Take] = field(default_factory=list)
+
+    def add(self, take: Take) -> None:
+        self.takes.append(take)
+
+    def write(self, command: str, path: Path = PATH) -> None:
+        stories = list(dict.fromkeys(take.story for take in self.takes))
+        content = {
+            "command": command,
+            "date": today(),
+            "machine": machine(),
+            "versions": versions(),
+            "stories": [self._story(story) for story in stories],
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+    def _story(self, story: str) -> dict[str, Any]:
+        takes = [take for take in self.takes if take.story == story]
+        back = [take.back_seconds for take in takes if take.back_seconds is not None]
+        return {
+            "name": story,
+            "began": takes[0].began,
+            "decided_seconds": _spread([take.decided_seconds for take in takes]),
+            "back_seconds": _spread(back) if back else None,
+            "takes": [{key: value for key, value in asdict(take).items() if key != "story"} for take in takes],
+        }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    return {
+        "least": min(values),
+        "median": round(statistics.median(values), 1),
+        "most": max(values),
+        "count": len(values),
+    }

@@ -1,0 +1,70 @@
+"""What has to be true of a rollout that is over, whatever its story."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from cluster.rollouts.outcome import Outcome
+
+BACK_SECONDS = 60
+"""From the first bad response to the last response of the canary, at 10 requests of the canary a second."""
+
+
+def was_taken_back(outcome: Outcome, reason: str) -> None:
+    """The canary is rejected for that reason, and nothing else happened to anybody."""
+    assert outcome.stable_now == outcome.stable, outcome.told
+    stable_was_not_touched(outcome)
+    assert outcome.at_the_end == outcome.before, "the canary has pods left"
+    lost = [str(answer) for answer in outcome.failed if answer.revision == outcome.stable]
+    assert lost == [], "stable failed requests"
+
+    rejected = revision_of(outcome, outcome.canary)["rejected"]
+    assert rejected["reason"] == reason, rejected
+    assert conditions(outcome) == {
+        "Available": ("True", "Serving"),
+        "Ready": ("False", "RolledBack"),
+        "Reconciling": ("False", "RolledBack"),
+        "Stalled": ("True", "RolledBack"),
+    }
+    [event] = outcome.events_of("RolledBack")
+    assert event["type"] == "Warning"
+    assert event.get("count", 1) == 1
+    assert rejected["message"] in event["message"]
+
+
+def was_promoted(outcome: Outcome) -> None:
+    """The canary is stable: it kept all its pods, and no fewer served at any time than before."""
+    assert outcome.stable_now == outcome.canary, outcome.told
+    assert outcome.canary_pods == outcome.at_the_end, "a pod of the canary did not survive its promotion"
+    assert outcome.pods.fewest_serving >= len(outcome.before)
+    assert revision_of(outcome, outcome.canary)["promoted"]
+    assert conditions(outcome)["Ready"][0] == "True"
+    assert len(outcome.events_of("Promoted")) == 1
+    assert outcome.events_of("RolledBack") == []
+
+
+def stable_was_not_touched(outcome: Outcome) -> None:
+    touched = [
+        uid for state in outcome.pods.states for uid in outcome.before if uid not in state or not state[uid].serves
+    ]
+    assert touched == [], "a pod of the stable revision did not serve at every moment"
+
+
+def conditions(outcome: Outcome) -> dict[str, tuple[str, str]]:
+    kinds = ("Available", "Ready", "Reconciling", "Stalled")
+    found = {each["type"]: (each["status"], each["reason"]) for each in outcome.owner["status"]["conditions"]}
+    return {kind: found[kind] for kind in kinds}
+
+
+def revision_of(outcome: Outcome, revision: str) -> Mapping[str, Any]:
+    """Its entry in the object's status."""
+    found: list[Mapping[str, Any]] = outcome.owner["status"]["revisions"]
+    return next(entry for entry in found if entry["hash"] == revision)
+
+
+def in_time(seconds: float, bound: float) -> None:
+    """Hold `seconds` to `bound`. A machine with more to do than it has cores is allowed as many times as long."""
+    excess = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert seconds <= bound * excess, f"{seconds:.0f} s of {bound:.0f} s, at {excess:.1f} times what the cores can do"
