@@ -58,6 +58,7 @@ def _revision(draft: Draft, revision: Revision) -> dict[str, Any]:
         "hash": revision.hash,
         "name": revision.name,
         "number": revision.number,
+        "askedFor": revision.hash == draft.asked_for,
         "stable": revision.stable,
         "promoted": revision.promoted or revision.stable,
         **({"rejected": {"reason": rejected.reason, "message": rejected.message}} if rejected else {}),
