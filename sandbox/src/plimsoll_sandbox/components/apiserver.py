@@ -22,6 +22,8 @@ _AUDIT_POLICY = {
     "omitStages": ["RequestReceived"],
     "rules": [
         {"level": "None", "nonResourceURLs": ["/healthz*", "/livez*", "/readyz*", "/version", "/openapi*"]},
+        # Who asked for how many pods, and for how many: two may write that number.
+        {"level": "Request", "verbs": ["update", "patch"], "resources": [{"group": "apps", "resources": ["*/scale"]}]},
         {"level": "Metadata"},
     ],
 }

@@ -1,0 +1,83 @@
+"""What the real autoscaler and the operator make of a load, alone and through a rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from cluster.scaling.following import MOST, RAMP, Following, follow
+from cluster.scaling.heir import Heir, inherit
+from cluster.scaling.rising import Rising, rise
+from cluster.scaling.scene import WINDOW_SECONDS, Place
+from scale_writes import turns
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+WINDOW = timedelta(seconds=WINDOW_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def plays(place: Place) -> Iterator[dict[str, Future[Any]]]:
+    """All at once: they wait for the autoscaler most of the time."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            "following": pool.submit(follow, place),
+            "heir": pool.submit(inherit, place),
+            "rising": pool.submit(rise, place, "RollingUpdate"),
+        }
+
+
+@pytest.fixture
+def following(plays: dict[str, Future[Following]]) -> Following:
+    return plays["following"].result()
+
+
+@pytest.fixture
+def heir(plays: dict[str, Future[Heir]]) -> Heir:
+    return plays["heir"].result()
+
+
+@pytest.fixture
+def rising(plays: dict[str, Future[Rising]]) -> Rising:
+    return plays["rising"].result()
+
+
+@pytest.mark.parametrize("pods", [pytest.param(pods, id=f"{pods}-pods") for pods in (*RAMP, MOST)])
+def test_replicas_follow_the_load_within_two_looks_of_the_autoscaler(following: Following, pods: int) -> None:
+    assert following.rounds[pods] <= 2, str(following.writes)
+
+
+def test_they_rise_with_the_load_and_fall_once_after_it(following: Following) -> None:
+    assert turns(following.writes.writes) == 1, str(following.writes)
+    assert max(write.replicas for write in following.writes.writes) == MOST, str(following.writes)
+
+
+def test_no_pod_is_given_up_before_the_load_was_low_for_a_whole_window(following: Following) -> None:
+    looked = max(asked for asked in following.writes.rounds if asked < following.idle_at)
+    first = next(write for write in following.writes.writes if write.lowers)
+    assert first.at >= looked + WINDOW, str(following.writes)
+
+
+def test_no_request_is_lost_when_pods_come_and_go(following: Following) -> None:
+    assert following.lost == []
+
+
+def test_a_revision_that_takes_over_is_not_shrunk_by_what_the_one_before_it_had_to_do(heir: Heir) -> None:
+    lowered = [write for write in heir.writes.of(heir.deployment) if write.lowers]
+    assert lowered, "the autoscaler never wanted fewer: the test shows nothing"
+    assert lowered[0].at >= heir.finished_at + WINDOW, str(heir.writes)
+
+
+def test_a_load_that_rises_through_a_rollout_starts_no_fight(rising: Rising) -> None:
+    told = str(rising.writes)
+    assert not [write for write in rising.writes.by("autoscaler") if write.lowers], told
+    assert not [write for write in rising.writes.of(rising.new) if write.lowers], told
+    assert turns(rising.writes.of(rising.old)) <= 1, told
+
+
+def test_no_request_is_lost_in_it(rising: Rising) -> None:
+    assert rising.lost == []
