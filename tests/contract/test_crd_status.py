@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from builders import Cluster, make_pod, make_spec
+from measured import Traffic, lose_prometheus, trial, watch
 from plimsoll_operator.observed import Pack
 from rollouts import at_rest, look, reject, watched_start
 
@@ -80,6 +81,20 @@ def status_of_a_rejection() -> Any:
     return cluster.observed.owner.status
 
 
+def statuses_of_a_trial() -> Iterator[Any]:
+    """Status while a canary is compared, and once Prometheus is gone and a pod of it was killed."""
+    cluster = trial()
+    watch(cluster, Traffic(), Traffic(), looks=2)
+    yield cluster.observed.owner.status
+    revision = cluster.observed.owner.status["rollout"]["canary"]
+    workload = cluster.observed.workloads[revision]
+    killed = make_pod(revision, restarts=1, last_exit_reason="OOMKilled", last_exit_at=cluster.now)
+    workloads = {**cluster.observed.workloads, revision: replace(workload, pods=(killed,))}
+    cluster.observed = replace(cluster.observed, workloads=workloads)
+    lose_prometheus(cluster)
+    yield cluster.observed.owner.status
+
+
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())
 def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) -> None:
     seen = list(statuses(specs))
@@ -90,7 +105,7 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
-    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection()):
+    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection(), *statuses_of_a_trial()):
         jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
         written |= set(paths(status))
     declared = set(paths_of(STATUS))

@@ -21,7 +21,9 @@ from plimsoll_operator.cluster.access import Access, AccessError
 from plimsoll_operator.cluster.compatibility import InstalledCrd, KubernetesTooOldError, require_kubernetes
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
+from plimsoll_operator.cluster.measuring import Measuring
 from plimsoll_operator.cluster.observe import Key, Observer
+from plimsoll_operator.cluster.prometheus import Prometheus, PrometheusAccess
 from plimsoll_operator.controller import Controller
 from plimsoll_operator.election import REQUEST_TIMEOUT, Election, LeaseLostError, standing
 from plimsoll_operator.handlers import Watches
@@ -151,7 +153,7 @@ def _election(settings: Settings, kube: Kube, heartbeat: Heartbeat, telemetry: T
         identity=f"{settings.pod_name or socket.gethostname()}_{secrets.token_hex(4)}",
         tenure=tenure,
         clock=unsleeping,
-        now=lambda: datetime.now(UTC),
+        now=_now,
         idle=partial(_has_nothing_to_write, kube, settings.watch_namespace),
         answered=heartbeat.answered,
         telemetry=telemetry,
@@ -163,14 +165,33 @@ async def _has_nothing_to_write(kube: Kube, namespace: str) -> bool:
 
 
 def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemetry) -> WorkQueue[Key]:
+    measuring = Measuring(_prometheus(settings), _now, telemetry.prometheus_failed)
     controller = Controller(
         kube=kube,
-        observer=Observer(kube, settings.namespace, settings.profiles_configmap),
+        observer=Observer(kube, settings.namespace, settings.profiles_configmap, measuring.measure),
         crd=crd,
         policy=Policy(settings.server_image, settings.frozen, settings.hub_proxy),
         telemetry=telemetry,
-        now=lambda: datetime.now(UTC),
+        now=_now,
     )
     queue = WorkQueue(controller.work, controller.report, clock=time.monotonic, luck=random.random, backoff=Backoff())
     telemetry.watch_queue(queue.backlog)
     return queue
+
+
+def _prometheus(settings: Settings) -> Prometheus | None:
+    if not settings.prometheus_url:
+        return None
+    access = PrometheusAccess(
+        url=settings.prometheus_url,
+        token_file=settings.prometheus_token_file,
+        username_file=settings.prometheus_username_file,
+        password_file=settings.prometheus_password_file,
+        ca_file=settings.prometheus_ca_file,
+        proxy=settings.prometheus_proxy,
+    )
+    return Prometheus(access)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.requests import Ledger, Restarts
+from plimsoll_operator.rollout.measurements import Measurements
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
@@ -151,7 +152,7 @@ class Observed:
     `foreign` are objects that stand under a name that we need but belong to somebody else.
     `unreadable` says which revisions could not be read and what to do; `revisions` is then not all of the history.
     `profiles_error` says why the GPU profile table could not be read; `profiles` is then empty.
-    `claim_found` is None when the model needs no claim.
+    `claim_found` is None when the model needs no claim, `measurements` when there was nothing to ask Prometheus now.
     """
 
     owner: Owner
@@ -163,6 +164,7 @@ class Observed:
     children: Mapping[ObjectKey, Manifest] = field(default_factory=dict)
     foreign: tuple[ObjectKey, ...] = ()
     claim_found: bool | None = None
+    measurements: Measurements | None = None
 
     @property
     def stable(self) -> Revision | None:

@@ -14,6 +14,7 @@ from plimsoll_operator.spec import InvalidSpecError, parse_spec
 from plimsoll_operator.standstill import revision_unreadable, spec_unreadable
 from plimsoll_operator.steps.children import list_children
 from plimsoll_operator.steps.draft import Draft, Policy, Step
+from plimsoll_operator.steps.evidence import until_the_next_look, weigh_the_evidence
 from plimsoll_operator.steps.gpu_profile import find_gpu_profile
 from plimsoll_operator.steps.history import prune_history
 from plimsoll_operator.steps.judgement import judge
@@ -35,6 +36,7 @@ STEPS: tuple[Step, ...] = (
     find_the_model,
     heed_the_request,
     choose_revision,
+    weigh_the_evidence,
     move_the_rollout,
     rehearse_the_stop,
     prune_history,
@@ -86,7 +88,7 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 
 def _wake(draft: Draft) -> timedelta | None:
     """When time alone changes the answer: a deadline passes, patience ends, or the autoscaler may shrink again."""
-    moments = [remaining_deadline(draft), patience_left(draft), grace_left(draft)]
+    moments = [remaining_deadline(draft), patience_left(draft), grace_left(draft), until_the_next_look(draft)]
     if draft.move and (draft.move.promote or draft.move.retire):
         moments.append(NEXT_MOVE)
     if draft.rollout_finished is not None:

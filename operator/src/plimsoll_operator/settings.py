@@ -31,7 +31,7 @@ def _without_credentials(value: str) -> str:
 
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Proxy = Annotated[str, AfterValidator(_without_credentials)]
+Address = Annotated[str, AfterValidator(_without_credentials)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_longer_than_zero)]
 
 
@@ -42,7 +42,7 @@ class Settings(BaseModel):
 
     server_image: str = Field(alias="PLIMSOLL_SERVER_IMAGE")
     """Image of the server for objects that name none."""
-    hub_proxy: Proxy = Field("", alias="PLIMSOLL_HUB_PROXY")
+    hub_proxy: Address = Field("", alias="PLIMSOLL_HUB_PROXY")
     """Proxy through which the server's pods fetch models of the hub; without credentials, since everybody sees it."""
     namespace: str = Field(alias="POD_NAMESPACE")
     """Where the operator runs; its GPU profile table is there."""
@@ -66,6 +66,15 @@ class Settings(BaseModel):
     """Objects reconciled at the same time. A worker mostly waits for the apiserver; eight fill half a core."""
     resync_period: Duration = Field(timedelta(seconds=60), alias="PLIMSOLL_RESYNC_PERIOD")
     """How often every object is looked at even if nothing happened; a changed profile table is seen by then."""
+    prometheus_url: Address = Field("", alias="PLIMSOLL_PROMETHEUS_URL")
+    """Prometheus that scrapes the servers; empty: canaries are judged by the Kubernetes API alone."""
+    prometheus_token_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_TOKEN_FILE")
+    """Holds a bearer token; read anew each time."""
+    prometheus_username_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_USERNAME_FILE")
+    prometheus_password_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_PASSWORD_FILE")
+    prometheus_ca_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_CA_FILE")
+    """Certificates that sign Prometheus'; empty for the system's."""
+    prometheus_proxy: Address = Field("", alias="PLIMSOLL_PROMETHEUS_PROXY")
     request_timeout: Duration = Field(timedelta(seconds=30), alias="PLIMSOLL_REQUEST_TIMEOUT")
 
 

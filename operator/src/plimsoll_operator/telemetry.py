@@ -55,6 +55,12 @@ class Telemetry:
             ["state", "reason"],
             registry=registry,
         )
+        self._prometheus_errors = Counter(
+            "plimsoll_operator_prometheus_errors_total",
+            "Looks at Prometheus for a canary's measurements that brought none, by reason.",
+            ["reason"],
+            registry=registry,
+        )
         self._lease_errors = Counter(
             "plimsoll_operator_lease_errors_total",
             "Reads and renewals of the Lease that failed and are tried again, by reason.",
@@ -93,6 +99,9 @@ class Telemetry:
 
     def lease_failed(self, reason: str) -> None:
         self._lease_errors.labels(reason).inc()
+
+    def prometheus_failed(self, reason: str) -> None:
+        self._prometheus_errors.labels(reason).inc()
 
     def changed_hands(self, transitions: int) -> None:
         self._lease_transitions.set(transitions)

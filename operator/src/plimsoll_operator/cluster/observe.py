@@ -9,8 +9,8 @@ What belongs to a running revision and is not in the lists costs one more, to le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import NamedTuple
 
@@ -27,6 +27,14 @@ from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
 from plimsoll_operator.names import LABEL_NAME, is_revision_object_name, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Revision
+from plimsoll_operator.rollout.measurements import Measurements
+
+Measure = Callable[[Owner], Awaitable[Measurements | None]]
+"""What Prometheus tells of an object's canary; None when there is nothing to ask now. Never fails, is never long."""
+
+
+async def _nothing_measured(_: Owner) -> None:
+    """For observers without a Prometheus."""
 
 
 class Key(NamedTuple):
@@ -46,6 +54,7 @@ class Observer:
     kube: Kube
     profiles_namespace: str
     profiles_name: str
+    measure: Measure = _nothing_measured
 
     async def observe(self, key: Key) -> Observed | None:
         """What the cluster holds for `key`, or None when the object is gone or on its way out.
@@ -57,13 +66,14 @@ class Observer:
         if manifest is None or "deletionTimestamp" in manifest["metadata"]:
             return None
         owner = parse_owner(manifest)
-        children, pods, table, claim = await asyncio.gather(
+        children, pods, table, claim, measurements = await asyncio.gather(
             self._children(owner),
             self._list(kinds.POD, owner),
             read_profiles(self.kube, self.profiles_namespace, self.profiles_name),
             self._claim_found(owner),
+            self.measure(owner),
         )
-        return assemble(owner, children, pods, table, claim)
+        return replace(assemble(owner, children, pods, table, claim), measurements=measurements)
 
     async def _children(self, owner: Owner) -> list[Manifest]:
         """All objects that carry the owner's label or hold a name it needs, whoever controls them."""

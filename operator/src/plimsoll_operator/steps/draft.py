@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Rejection, Revision, Workload
 from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Ledger, Restarts
+from plimsoll_operator.rollout.analysis import Analysis
+from plimsoll_operator.rollout.evidence import Data, Evidence, Verdict
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
+
+AT_REST = ("Idle", "RolledBack")
+"""Phases in which no pod is to move."""
 
 Probe = Literal["startup", "readiness"]
 Order = Literal["", "promote", "abort"]
@@ -58,9 +63,9 @@ class Draft:
     spec now.
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
     one that the pods are to reach. `rejection` is why those two differ, where the one asked for was tried and rejected.
-    `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `evidence` and
-    `verdict` are there while an unproven canary runs. `most_ready` is how many pods of the target were ready at once
-    in this rollout.
+    `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `analysis`,
+    `evidence`, `data` and `verdict` are there while an unproven canary runs; `blind` is how long its data has lacked.
+    `most_ready` is how many pods of the target were ready at once in this rollout.
     """
 
     observed: Observed
@@ -82,8 +87,11 @@ class Draft:
     asked_for: str = ""
     target: Revision | None = None
     rejection: Rejection | None = None
-    evidence: Any | None = None
-    verdict: Any | None = None
+    analysis: Analysis | None = None
+    evidence: Evidence | None = None
+    data: Data | None = None
+    blind: timedelta = timedelta(0)
+    verdict: Verdict | None = None
     rollout_started: datetime | None = None
     rollout_progressed: datetime | None = None
     rollout_finished: datetime | None = None
@@ -112,16 +120,31 @@ class Draft:
         return self.held is not None and self.target is not None and self.observed.workload(self.target.hash) is None
 
     @property
+    def canary(self) -> str:
+        """The revision on its way in, or on its way out as long as it is taken back; empty when there is none."""
+        if self.target is None or not self.target.stable:
+            return self.target.hash if self.target else ""
+        if self.move is None or self.move.phase != "RollingBack":
+            return ""
+        leaving = [found for found in self.revisions if found.hash in self.observed.workloads and not found.stable]
+        return max(leaving, key=lambda revision: revision.number).hash if leaving else ""
+
+    @property
+    def on_trial(self) -> bool:
+        """A canary runs beside the stable revision, and is not decided on."""
+        return self.move is not None and self.move.stage is not None
+
+    @property
     def resting(self) -> Workload | None:
         """The Deployment that no rollout moves: the target's when it is reached, the stable one's until it starts."""
-        at_rest = self.move is not None and self.move.phase == "Idle"
+        at_rest = self.move is not None and self.move.phase in AT_REST
         revision = self.stable if self.waiting else self.target if at_rest else None
         return self.observed.workload(revision.hash) if revision else None
 
     @property
     def rolling(self) -> bool:
         """A rollout is under way: the pods are not all of the stable revision, or there is none yet."""
-        return self.move is not None and self.move.phase != "Idle"
+        return self.move is not None and self.move.phase not in AT_REST
 
 
 Step = Callable[[Draft], Draft]

@@ -7,7 +7,9 @@ from typing import Any
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
+from plimsoll_operator.rollout.stage import render_stage
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.evidence import render_evidence
 from plimsoll_operator.steps.request import last_request
 from plimsoll_operator.steps.starts import render_starts
 
@@ -31,12 +33,12 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
 def _rollout(draft: Draft) -> dict[str, Any]:
     request = last_request(draft)
     if draft.target is None or draft.move is None:
-        return request
+        return {**render_evidence(draft, {}), **request}
     stable = draft.stable
     rollout: dict[str, Any] = {
         "phase": draft.move.phase,
         "stable": stable.hash if stable else "",
-        "canary": "" if draft.target.stable else draft.target.hash,
+        "canary": draft.canary,
         "reason": draft.move.reason,
         "message": draft.move.message,
     }
@@ -48,7 +50,9 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         rollout |= {"progressedAt": timestamp(draft.rollout_progressed), "mostReady": draft.most_ready}
     if draft.rollout_finished:
         rollout["finishedAt"] = timestamp(draft.rollout_finished)
-    return {**rollout, **request}
+    if draft.move.stage:
+        rollout |= render_stage(draft.move.stage)
+    return {**rollout, **render_evidence(draft, rollout), **request}
 
 
 def _revision(draft: Draft, revision: Revision) -> dict[str, Any]:

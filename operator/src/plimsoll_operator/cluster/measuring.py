@@ -1,0 +1,119 @@
+"""Asks Prometheus what a canary under analysis is judged by: at most once for each moment, and never for long.
+
+What goes wrong is an answer too: the measurements then say why there are none, and the reconcile goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from math import isfinite
+
+from plimsoll_operator.cluster.prometheus import Answer, Prometheus, PrometheusError, Range, RawSeries
+from plimsoll_operator.observed import Owner
+from plimsoll_operator.rollout.inquiry import SETTLE, inquire
+from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem, Values
+from plimsoll_operator.rollout.signals import SIGNALS, Signal
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 3.0
+"""For all of an object's questions together: a reconcile waits no longer for Prometheus than this."""
+
+MOST_REMEMBERED = 1000
+"""Canaries under analysis at once whose last answer is kept, so that a moment is asked about once."""
+
+NOT_CONFIGURED = Problem(
+    "PrometheusNotConfigured",
+    "no Prometheus is configured: set prometheus.url in the operator's chart values",
+)
+
+CountFailure = Callable[[str], None]
+
+
+class Measuring:
+    """Without a `prometheus` every inquiry is answered with what to set."""
+
+    def __init__(self, prometheus: Prometheus | None, now: Callable[[], datetime], count_failure: CountFailure) -> None:
+        self._prometheus = prometheus
+        self._now = now
+        self._count_failure = count_failure
+        self._answered: OrderedDict[tuple[str, str], tuple[Inquiry, Measurements]] = OrderedDict()
+
+    async def measure(self, owner: Owner) -> Measurements | None:
+        """What there is to know of this object's canary by now; None when there is nothing to ask."""
+        inquiry = inquire(owner, self._now())
+        if inquiry is None:
+            return None
+        if self._prometheus is None:
+            return Measurements(inquiry.since, problem=NOT_CONFIGURED)
+        key = (owner.namespace, owner.name)
+        before, known = self._answered.get(key, (None, None))
+        if before == inquiry and known is not None:
+            return known
+        found = await self._ask(self._prometheus, inquiry)
+        self._answered[key] = (inquiry, found)
+        self._answered.move_to_end(key)
+        while len(self._answered) > MOST_REMEMBERED:
+            self._answered.popitem(last=False)
+        return found
+
+    async def _ask(self, prometheus: Prometheus, inquiry: Inquiry) -> Measurements:
+        over = Range(inquiry.first.timestamp(), inquiry.step.total_seconds(), inquiry.steps)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS), prometheus.session() as session:
+                answers = {
+                    signal: await prometheus.query_range(session, signal.query(inquiry), over) for signal in SIGNALS
+                }
+        except TimeoutError:
+            message = f"Prometheus at {prometheus.access.url}: no answer within {DEADLINE_SECONDS:g} s"
+            return self._failed(inquiry, Problem("PrometheusUnreachable", message))
+        except PrometheusError as error:
+            return self._failed(inquiry, Problem(error.reason, str(error)))
+        return measurements(inquiry, answers, self._now())
+
+    def _failed(self, inquiry: Inquiry, problem: Problem) -> Measurements:
+        self._count_failure(problem.reason)
+        logger.warning(
+            "no measurements: %s",
+            problem.message,
+            extra={"object": f"{inquiry.namespace}/{inquiry.deployment}", "reason": problem.reason},
+        )
+        return Measurements(inquiry.since, problem=problem)
+
+
+def measurements(inquiry: Inquiry, answers: dict[Signal, Answer], now: datetime) -> Measurements:
+    """The answers side by side, up to the last moment that the clock of who answered has passed as well."""
+    passed = min((answer.answered or now for answer in answers.values()), default=now) - SETTLE
+    count = min(inquiry.steps, (passed - inquiry.first) // inquiry.step) + 1
+    moments = tuple(inquiry.first + index * inquiry.step for index in range(count))
+    if not moments or moments[-1] <= inquiry.since:
+        return Measurements(inquiry.since)
+    counters = {
+        signal.name: dict(_counters(signal, answer.series, inquiry, count)) for signal, answer in answers.items()
+    }
+    return Measurements(inquiry.since, moments, counters)
+
+
+def _counters(
+    signal: Signal, found: Iterable[RawSeries], inquiry: Inquiry, count: int
+) -> Iterable[tuple[Counter, Values]]:
+    for series in found:
+        labels = series.labels
+        counter = Counter(
+            revision=labels.get("revision", ""),
+            replica=labels.get("replica", ""),
+            tier=labels.get("tier", ""),
+            metric=labels.get("__name__", ""),
+            label=labels.get(signal.label, ""),
+        )
+        values: list[float | None] = [None] * count
+        for at, text in series.samples:
+            index = round((datetime.fromtimestamp(at, UTC) - inquiry.first) / inquiry.step)
+            number = float(text)
+            if 0 <= index < count and isfinite(number):
+                values[index] = number
+        yield counter, tuple(values)

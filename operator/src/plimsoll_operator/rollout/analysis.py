@@ -1,0 +1,103 @@
+"""The analysis of one canary as it goes on: what was measured so far, what its pods did, and since when data lacks.
+
+All of it is in status, and what is new is told from what status holds and what is observed now: an operator that is
+killed between any two reconciles comes to the same verdict. Nothing is kept between two intervals but what ended a pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Workload
+from plimsoll_operator.rollout import pod_record
+from plimsoll_operator.rollout.counters import intervals
+from plimsoll_operator.rollout.data import BLIND, Availability, availability
+from plimsoll_operator.rollout.evidence import AnalysisSettings, Evidence, Verdict, judge
+from plimsoll_operator.rollout.measurements import Measurements
+from plimsoll_operator.rollout.pod_record import News, PodRecord
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two that are compared, as their pods are now."""
+
+    canary: Workload
+    stable: Workload | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """`blind_since` is when data began to lack, `blind_for` how long it did before that."""
+
+    stable: str
+    evidence: Evidence
+    pods: PodRecord
+    availability: Availability = field(default_factory=Availability)
+    blind_since: datetime | None = None
+    blind_for: timedelta = timedelta(0)
+
+    @classmethod
+    def fresh(cls, canary: str, stable: str, pair: Pair, now: datetime) -> Analysis:
+        begin = now.replace(microsecond=0)
+        return cls(stable, Evidence.fresh(canary, begin), pod_record.begin(pair.stable, begin))
+
+    def blind(self, now: datetime) -> timedelta:
+        """For how long there was nothing to judge by, though there should have been."""
+        return self.blind_for + (max(timedelta(0), now - self.blind_since) if self.blind_since else timedelta(0))
+
+    def verdict(self, pair: Pair, settings: AnalysisSettings, now: datetime) -> Verdict:
+        """What the evidence says; where it decides nothing and data lacks, why it does."""
+        pods = pod_record.totals(self.pods, pair.canary, pair.stable, now)
+        verdict = judge(self.evidence, settings, pods)
+        if verdict.decision == "Undecided" and self.availability.data in BLIND:
+            return replace(verdict, reason=self.availability.data, message=self.availability.message)
+        return verdict
+
+
+def carried_on(
+    analysis: Analysis, measurements: Measurements | None, pair: Pair, settings: AnalysisSettings, now: datetime
+) -> Analysis:
+    """With all that is new. What the pods did is taken in with each measurement, or an interval after it began."""
+    measured = _measured(analysis, measurements, pair, settings, now) if measurements else analysis
+    news = [pod_record.news(workload, analysis.pods, now) for workload in (pair.canary, pair.stable)]
+    ended = any(of_one.kills or of_one.restarts for of_one in news)
+    looked = measured.evidence.until > analysis.evidence.until
+    if looked or (ended and now >= analysis.pods.at + settings.interval):
+        return _with_pods(measured, news, pair, settings, now)
+    return measured
+
+
+def _measured(
+    analysis: Analysis, measurements: Measurements, pair: Pair, settings: AnalysisSettings, now: datetime
+) -> Analysis:
+    evidence = analysis.evidence
+    found = [one for one in intervals(measurements, evidence.canary, analysis.stable) if one.start >= evidence.until]
+    if measurements.problem is None and not found:
+        # Prometheus' clock has not got there yet: nothing is known of its data either way.
+        return analysis
+    known = availability(analysis.availability, measurements, found, evidence.canary, pair.canary, now)
+    for interval in found:
+        evidence = evidence.updated(interval, settings)
+    blind = known.data in BLIND
+    return replace(
+        analysis,
+        evidence=evidence,
+        availability=known,
+        blind_since=(analysis.blind_since or now) if blind else None,
+        blind_for=analysis.blind_for if blind else analysis.blind(now),
+    )
+
+
+def _with_pods(
+    analysis: Analysis, news: Sequence[News], pair: Pair, settings: AnalysisSettings, now: datetime
+) -> Analysis:
+    interval = pod_record.interval(*news, start=analysis.pods.at, end=now)
+    # The pods' intervals have ends of their own: they are taken in at any time and hold no series of the others.
+    evidence = replace(analysis.evidence, until=interval.start).updated(interval, settings)
+    return replace(
+        analysis,
+        evidence=replace(evidence, until=analysis.evidence.until),
+        pods=pod_record.carried_on(analysis.pods, pair.canary, pair.stable, now),
+    )

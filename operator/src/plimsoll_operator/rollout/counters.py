@@ -1,0 +1,117 @@
+"""Raw counters of single replicas into what both revisions did in each interval.
+
+Differencing before adding up is what makes this hold: each replica starts again from zero when it restarts, and they
+come and go. A replica counts in an interval when it had answered something a warm-up before it began, and none of its
+counters fell since (it restarted). What it did before that is left out, on both sides alike.
+
+A counter that nobody could read at some moment, since a scrape failed or Prometheus was down, stands where it stood
+before: nothing is counted until it is read again, and then all of its growth. The same holds for one that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from plimsoll_operator.rollout.evidence import Counts, Interval, SeriesKey
+from plimsoll_operator.rollout.inquiry import WARM_UP
+from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
+from plimsoll_operator.rollout.signals import SIGNALS, Kind, Signal, Tally
+
+Strata = dict[SeriesKey, dict[str, Counts]]
+
+NOTHING = Counts(0.0, 0.0, 0.0, 0.0)
+
+
+class _Replica(NamedTuple):
+    revision: str
+    name: str
+
+
+@dataclass(frozen=True)
+class _Tier:
+    """A tier's counters of one replica."""
+
+    name: str
+    values: Mapping[Kind, Values]
+
+
+def intervals(measurements: Measurements, canary: str, stable: str) -> Iterator[Interval]:
+    """What was measured from one moment to the next, the oldest first; without traffic an interval has no counts."""
+    moments = measurements.moments
+    known = {signal: measurements.counters.get(signal.name, {}) for signal in SIGNALS}
+    replicas = {signal: _replicas(_shared(counters, canary, stable)) for signal, counters in known.items()}
+    for index, (start, end) in enumerate(pairwise(moments)):
+        if start < measurements.since:
+            continue
+        lead = index - _warm_up(end - start)
+        counts: Strata = {}
+        for signal, of_signal in replicas.items():
+            for replica, tiers in of_signal.items():
+                if replica.revision in (canary, stable) and _is_comparable(signal, tiers, lead, index):
+                    _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
+        yield Interval(start, end, counts)
+
+
+def _warm_up(step: timedelta) -> int:
+    """In moments, rounded up."""
+    return -(-WARM_UP // step)
+
+
+def _shared(counters: Mapping[Counter, Values], canary: str, stable: str) -> dict[Counter, Values]:
+    """Those of metrics that both revisions have: servers of two releases are compared by what both count."""
+    of_canary, of_stable = ({c.metric for c in counters if c.revision == revision} for revision in (canary, stable))
+    either = (of_canary & of_stable) or (of_canary | of_stable)
+    return {counter: values for counter, values in counters.items() if counter.metric in either}
+
+
+def _replicas(counters: Mapping[Counter, Values]) -> dict[_Replica, tuple[_Tier, ...]]:
+    found: dict[_Replica, dict[str, dict[Kind, Values]]] = {}
+    for counter, values in counters.items():
+        tiers = found.setdefault(_Replica(counter.revision, counter.replica), {})
+        tiers.setdefault(counter.tier, {})[counter.metric, counter.label] = _bridged(values)
+    return {replica: tuple(_Tier(*tier) for tier in tiers.items()) for replica, tiers in found.items()}
+
+
+def _bridged(values: Values) -> Values:
+    """Each moment that is not known holds what the one before it held."""
+    return tuple(accumulate(values, lambda before, value: before if value is None else value))
+
+
+def _is_comparable(signal: Signal, tiers: tuple[_Tier, ...], lead: int, index: int) -> bool:
+    """Whether the replica had answered something by `lead` and has not restarted until the moment after `index`."""
+    return (
+        lead >= 0
+        and any(tally.exposures > 0 for tier in tiers for tally in signal.count(_at(tier, lead)).values())
+        and not any(_falls(values[lead : index + 2]) for tier in tiers for values in tier.values.values())
+    )
+
+
+def _falls(values: Values) -> bool:
+    return any(before is not None and after is not None and after < before for before, after in pairwise(values))
+
+
+def _at(tier: _Tier, moment: int) -> dict[Kind, float]:
+    return {kind: value for kind, values in tier.values.items() if (value := values[moment]) is not None}
+
+
+def _add(counts: Strata, signal: Signal, tiers: tuple[_Tier, ...], index: int, *, is_canary: bool) -> None:
+    for tier in tiers:
+        before, after = _at(tier, index), _at(tier, index + 1)
+        # A replica's scrape is whole: a counter that was not there before was at zero.
+        grown = {kind: value - before.get(kind, 0.0) for kind, value in after.items()}
+        for part, tally in signal.count(grown).items():
+            if tally.exposures > 0:
+                strata = counts.setdefault(SeriesKey(signal.name, part), {})
+                strata[tier.name] = _plus(strata.get(tier.name, NOTHING), tally, is_canary=is_canary)
+
+
+def _plus(counts: Counts, tally: Tally, *, is_canary: bool) -> Counts:
+    """Two counters of one scrape are read one after the other, so that the bad may be ahead by one."""
+    bad = min(max(tally.bad, 0.0), tally.exposures)
+    if is_canary:
+        return Counts(counts.canary + tally.exposures, counts.stable, counts.canary_bad + bad, counts.stable_bad)
+    return Counts(counts.canary, counts.stable + tally.exposures, counts.canary_bad, counts.stable_bad + bad)

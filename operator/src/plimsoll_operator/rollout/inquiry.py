@@ -1,0 +1,73 @@
+"""Is there anything to ask Prometheus now? Only for a canary under analysis, and only once a new moment has passed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Manifest, Owner
+from plimsoll_operator.rollout.measurements import Inquiry
+from plimsoll_operator.spec import InvalidSpecError, parse_spec
+
+SETTLE = timedelta(seconds=2)
+"""After a moment, until what was scraped by then is stored."""
+
+WARM_UP = timedelta(seconds=10)
+"""From a replica's first answers until it is compared: first requests are slow for reasons of their own."""
+
+LOOK_BACK = timedelta(seconds=30)
+"""Before the first moment that is judged: who was warm by then, and where a counter stood whose last scrape failed."""
+
+MOST_STEPS = 30
+"""Moments that one inquiry catches up with; what is older is left out. Prometheus forgets a silent series by then."""
+
+CLOCK_SLACK = timedelta(minutes=1)
+"""Moments further ahead than this come from a clock that was ahead of ours: Prometheus' own decides then."""
+
+
+def inquire(owner: Owner, now: datetime) -> Inquiry | None:
+    """What to ask for this object at `now`, by what its status says of the analysis under way."""
+    evidence = under_analysis(owner.status)
+    if not evidence or not (evidence.get("requests") or _is_ready(owner.status, evidence["canary"])):
+        return None
+    try:
+        step = parse_spec(owner.spec).rollout.analysis.interval
+    except InvalidSpecError:
+        # The reconcile says so in the object's status.
+        return None
+    until = datetime.fromisoformat(evidence["until"])
+    passed = (now - SETTLE - until) // step
+    if passed < 1 and until <= now + CLOCK_SLACK:
+        return None
+    steps = passed if passed > 0 else MOST_STEPS
+    since = until + max(0, steps - MOST_STEPS) * step
+    lead = -(-LOOK_BACK // step)
+    return Inquiry(
+        namespace=owner.namespace,
+        deployment=owner.name,
+        canary=evidence["canary"],
+        stable=evidence["stable"],
+        first=since - lead * step,
+        since=since,
+        due=until + passed * step,
+        step=step,
+        steps=lead + min(steps, MOST_STEPS),
+    )
+
+
+def under_analysis(status: Manifest) -> Manifest:
+    """The evidence that status keeps of the canary that runs; empty when none does."""
+    rollout = status.get("rollout", {})
+    evidence: Manifest = rollout.get("evidence", {})
+    judged = rollout.get("canary") and rollout.get("phase") != "RollingBack"
+    return evidence if judged and evidence.get("canary") == rollout["canary"] else {}
+
+
+def _is_ready(status: Manifest, revision: str) -> bool:
+    """Whether a pod of it was ready when status was written: before that nothing can be measured."""
+    return any(entry["hash"] == revision and entry["readyReplicas"] for entry in status.get("revisions", ()))
+
+
+def next_moment(until: datetime, step: timedelta, now: datetime) -> timedelta:
+    """From `now` to when the next inquiry is due."""
+    passed = max(0, (now - SETTLE - until) // step)
+    return until + (passed + 1) * step + SETTLE - now

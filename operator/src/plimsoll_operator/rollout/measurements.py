@@ -1,0 +1,71 @@
+"""What Prometheus is asked for one canary, and what it answered: raw counters at evenly spaced moments. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """Counters of two revisions of one object, at `first` and then `steps` times every `step`.
+
+    What lies between the moments up to `since` has been judged before: those moments only show who was warm by then.
+    `due` is the newest moment by our own clock; a later inquiry differs in it.
+    """
+
+    namespace: str
+    deployment: str
+    canary: str
+    stable: str
+    first: datetime
+    since: datetime
+    due: datetime
+    step: timedelta
+    steps: int
+
+    @property
+    def last(self) -> datetime:
+        return self.first + self.steps * self.step
+
+
+class Counter(NamedTuple):
+    """Which counter: a metric of one tier of one replica, and the value of its own label where it has one."""
+
+    revision: str
+    replica: str
+    tier: str
+    metric: str
+    label: str
+
+
+Values = tuple[float | None, ...]
+"""A counter at each moment; None where Prometheus knew none."""
+
+
+class Problem(NamedTuple):
+    """Why there are no measurements: one word for machines, and a sentence that says what to do."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The answer to an inquiry. `moments` ends with the last one that Prometheus' own clock has passed.
+
+    With a `problem` there is nothing else in it.
+    """
+
+    since: datetime
+    moments: tuple[datetime, ...] = ()
+    counters: Mapping[str, Mapping[Counter, Values]] = field(default_factory=dict)
+    """By signal."""
+    problem: Problem | None = None
+
+    @property
+    def until(self) -> datetime:
+        """Up to when this tells anything."""
+        return max((self.since, *self.moments))

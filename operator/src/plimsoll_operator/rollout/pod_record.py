@@ -1,0 +1,139 @@
+"""How the pods of two revisions ended, from the Kubernetes API alone: kills for memory, other restarts, failed starts.
+
+A pod tells how often its container was started and how it ended last, not how it ended each time. What is new is told
+by comparing with the counts that status keeps; it keeps those of pods that ended at all, which are few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Pod, Workload
+from plimsoll_operator.out_of_memory import OOM_KILLED
+from plimsoll_operator.rollout.evidence import Counts, Interval, Pods, SeriesKey
+
+KILLS = SeriesKey("oom", "kills")
+RESTARTS = SeriesKey("restarts")
+STRATUM = "pods"
+
+KILLED = 137
+"""Exit code of a process ended by SIGKILL: some runtimes do not say that it was for memory."""
+
+MOST_PODS = 64
+"""Pods whose exits status keeps; those that ended most often. What others did is not told apart from before."""
+
+
+@dataclass(frozen=True)
+class PodRecord:
+    """What is kept in status: `exits` by pod as they were `at` that moment, and what the canary did since it began."""
+
+    at: datetime
+    exits: Mapping[str, int] = field(default_factory=dict)
+    canary_kills: int = 0
+    canary_failed_starts: int = 0
+
+
+@dataclass(frozen=True)
+class News:
+    """What one revision's pods did since the record was made."""
+
+    minutes: float
+    kills: int
+    restarts: int
+    failed_starts: int
+
+
+def begin(stable: Workload | None, now: datetime) -> PodRecord:
+    """A record in which whatever the canary does is new, and nothing that the stable revision did before."""
+    return PodRecord(now, _exits(stable.pods if stable else ()))
+
+
+def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
+    """What the pods that are there did since the record; of those that are gone nothing is known."""
+    pods = workload.pods if workload else ()
+    new = {pod.name: exits_of(pod) - record.exits.get(pod.name, 0) for pod in pods}
+    ended = [pod for pod in pods if new[pod.name] > 0]
+    # The last exit stands for those that were not seen: a pod that ends again and again does so for one reason.
+    kills = sum(new[pod.name] for pod in ended if was_killed(pod))
+    return News(
+        minutes=sum(_minutes(pod, record.at, now) for pod in pods),
+        kills=kills,
+        restarts=sum(new[pod.name] for pod in ended) - kills,
+        failed_starts=sum(new[pod.name] for pod in ended if failed_to_start(pod)),
+    )
+
+
+def carried_on(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> PodRecord:
+    """The record with what is new in it."""
+    new = news(canary, record, now)
+    pods = [pod for workload in (canary, stable) if workload for pod in workload.pods]
+    return PodRecord(
+        now, _exits(pods), record.canary_kills + new.kills, record.canary_failed_starts + new.failed_starts
+    )
+
+
+def interval(canary: News, stable: News, *, start: datetime, end: datetime) -> Interval:
+    """As one interval of the evidence, in pod-minutes."""
+    return Interval(
+        start,
+        end,
+        {
+            KILLS: {STRATUM: Counts(canary.minutes, stable.minutes, canary.kills, stable.kills)},
+            RESTARTS: {STRATUM: Counts(canary.minutes, stable.minutes, canary.restarts, stable.restarts)},
+        },
+    )
+
+
+def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> Pods:
+    """For the rules that need no long look. The stable revision's whole past counts, as far as its pods tell it."""
+    new = carried_on(record, canary, stable, now)
+    serving = stable.pods if stable else ()
+    return Pods(
+        canary_kills=new.canary_kills,
+        stable_kills=sum(exits_of(pod) for pod in serving if was_killed(pod)),
+        canary_minutes=_lived(canary, now),
+        stable_minutes=_lived(stable, now),
+        canary_failed_starts=new.canary_failed_starts,
+        stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod)),
+    )
+
+
+def exits_of(pod: Pod) -> int:
+    """How often the container ended: once more than it was started again, while it is not running."""
+    down = pod.last_exit_at is not None and (pod.milestones is None or pod.milestones.running is None)
+    return pod.restarts + down
+
+
+def was_killed(pod: Pod) -> bool:
+    return pod.last_exit_reason == OOM_KILLED or pod.last_exit_code == KILLED
+
+
+def failed_to_start(pod: Pod) -> bool:
+    """Whether the last run ended before the pod was ready: it is not, and did not cease to be at that run's end."""
+    if pod.ready or pod.last_exit_at is None:
+        return False
+    changed = pod.milestones.ready_changed if pod.milestones else None
+    began = pod.last_exit_at - (pod.last_run or timedelta(0))
+    # Times of the API are whole seconds.
+    return changed is None or changed <= began + timedelta(seconds=1)
+
+
+def _exits(pods: Iterable[Pod]) -> dict[str, int]:
+    counted = {pod.name: count for pod in pods if (count := exits_of(pod)) > 0}
+    kept = sorted(counted, key=lambda name: (-counted[name], name))[:MOST_PODS]
+    return {name: counted[name] for name in sorted(kept)}
+
+
+def _lived(workload: Workload | None, now: datetime) -> float:
+    return sum(_minutes(pod, None, now) for pod in workload.pods) if workload else 0.0
+
+
+def _minutes(pod: Pod, since: datetime | None, now: datetime) -> float:
+    """How long the pod has been on a node, since that moment."""
+    reached = pod.milestones
+    began = reached.scheduled if reached else None
+    if began is None:
+        return 0.0
+    return max(0.0, (now - (began if since is None else max(began, since))) / timedelta(minutes=1))

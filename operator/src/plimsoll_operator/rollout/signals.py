@@ -1,0 +1,85 @@
+"""What a canary is compared by: for each signal one query for raw counters, and how they count.
+
+Everything is counted per tier, since a tier's requests are alike and those of two tiers are not. A new signal is one
+entry of SIGNALS and one row in docs/operator.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from plimsoll_operator.rollout.measurements import Inquiry
+from plimsoll_operator.rollout.promql import any_of, quoted
+
+Kind = tuple[str, str]
+"""A metric, and the value of its own label."""
+
+Increments = Mapping[Kind, float]
+"""By how much each counter of one tier of one replica grew."""
+
+
+class Tally(NamedTuple):
+    """How much was exposed, and how much of it went wrong."""
+
+    exposures: float
+    bad: float
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`label` is the metrics' own label that is told apart; `count` gives a tally for each part of the signal."""
+
+    name: str
+    metrics: tuple[str, ...]
+    label: str
+    count: Callable[[Increments], Mapping[str, Tally]]
+
+    def query(self, inquiry: Inquiry) -> str:
+        """PromQL for the counters. `max` makes one of a pod that two jobs scrape; it adds nothing up."""
+        kept = ", ".join(filter(None, ("__name__", "revision", "replica", "tier", self.label)))
+        return (
+            f"max by ({kept}) ({{"
+            f"__name__=~{any_of(self.metrics)}, "
+            f"inference_namespace={quoted(inquiry.namespace)}, "
+            f"inference_deployment={quoted(inquiry.deployment)}, "
+            f"revision=~{any_of((inquiry.stable, inquiry.canary))}}})"
+        )
+
+
+REQUESTS = "plimsoll_requests_total"
+INCIDENTS = "plimsoll_incidents_total"
+DURATION = "plimsoll_request_duration_seconds_bucket"
+OOM = "plimsoll_oom_total"
+BATCHES = "plimsoll_batches_total"
+
+SERVED = frozenset({"ok", "rejected", "oom", "error"})
+"""Outcomes that are the server's; too_long, invalid and cancelled are the caller's and count nowhere."""
+FAILED = SERVED - {"ok"}
+ALL = "+Inf"
+
+
+def _batches(grown: Increments) -> dict[str, Tally]:
+    return {"batches": Tally(grown.get((BATCHES, ""), 0.0), grown.get((OOM, ""), 0.0))}
+
+
+def _errors(grown: Increments) -> dict[str, Tally]:
+    """A batch that fails with all its requests is one incident; servers that count none are judged by requests."""
+    served = {outcome: grown.get((REQUESTS, outcome), 0.0) for outcome in SERVED}
+    failed = sum(served[outcome] for outcome in FAILED)
+    return {"": Tally(sum(served.values()), grown.get((INCIDENTS, ""), failed))}
+
+
+def _slow(grown: Increments) -> dict[str, Tally]:
+    """One part for each bucket of the histogram: what took longer than its bound."""
+    answered = grown.get((DURATION, ALL), 0.0)
+    return {bound: Tally(answered, answered - within) for (_, bound), within in grown.items() if bound != ALL}
+
+
+SIGNALS: tuple[Signal, ...] = (
+    Signal("oom", (OOM, BATCHES), "", _batches),
+    Signal("errors", (REQUESTS, INCIDENTS), "outcome", _errors),
+    Signal("latency", (DURATION,), "le", _slow),
+)
+"""Kills and restarts come from the Kubernetes API: see `pod_record`."""

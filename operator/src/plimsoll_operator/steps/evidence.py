@@ -1,0 +1,88 @@
+"""What does the evidence say of the canary? Weighs what was measured since status was written last."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from plimsoll_operator.observed import Manifest, Revision
+from plimsoll_operator.rollout.analysis import Analysis, Pair, carried_on
+from plimsoll_operator.rollout.analysis_status import read_analysis, render_analysis
+from plimsoll_operator.rollout.evidence import AnalysisSettings
+from plimsoll_operator.rollout.history import with_point
+from plimsoll_operator.rollout.inquiry import next_moment
+from plimsoll_operator.spec import Spec
+from plimsoll_operator.steps.draft import Draft
+
+
+def weigh_the_evidence(draft: Draft) -> Draft:
+    """Set analysis, evidence, data and verdict, while an unproven canary has a Deployment beside the stable one."""
+    target, stable = draft.target, draft.stable
+    if target is None or stable is None or not _is_unproven(target):
+        return draft
+    canary = draft.observed.workload(target.hash)
+    if canary is None or draft.spec.rollout.strategy != "Canary":
+        return draft
+    pair = Pair(canary, draft.observed.workload(stable.hash))
+    settings = analysis_settings(draft.spec)
+    stored = read_analysis(draft.observed.owner.status)
+    if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
+        stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now)
+    analysis = carried_on(stored, draft.observed.measurements, pair, settings, draft.now)
+    return replace(
+        draft,
+        analysis=analysis,
+        evidence=analysis.evidence,
+        data=analysis.availability.data,
+        blind=analysis.blind(draft.now),
+        verdict=analysis.verdict(pair, settings, draft.now),
+    )
+
+
+def analysis_settings(spec: Spec) -> AnalysisSettings:
+    """`spec.rollout.analysis` in fractions."""
+    analysis = spec.rollout.analysis
+    return AnalysisSettings(
+        false_rollback=analysis.false_rollback_percent / 100,
+        tolerance=analysis.tolerance_percent / 100,
+        margin=analysis.margin_percent / 100,
+        oom_kills=analysis.oom_kills,
+        interval=analysis.interval,
+    )
+
+
+def until_the_next_look(draft: Draft) -> timedelta | None:
+    """Until Prometheus knows a new moment, or what ended a pod is taken in; None while there is nothing to look for."""
+    if draft.analysis is None or draft.target is None:
+        return None
+    running = draft.observed.workload(draft.target.hash)
+    if not draft.analysis.evidence.requests and not (running and running.ready):
+        return None
+    return next_moment(draft.analysis.evidence.until, draft.spec.rollout.analysis.interval, draft.now)
+
+
+def render_evidence(draft: Draft, rollout: Manifest) -> dict[str, Any]:
+    """For `status.rollout`: what was found, and how it came to that. Both stay until the next canary begins."""
+    stored = draft.observed.owner.status.get("rollout", {})
+    kept = {name: stored[name] for name in ("evidence", "history") if name in stored}
+    analysis, verdict = draft.analysis, draft.verdict
+    if analysis is None or verdict is None:
+        return kept
+    evidence = render_analysis(analysis, verdict)
+    before = kept.get("evidence", {})
+    same = all(before.get(name) == evidence[name] for name in ("canary", "stable", "since"))
+    points = kept.get("history", []) if same else []
+    if analysis.evidence.until > analysis.evidence.since:
+        points = with_point(points, _point(evidence, rollout), draft.spec.rollout.analysis.interval)
+    return {"evidence": evidence, "history": points} if points else {"evidence": evidence}
+
+
+def _point(evidence: Manifest, rollout: Manifest) -> dict[str, Any]:
+    where = {name: rollout[name] for name in ("step", "weightPercent") if name in rollout}
+    told = {figures["name"]: figures["evidence"] for figures in evidence.get("signals", ())}
+    return {"at": evidence["until"], **where, "requests": evidence["requests"], "evidence": told}
+
+
+def _is_unproven(target: Revision) -> bool:
+    return not (target.stable or target.promoted or target.rejected)

@@ -1,0 +1,123 @@
+"""What Prometheus would measure of two revisions, on plain data: counters that grow at a steady rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from builders import Cluster, make_spec
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.plan import Plan
+from plimsoll_operator.reconcile import reconcile
+from plimsoll_operator.rollout.inquiry import inquire
+from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem
+from plimsoll_operator.rollout.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+
+BOUNDS = ("0.1", "0.25", "1.0", ALL)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Events per second of one replica; `slow` of them take longer than 0.25 s. `up` is when it answered first."""
+
+    ok: float = 10.0
+    failed: float = 0.0
+    slow: float = 0.0
+    out_of_memory: float = 0.0
+    up: datetime | None = None
+
+
+def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -> dict[tuple[str, Counter], float]:
+    """All counters of one replica with one tier, so many seconds after its first answer."""
+
+    def counter(metric: str, label: str = "") -> Counter:
+        return Counter(revision, replica, "short", metric, label)
+
+    ok, slow = round(traffic.ok * seconds), round(traffic.slow * seconds)
+    failed = round(traffic.failed * seconds)
+    return {
+        ("errors", counter(REQUESTS, "ok")): ok,
+        ("errors", counter(REQUESTS, "error")): failed,
+        ("errors", counter(REQUESTS, "invalid")): ok,
+        ("errors", counter(INCIDENTS)): failed,
+        **{("latency", counter(DURATION, bound)): ok if bound in ("1.0", ALL) else ok - slow for bound in BOUNDS},
+        ("oom", counter(BATCHES)): ok + failed,
+        ("oom", counter(OOM)): round(traffic.out_of_memory * seconds),
+    }
+
+
+def measured(inquiry: Inquiry, canary: Traffic | None, stable: Traffic | None) -> Measurements:
+    """The answer of a Prometheus that has scraped one replica of each revision; None for one that it does not know."""
+    moments = tuple(inquiry.first + step * inquiry.step for step in range(inquiry.steps + 1))
+    series: dict[str, dict[Counter, list[float | None]]] = {}
+    for revision, traffic in ((inquiry.canary, canary), (inquiry.stable, stable)):
+        if traffic is None:
+            continue
+        up = traffic.up or moments[0] - timedelta(hours=1)
+        for index, moment in enumerate(moments):
+            if moment < up:
+                continue
+            read = counters_of(revision, f"{revision}-0", traffic, (moment - up).total_seconds())
+            for (signal, counter), value in read.items():
+                values = series.setdefault(signal, {}).setdefault(counter, [None] * len(moments))
+                values[index] = value
+    counters = {signal: {c: tuple(values) for c, values in of.items()} for signal, of in series.items()}
+    return Measurements(inquiry.since, moments, counters)
+
+
+def lose_prometheus(cluster: Cluster, seconds: float = 10) -> None:
+    """One look in vain."""
+    cluster.now += timedelta(seconds=seconds)
+    problem = Problem("PrometheusUnreachable", "Prometheus at http://prometheus:9090: no answer within 3 s")
+    inquiry = inquire(cluster.observed.owner, cluster.now)
+    told = None if inquiry is None else Measurements(inquiry.since, problem=problem)
+    cluster.observed = replace(cluster.observed, measurements=told)
+    _tell(cluster)
+
+
+def look_at(cluster: Cluster, canary: Traffic | None, stable: Traffic | None) -> None:
+    """Have the next reconcile see what Prometheus tells by now, if there is anything to ask."""
+    inquiry = inquire(cluster.observed.owner, cluster.now)
+    told = None if inquiry is None else measured(inquiry, canary, stable)
+    cluster.observed = replace(cluster.observed, measurements=told)
+
+
+def trial(**rollout: object) -> Cluster:
+    """A canary with a ready pod beside three of the stable revision; nothing is measured yet."""
+
+    def spec(version: int) -> Manifest:
+        return make_spec(
+            model={"uri": f"pvc://models/v{version}"},
+            scaling={"minReplicas": 3, "provider": "None"},
+            rollout={"strategy": "Canary", **rollout},
+        )
+
+    cluster = Cluster(spec(1))
+    cluster.settle()
+    cluster.change(spec(2))
+    for _ in range(20):
+        cluster.reconcile()
+        if is_canary_ready(cluster.observed.owner.status):
+            return cluster
+    raise AssertionError("the canary did not get ready")
+
+
+def is_canary_ready(status: Manifest) -> bool:
+    canary = status["rollout"].get("canary")
+    return any(entry["hash"] == canary and entry["readyReplicas"] for entry in status.get("revisions", ()))
+
+
+def watch(
+    cluster: Cluster, canary: Traffic | None, stable: Traffic | None, looks: int = 1, seconds: float = 10
+) -> None:
+    """So many looks at Prometheus, and what status says then; no pod is moved."""
+    for _ in range(looks):
+        cluster.now += timedelta(seconds=seconds)
+        look_at(cluster, canary, stable)
+        _tell(cluster)
+
+
+def _tell(cluster: Cluster) -> None:
+    """Reconcile, and carry out no more than the status."""
+    plan = reconcile(cluster.observed, cluster.policy, cluster.now)
+    cluster.carry_out(Plan(status=plan.status or cluster.observed.owner.status))
