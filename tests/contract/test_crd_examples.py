@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = yaml.safe_load((ROOT / "crds" / "plimsoll.dev_inferencedeployments.yaml").read_text(encoding="utf-8"))
 SCHEMA = DEFINITION["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 PROFILES = parse_gpu_profiles(yaml.safe_load((ROOT / "charts/plimsoll/values.yaml").read_text("utf-8"))["gpuProfiles"])
-FILES = sorted((ROOT / "examples").glob("*.yaml"))
+FILES = [*sorted((ROOT / "examples").glob("*.yaml")), ROOT / "examples" / "gitops" / "inference" / "domains.yaml"]
 NAMED = pytest.mark.parametrize("file", FILES, ids=[file.stem for file in FILES])
 
 

@@ -18,7 +18,11 @@ from plimsoll_operator.steps.load_line import load_line_of
 from plimsoll_server.config import parse_config
 from plimsoll_server.settings import Settings
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.yaml"))
+EXAMPLES = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "examples").rglob("*.yaml")
+    if "\nkind: InferenceDeployment\n" in path.read_text(encoding="utf-8")
+)
 
 
 def container_of(spec: dict[str, Any]) -> dict[str, Any]:
