@@ -12,7 +12,6 @@ from plimsoll_operator.rollout.situation import ONE_AT_A_TIME
 Rollout = Mapping[str, Any]
 
 _UNPROVEN = ("Surging", "Analysing", "Inconclusive")
-_TAKEN_BACK = ("RollingBack", "RolledBack")
 
 
 def rollout_events(status: Manifest, stored: Manifest) -> Iterator[Event]:
@@ -22,11 +21,11 @@ def rollout_events(status: Manifest, stored: Manifest) -> Iterator[Event]:
         yield Event("Normal", "RolloutStarted", f"rolling out revision {now['canary']}")
     if now.get("reason") == ONE_AT_A_TIME != before.get("reason"):
         yield Event("Normal", ONE_AT_A_TIME, now["message"])
-    if _enters(now, before, "Promoting"):
-        yield Event("Normal", "Promoted", _promotion(now))
-    if _enters(now, before, *_TAKEN_BACK):
-        yield Event("Warning", "RolledBack", _rejection(status, before))
-    if _enters(now, before, "Paused") and before.get("phase") in _UNPROVEN:
+    if now.get("phase") == "Promoting" != before.get("phase"):
+        yield Event("Normal", "Promoted", now["message"])
+    for revision, because in _newly_rejected(status, stored):
+        yield Event("Warning", "RolledBack", _rejection(revision, because))
+    if now.get("phase") == "Paused" and before.get("phase") in _UNPROVEN:
         yield Event("Normal", "CanaryPaused", now["message"])
 
 
@@ -36,25 +35,16 @@ def _has_started(now: Rollout, before: Rollout) -> bool:
     return bool(now.get("canary") and started and started != before.get("startedAt"))
 
 
-def _enters(now: Rollout, before: Rollout, *phases: str) -> bool:
-    return now.get("phase") in phases and before.get("phase") not in phases
+def _newly_rejected(status: Manifest, stored: Manifest) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Revisions that were on their way or served until now. A status that was lost makes no news of old ones."""
+    known = {entry["hash"]: bool(entry.get("rejected")) for entry in stored.get("revisions", ())}
+    for entry in status.get("revisions", ()):
+        if entry.get("rejected") and known.get(entry["hash"]) is False:
+            yield entry["hash"], entry["rejected"]
 
 
-def _promotion(now: Rollout) -> str:
-    """Which revision, and what the comparison said of it, where that is what promoted it."""
-    evidence = now.get("evidence", {})
-    said = f": {evidence['message']}" if evidence.get("decision") == "Promote" else ""
-    return f"revision {now['stable']} is promoted{said}"
-
-
-def _rejection(status: Manifest, before: Rollout) -> str:
-    """Why the canary was taken back, as the history keeps it, and what to do."""
-    rejected = [entry for entry in status.get("revisions", ()) if entry.get("rejected")]
-    canary = next((entry for entry in rejected if entry["hash"] == before.get("canary")), next(iter(rejected), None))
-    if canary is None:
-        return str(status["rollout"]["message"])
-    why = canary["rejected"]
+def _rejection(revision: str, because: Mapping[str, str]) -> str:
     return (
-        f"revision {canary['hash']} was taken back, {why['reason']}: {why['message']}. Apply another change, or "
+        f"revision {revision} was taken back, {because['reason']}: {because['message']}. Apply another change, or "
         "kubectl plimsoll retry; kubectl plimsoll explain has the figures"
     )

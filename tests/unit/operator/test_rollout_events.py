@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from plimsoll_operator.rollout_events import rollout_events
-from trials import CANARY, STABLE, make_evidence, make_object
+from trials import CANARY, STABLE, make_object
 
 BECAUSE = {"reason": "MoreErrors", "message": "errors 4.1 % of 820 canary requests against 0.12 % of 7,910 on stable"}
+KEPT = {"revisions": [{"hash": CANARY}, {"hash": STABLE}]}
 REJECTED = {"revisions": [{"hash": CANARY, "rejected": BECAUSE}, {"hash": STABLE}]}
 STARTED = {"startedAt": "2026-05-04T03:00:00Z"}
 
@@ -20,33 +21,33 @@ def status(phase: str, more: dict[str, Any] | None = None, **rollout: Any) -> di
     return found
 
 
-NO_HARM = make_evidence(decision="Promote", message="no worse than stable in 912 canary requests")
-
 TURNS = {
     "a rollout begins": (status("Idle", startedAt=""), status("Surging"), [("Normal", "RolloutStarted", CANARY)]),
     "the comparison begins": (status("Surging"), status("Analysing", step=1), []),
     "the next step": (status("Analysing", step=1), status("Analysing", step=2), []),
     "no harm": (
         status("Analysing"),
-        status("Promoting", stable=CANARY, canary="", evidence=NO_HARM),
-        [("Normal", "Promoted", f"revision {CANARY} is promoted: no worse than stable in 912")],
-    ),
-    "promoted by request": (
-        status("Analysing"),
-        status("Promoting", stable=CANARY, canary="", evidence=make_evidence()),
-        [("Normal", "Promoted", f"revision {CANARY} is promoted")],
+        status("Promoting", stable=CANARY, canary="", message=f"revision {CANARY} is promoted: no worse than stable"),
+        [("Normal", "Promoted", f"revision {CANARY} is promoted: no worse than stable")],
     ),
     "harm": (
-        status("Analysing"),
+        status("Analysing", KEPT),
         status("RollingBack", REJECTED),
         [("Warning", "RolledBack", f"revision {CANARY} was taken back, MoreErrors: errors 4.1 % of 820")],
     ),
     "its pods are gone": (status("RollingBack", REJECTED), status("RolledBack", REJECTED, canary=""), []),
     "harm, and no pod was left": (
-        status("Surging"),
+        status("Surging", KEPT),
         status("RolledBack", REJECTED, canary=""),
         [("Warning", "RolledBack", "kubectl plimsoll retry")],
     ),
+    "gone back to by request": (
+        status("Idle", KEPT, canary=""),
+        status("RollingBack", REJECTED, canary=""),
+        [("Warning", "RolledBack", f"revision {CANARY} was taken back")],
+    ),
+    "taken back in git": (status("Analysing", KEPT), status("RollingBack", KEPT, canary=""), []),
+    "a lost status": ({}, status("RolledBack", {**REJECTED}, canary="", startedAt=""), []),
     "paused in the middle": (status("Analysing"), status("Paused"), [("Normal", "CanaryPaused", "as Paused says")]),
     "paused before it began": (status("Idle"), status("Paused"), []),
     "nothing new": (status("Promoting"), status("Promoting"), []),
