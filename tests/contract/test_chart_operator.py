@@ -130,7 +130,48 @@ def test_the_hubs_proxy_is_for_the_servers_pods_and_not_for_the_operator(chart: 
     assert not [name for name in default.environment if "PROXY" in name]
 
 
-def test_no_secret_reaches_the_operator(chart: Chart) -> None:
+def test_no_secret_reaches_the_operator_but_those_for_prometheus(chart: Chart, default: Objects) -> None:
     objects = chart.render(CHART_MODES["full"])
     assert not [entry for entry in objects.container["env"] if "secretKeyRef" in entry.get("valueFrom", {})]
-    assert [volume["name"] for volume in objects.pod["volumes"]] == ["tmp"]
+    assert [volume["name"] for volume in default.pod["volumes"]] == ["tmp"]
+    secrets = {
+        volume["secret"]["secretName"]: [item["key"] for item in volume["secret"]["items"]]
+        for volume in objects.pod["volumes"]
+        if "secret" in volume
+    }
+    assert secrets == {
+        "prometheus-token": ["token"],
+        "prometheus-user": ["username", "password"],
+        "prometheus-ca": ["ca.crt"],
+    }
+
+
+def test_the_files_that_it_reads_for_prometheus_are_mounted(chart: Chart) -> None:
+    objects = chart.render(CHART_MODES["full"])
+    mounted = {mount["mountPath"]: mount for mount in objects.container["volumeMounts"]}
+    settings = settings_of(objects)
+    for file in (
+        settings.prometheus_token_file,
+        settings.prometheus_username_file,
+        settings.prometheus_password_file,
+        settings.prometheus_ca_file,
+    ):
+        folder, _, key = file.rpartition("/")
+        assert mounted[folder]["readOnly"]
+        [volume] = [v for v in objects.pod["volumes"] if v["name"] == mounted[folder]["name"]]
+        assert key in [item["path"] for item in volume["secret"]["items"]]
+
+
+@pytest.mark.parametrize(
+    ("values", "ports"),
+    [
+        pytest.param({"url": "http://prometheus.monitoring:9091"}, {9090, 9091}, id="the address' own and the pods'"),
+        pytest.param({"url": "https://metrics.corp/prometheus"}, {9090, 443}, id="the scheme's"),
+        pytest.param({"url": "http://metrics.corp"}, {9090, 80}, id="without TLS"),
+        pytest.param({"url": "https://metrics.corp", "proxy": "http://proxy:3128"}, {9090, 3128}, id="the proxy's"),
+        pytest.param({"url": "https://[2001:db8::1]:9443/"}, {9090, 9443}, id="an IPv6 address"),
+    ],
+)
+def test_the_policy_lets_it_reach_prometheus(chart: Chart, values: Values, ports: set[int]) -> None:
+    _, prometheus = chart.render({"prometheus": values}).one("NetworkPolicy")["spec"]["egress"]
+    assert {port["port"] for port in prometheus["ports"]} == ports

@@ -66,3 +66,22 @@ Not empty when the cluster runs an operator of this release that elects no leade
 {{- printf "%s:%s" .image.repository (default .root.Chart.AppVersion .image.tag) }}
 {{- end }}
 {{- end }}
+
+{{/* Port of a URL, also where it is the scheme's own. */}}
+{{- define "plimsoll.portOf" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") -}}
+{{- end }}
+
+{{/* Secrets for Prometheus by the folder that each is mounted in, with the keys that are read. */}}
+{{- define "plimsoll.prometheusSecrets" -}}
+{{- $secrets := dict -}}
+{{- with .Values.prometheus -}}
+{{- if .url -}}
+{{- if .bearerTokenSecret }}{{ $_ := set $secrets "token" (dict "name" .bearerTokenSecret "keys" (list "token")) }}{{ end -}}
+{{- if .basicAuthSecret }}{{ $_ := set $secrets "basic-auth" (dict "name" .basicAuthSecret "keys" (list "username" "password")) }}{{ end -}}
+{{- if .caSecret }}{{ $_ := set $secrets "ca" (dict "name" .caSecret "keys" (list "ca.crt")) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $secrets -}}
+{{- end }}
