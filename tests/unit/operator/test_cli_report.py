@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import trials
 from plimsoll_operator.cli.console import show
 from plimsoll_operator.cli.report import age, report
 
@@ -144,6 +145,23 @@ domains-a-1   aaaa       0           3       …         …         …"""
 def test_an_object_in_trouble_is_told_with_what_explains_it(printed: Printed) -> None:
     pods = [pod("domains-a-1", "aaaa", ready=True), pod("domains-b-1", "bbbb", ready=False, **CRASHED)]
     assert printed(found(IN_TROUBLE), pods) == EXPECTED
+
+
+def test_a_canary_shows_its_step_and_the_evidence_of_each_signal(printed: Printed) -> None:
+    status = {**trials.analysing()["status"], "conditions": [condition("Ready", "False", "Analysing")]}
+    rollout = printed(found(status)).partition("ROLLOUT\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.split()[0] for line in rollout] == ["phase", "revision", "step", "evidence", "evidence", "evidence"]
+    assert "2 of 3, 29 % of the requests" in rollout[2]
+    assert "errors: 0.4 of 400 against it; at most 1.3 %, allowed 1.1 %" in rollout[4]
+
+
+def test_the_evidence_of_an_earlier_canary_is_left_to_explain(printed: Printed) -> None:
+    status = {**trials.rolled_back()["status"], "conditions": [condition("Ready", "False", "RolledBack")]}
+    status["rollout"] |= {"canary": ""}
+    revisions = [{"hash": trials.CANARY, "number": 2, "rejected": {"reason": "MoreErrors", "message": "19 of 500"}}]
+    text = printed(found({**status, "revisions": revisions}))
+    assert "evidence" not in text
+    assert "rejected" in text.partition("REVISIONS")[2]
 
 
 def test_an_object_at_rest_has_two_conditions_to_show(printed: Printed) -> None:

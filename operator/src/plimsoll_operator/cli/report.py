@@ -9,6 +9,8 @@ from typing import Any
 from rich.text import Text
 
 from plimsoll_operator.cli.console import bad, good, table, uneasy
+from plimsoll_operator.cli.explanation.trial import parse_trial
+from plimsoll_operator.cli.explanation.wording import in_one_line
 from plimsoll_operator.cluster.parse import is_active, parse_pod
 from plimsoll_operator.observed import Manifest, Pod
 
@@ -96,6 +98,7 @@ def _rollout(rollout: Mapping[str, Any], now: datetime) -> Text | None:
     if rollout.get("canary"):
         way = f"{rollout.get('stable') or 'nothing'} -> {rollout['canary']}"
         rows.append(("revision", way + (f", for {age(rollout['startedAt'], now)}" if "startedAt" in rollout else "")))
+    rows += _canary(rollout)
     if asked := rollout.get("lastRequest"):
         what = f"{asked['verb']} {asked['id']}".strip() or "unreadable"
         said = f"{what}, {age(asked['at'], now)} ago: {asked['outcome']}, {asked['message']}"
@@ -103,18 +106,35 @@ def _rollout(rollout: Mapping[str, Any], now: datetime) -> Text | None:
     return table(("", ""), rows) if rows else None
 
 
+def _canary(rollout: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The canary's step, and its evidence in one line for each signal; `explain` has the rest."""
+    trial = parse_trial(rollout)
+    if trial is None or trial.canary != rollout.get("canary"):
+        return []
+    step = f"{rollout.get('step', 1)} of {rollout.get('steps', 1)}, {rollout.get('weightPercent', 0)} % of the requests"
+    return [("step", step), *(("evidence", in_one_line(signal)) for signal in trial.signals)]
+
+
 def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: datetime) -> Text | None:
     rows = [
         (
             str(found["number"]),
             found["hash"],
-            "stable" if found.get("stable") else "coming" if found["hash"] == rollout.get("canary") else "kept",
+            _role(found, rollout),
             f"{found.get('readyReplicas', 0)}/{found.get('replicas', 0)}",
             age(found["createdAt"], now) if "createdAt" in found else "",
         )
         for found in revisions
     ]
     return table(("NUMBER", "REVISION", "ROLE", "READY", "AGE"), rows) if rows else None
+
+
+def _role(revision: Manifest, rollout: Mapping[str, Any]) -> str:
+    if revision.get("stable"):
+        return "stable"
+    if revision.get("rejected"):
+        return "rejected"
+    return "coming" if revision["hash"] == rollout.get("canary") else "kept"
 
 
 def _pods(pods: Sequence[Manifest] | None, now: datetime) -> Text | None:
@@ -128,10 +148,10 @@ def _pod(manifest: Manifest, pod: Pod, now: datetime) -> tuple[str | Text, ...]:
     state = uneasy("ending") if pod.terminating else good("ready") if pod.ready else bad("not ready")
     node = manifest.get("spec", {}).get("nodeName", "")
     created = age(manifest["metadata"]["creationTimestamp"], now)
-    return (pod.name, pod.revision, state, node or "none", str(pod.restarts), created, _why(pod))
+    return (pod.name, pod.revision, state, node or "none", str(pod.restarts), created, why(pod))
 
 
-def _why(pod: Pod) -> str:
+def why(pod: Pod) -> str:
     """What holds the pod up, else how its container ended the last time."""
     if pod.unschedulable:
         return pod.unschedulable

@@ -48,6 +48,14 @@ def rate(signal: Signal, value: float | None) -> str:
     return "unknown" if value is None else f"{number(100 * value)} {naming(signal.name, signal.part).per}"
 
 
+def in_one_line(signal: Signal) -> str:
+    """What the evidence of one signal is, and what it must reach or fall below."""
+    against = "unknown" if signal.evidence is None else number(signal.evidence)
+    limit = "" if signal.threshold is None else f" of {number(signal.threshold)}"
+    bound = f"at most {rate(signal, signal.upper_bound)}, allowed {rate(signal, signal.allowed)}"
+    return f"{called(signal)}: {against}{limit} against it; {bound}"
+
+
 def counts(bad: float, exposures: float, of: str) -> str:
     return f"{number(bad)} of {number(exposures)} {of}"
 
