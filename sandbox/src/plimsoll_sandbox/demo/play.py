@@ -92,7 +92,7 @@ def play(stage: Stage) -> None:
         stage.commands.with_environment(KUBECONFIG=str(sandbox.kubeconfig)), tools.kubectl, tools.helm
     )
     with story.step("Helm installs the operator"):
-        _install(stage, cluster)
+        _install(stage, cluster, sandbox.prometheus_url)
     with story.step("kubectl applies an InferenceDeployment; the operator does the rest"):
         _deploy(stage, cluster, model)
     url = sandbox.url(NAMESPACE, NAME)
@@ -133,13 +133,14 @@ def _start(stage: Stage, tools: Tools) -> Sandbox:
     return sandbox
 
 
-def _install(stage: Stage, cluster: DemoCluster) -> None:
+def _install(stage: Stage, cluster: DemoCluster, prometheus: str) -> None:
     stage.story.command(
         f"helm upgrade --install plimsoll charts/plimsoll -n {SYSTEM_NAMESPACE} --create-namespace --wait"
+        f" --set prometheus.url={prometheus}"
     )
     cluster.helm(
         *("upgrade", "--install", "plimsoll", str(stage.chart), "--namespace", SYSTEM_NAMESPACE),
-        *("--create-namespace", "--wait", "--timeout", "120s"),
+        *("--create-namespace", "--wait", "--timeout", "120s", "--set", f"prometheus.url={prometheus}"),
     )
 
 
