@@ -91,6 +91,8 @@ async def _live(
         return 0
     engine, scheduler = starting.result()
     service.engine, service.scheduler = engine, scheduler
+    for tier in scheduler.tiers:
+        telemetry.set_load_line(tier.name, tier.running_limit)
     background = [asyncio.create_task(scheduler.run()), asyncio.create_task(_publish(telemetry, engine, scheduler))]
     if certificate is not None:
         background.append(asyncio.create_task(certificate.keep_renewed()))
@@ -161,7 +163,10 @@ def _listen(settings: Settings) -> socket.socket:
     port, variable = settings.http_port, "PLIMSOLL_HTTP_PORT"
     if settings.tls_directory:
         port, variable = settings.https_port, "PLIMSOLL_HTTPS_PORT"
-    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    # The protocol by its name: asyncio sends without delay only where it knows that it is TCP, and an answer in two
+    # segments would wait 40 ms on a kept connection for the acknowledgement of the first.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address, port))
