@@ -12,13 +12,15 @@ _SLICE_SECONDS = 0.5
 class SaturationMeter:
     """The mean of a ratio over the last 30 seconds, each value weighted by how long it held.
 
+    Before its life a server carried nothing. A mean over its life alone would count the load that it takes over from
+    another twice, since the other's mean falls slowly, and one pod too many would follow.
+
     The clock is handed in: `now` in seconds of any clock that never goes back.
     """
 
     def __init__(self, now: float) -> None:
         self._ratio = 0.0
         self._since = now
-        self._born = now
         self._slices: deque[list[float]] = deque()
         """[number of the slice, area under the ratio within it]"""
 
@@ -29,8 +31,7 @@ class SaturationMeter:
 
     def mean(self, now: float) -> float:
         self._accumulate(now)
-        covered = min(WINDOW_SECONDS, max(now - self._born, _SLICE_SECONDS))
-        return math.fsum(area for _, area in self._slices) / covered
+        return math.fsum(area for _, area in self._slices) / WINDOW_SECONDS
 
     def _accumulate(self, now: float) -> None:
         oldest = now - WINDOW_SECONDS
