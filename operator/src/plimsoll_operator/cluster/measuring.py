@@ -9,22 +9,25 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 
 from plimsoll_operator.cluster.prometheus import Answer, Prometheus, PrometheusError, Range, RawSeries
 from plimsoll_operator.observed import Owner
-from plimsoll_operator.rollout.inquiry import SETTLE, inquire
+from plimsoll_operator.rollout.inquiry import inquire
 from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem, Values
 from plimsoll_operator.rollout.signals import SIGNALS, Signal
 
 logger = logging.getLogger(__name__)
 
-DEADLINE_SECONDS = 3.0
+DEADLINE = timedelta(seconds=3)
 """For all of an object's questions together: a reconcile waits no longer for Prometheus than this."""
 
 MOST_REMEMBERED = 1000
-"""Canaries under analysis at once whose last answer is kept, so that a moment is asked about once."""
+"""Canaries at once of which is known that a moment was asked about in vain, so that it is not asked about again."""
+
+TICK = timedelta(seconds=1)
+"""A server's clock must be past a moment by so much. It tells whole seconds, and may be a little behind ours."""
 
 NOT_CONFIGURED = Problem(
     "PrometheusNotConfigured",
@@ -37,7 +40,14 @@ CountFailure = Callable[[str], None]
 class Measuring:
     """Without a `prometheus` every inquiry is answered with what to set."""
 
-    def __init__(self, prometheus: Prometheus | None, now: Callable[[], datetime], count_failure: CountFailure) -> None:
+    def __init__(
+        self,
+        prometheus: Prometheus | None,
+        now: Callable[[], datetime],
+        count_failure: CountFailure,
+        deadline: timedelta = DEADLINE,
+    ) -> None:
+        self._deadline = deadline.total_seconds()
         self._prometheus = prometheus
         self._now = now
         self._count_failure = count_failure
@@ -55,6 +65,10 @@ class Measuring:
         if before == inquiry and known is not None:
             return known
         found = await self._ask(self._prometheus, inquiry)
+        if found.counters:
+            # What was measured goes into status, after which it is asked for no more; it may be large.
+            self._answered.pop(key, None)
+            return found
         self._answered[key] = (inquiry, found)
         self._answered.move_to_end(key)
         while len(self._answered) > MOST_REMEMBERED:
@@ -64,12 +78,12 @@ class Measuring:
     async def _ask(self, prometheus: Prometheus, inquiry: Inquiry) -> Measurements:
         over = Range(inquiry.first.timestamp(), inquiry.step.total_seconds(), inquiry.steps)
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS), prometheus.session() as session:
+            async with asyncio.timeout(self._deadline), prometheus.session() as session:
                 answers = {
                     signal: await prometheus.query_range(session, signal.query(inquiry), over) for signal in SIGNALS
                 }
         except TimeoutError:
-            message = f"Prometheus at {prometheus.access.url}: no answer within {DEADLINE_SECONDS:g} s"
+            message = f"Prometheus at {prometheus.access.url}: no answer within {self._deadline:g} s"
             return self._failed(inquiry, Problem("PrometheusUnreachable", message))
         except PrometheusError as error:
             return self._failed(inquiry, Problem(error.reason, str(error)))
@@ -87,7 +101,7 @@ class Measuring:
 
 def measurements(inquiry: Inquiry, answers: dict[Signal, Answer], now: datetime) -> Measurements:
     """The answers side by side, up to the last moment that the clock of who answered has passed as well."""
-    passed = min((answer.answered or now for answer in answers.values()), default=now) - SETTLE
+    passed = min((answer.answered or now for answer in answers.values()), default=now) - TICK
     count = min(inquiry.steps, (passed - inquiry.first) // inquiry.step) + 1
     moments = tuple(inquiry.first + index * inquiry.step for index in range(count))
     if not moments or moments[-1] <= inquiry.since:

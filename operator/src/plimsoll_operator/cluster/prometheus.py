@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -142,10 +143,10 @@ class Prometheus:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         try:
             if self.access.token_file:
-                headers["Authorization"] = f"Bearer {_secret(self.access.token_file)}"
+                headers["Authorization"] = f"Bearer {_token(self.access.token_file)}"
             elif self.access.username_file:
-                name, password = _secret(self.access.username_file), _secret(self.access.password_file)
-                headers["Authorization"] = aiohttp.BasicAuth(name, password, "utf-8").encode()
+                user = f"{_secret(self.access.username_file)}:{_secret(self.access.password_file)}"
+                headers["Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
         except (OSError, ValueError) as error:
             raise PrometheusRefusedError(f"{self._where}: its credentials cannot be read: {error}") from error
         try:
@@ -197,10 +198,14 @@ class Prometheus:
 
 def _secret(path: str) -> str:
     """What a mounted Secret holds, without the newline that editors leave. Raises OSError, ValueError."""
-    text = Path(path).read_text(encoding="utf-8").strip()
-    if not text or any(character.isspace() for character in text):
+    return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+
+
+def _token(path: str) -> str:
+    token = _secret(path)
+    if not token or any(character.isspace() for character in token):
         raise ValueError(f"{path}: expected one word")
-    return text
+    return token
 
 
 def _parsed(body: bytes) -> Mapping[str, Any]:
