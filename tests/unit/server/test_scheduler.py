@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from plimsoll_server.scheduler.errors import (
     OutOfMemoryError,
     OverloadedError,
 )
+from plimsoll_server.scheduler.saturation import WINDOW_SECONDS
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
@@ -281,10 +283,13 @@ async def test_batch_size_bounds_what_runs_together(tmp_path: Path) -> None:
 async def test_saturation_rises_with_the_queue(tmp_path: Path) -> None:
     engine = HeldEngine()
     async with scheduling(tmp_path, engine) as scheduler:
+        began = time.monotonic()
         asks = [asyncio.create_task(scheduler.answer_texts([words(40)])) for _ in range(3)]
         await until(lambda: scheduler.queued_tokens()["long"] == 84)
+        queued = time.monotonic()
         await asyncio.sleep(0.6)
-        assert 1.5 < scheduler.saturation() <= 3.0
+        carried = WINDOW_SECONDS * scheduler.saturation()
+        assert 2.9 * (time.monotonic() - queued - 0.1) < carried <= 3.0 * (time.monotonic() - began)
         engine.release()
         await asyncio.gather(*asks)
 
