@@ -11,7 +11,7 @@ from builders import NOW, POLICY, make_observed
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
-from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, condition, delete, version_of
+from rollouts import autoscaled, autoscaled_spec_of, autoscaler_of, delete, version_of
 
 
 def target_of(state: Observed) -> str:
@@ -81,25 +81,6 @@ def test_it_never_works_on_a_deployment_of_somebody_else() -> None:
 
 def deployments_of(plan: Plan) -> list[Manifest]:
     return [manifest for manifest in plan.apply if manifest["kind"] == "Deployment"]
-
-
-@pytest.mark.parametrize(
-    ("reason", "advice"),
-    [
-        pytest.param("FailedGetPodsMetric", "custom.metrics.k8s.io", id="no metric: how to serve it"),
-        pytest.param("ScalingDisabled", "zero", id="no pod: not a matter of metrics"),
-    ],
-)
-def test_what_keeps_it_from_scaling_is_told(reason: str, advice: str) -> None:
-    cluster = autoscaled(1)
-    said = {"type": "ScalingActive", "status": "False", "reason": reason, "message": "the replicas are zero"}
-    autoscaler = {**autoscaler_of(cluster.observed), "status": {"conditions": [said]}}
-    cluster.store({**cluster.observed.children, ObjectKey.of(autoscaler): autoscaler})
-    cluster.reconcile()
-    told = condition(cluster.observed, "ScalingActive")
-    assert (told["status"], told["reason"]) == ("False", reason)
-    assert advice in told["message"]
-    assert ("custom.metrics" in told["message"]) == ("Metric" in reason)
 
 
 def test_it_is_not_created_before_there_is_a_deployment_that_it_can_work_on() -> None:

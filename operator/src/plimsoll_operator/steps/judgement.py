@@ -11,12 +11,11 @@ from plimsoll_operator.diagnosis import UNSCHEDULABLE, diagnose
 from plimsoll_operator.fully_scaled import fully_scaled
 from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.model_shapes import dimensions_of
-from plimsoll_operator.names import SATURATION_METRIC
-from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Workload
+from plimsoll_operator.observed import Observed, Workload
 from plimsoll_operator.out_of_memory import out_of_memory
 from plimsoll_operator.rendering import up_to_date
 from plimsoll_operator.rollout.situation import Move
-from plimsoll_operator.steps.children import AUTOSCALER
+from plimsoll_operator.scaling_active import scaling_active
 from plimsoll_operator.steps.draft import Draft, Probe, Reason
 from plimsoll_operator.steps.load_line import NOTHING_FITS, load_line_of
 from plimsoll_operator.steps.progress import deadline, remaining_deadline
@@ -40,7 +39,7 @@ def judge(draft: Draft) -> tuple[Condition, ...]:
         _condition("Stalled", stalled, "NotStalled", "nothing stands in the way", holds=stalled is not None),
         fully_scaled(draft),
         _within_load_line(draft),
-        _scaling_active(draft),
+        scaling_active(draft),
         up_to_date(draft),
         out_of_memory(draft.observed, draft.now),
     )
@@ -100,6 +99,8 @@ def _stalled(draft: Draft) -> Reason | None:
         return draft.blocked
     if taken := _name_taken(draft.observed):
         return taken
+    if draft.move and draft.move.phase == "RolledBack":
+        return Reason(draft.move.reason, draft.move.message)
     left = remaining_deadline(draft)
     if left is not None and left <= timedelta(0):
         patience = int(deadline(draft).total_seconds())
@@ -164,27 +165,3 @@ def _profile_that_carries(draft: Draft) -> str:
     profiles = sorted(draft.observed.profiles.values(), key=lambda profile: (profile.memory_bytes, profile.name))
     fitting = (p.name for p in profiles if p.is_gpu and shape and load_line_of(draft.spec, shape, p).within)
     return next(fitting, "")
-
-
-def _scaling_active(draft: Draft) -> Condition:
-    if not draft.spec.scaling.autoscaled:
-        message = f"spec.scaling.provider is None: {draft.spec.scaling.min_replicas} replicas, as minReplicas says"
-        return Condition("ScalingActive", "False", "ProviderNone", message)
-    live = draft.observed.children.get(ObjectKey(*AUTOSCALER, draft.observed.owner.name))
-    reported = _reported(live, "ScalingActive")
-    if reported is None:
-        return Condition("ScalingActive", "Unknown", "NotReported", "the autoscaler has not reported yet")
-    if reported["status"] == "True":
-        return Condition("ScalingActive", "True", "ValidMetricFound", f"scaling on {SATURATION_METRIC}")
-    reason, message = reported.get("reason", "Unknown"), reported.get("message", "")
-    if "Metric" in reason and draft.observed.ready:
-        message = (
-            f"{message}. Serve {SATURATION_METRIC} through custom.metrics.k8s.io: "
-            "the chart's documentation has the rule for prometheus-adapter"
-        )
-    return Condition("ScalingActive", "False", reason, message)
-
-
-def _reported(live: Manifest | None, kind: str) -> Manifest | None:
-    conditions = live.get("status", {}).get("conditions", ()) if live else ()
-    return next((condition for condition in conditions if condition["type"] == kind), None)
