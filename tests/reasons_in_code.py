@@ -6,8 +6,10 @@ import ast
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import plimsoll_operator
+from plimsoll_operator.rollout.evidence import Data
 
 PACKAGE = Path(plimsoll_operator.__file__).parent
 
@@ -44,6 +46,8 @@ def _texts(expression: ast.expr, module: str) -> Iterator[str]:
         case ast.IfExp(body=body, orelse=orelse):
             yield from _texts(body, module)
             yield from _texts(orelse, module)
+        case ast.Attribute(attr="data"):
+            yield from set(get_args(Data)) - {"Measured"}
         case ast.Name(id=name):
             constant = getattr(importlib.import_module(module), name, None)
             if isinstance(constant, str):

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+import canaries
 from builders import Cluster, make_pod, make_spec
 from measured import Traffic, lose_prometheus, trial, watch
 from plimsoll_operator.observed import Pack
@@ -95,6 +96,16 @@ def statuses_of_a_trial() -> Iterator[Any]:
     yield cluster.observed.owner.status
 
 
+def statuses_of_a_canary_in_need() -> Iterator[Any]:
+    """Status of one that took a pod's place and was not asked anything until time was up, nor then measured."""
+    trials = canaries.changed(canaries.served(3, gpus=3), canary={"maxDuration": "1m", "capacity": "Replace"})
+    trials.data = "NoTraffic"
+    yield trials.until(lambda trials: "heldWithoutData" in trials.rollout)[-1].owner.status
+    trials.data = "CanaryMissing"
+    trials.reconcile()
+    yield trials.observed.owner.status
+
+
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())
 def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) -> None:
     seen = list(statuses(specs))
@@ -105,7 +116,8 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
-    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection(), *statuses_of_a_trial()):
+    told = (*statuses_of_a_trial(), *statuses_of_a_canary_in_need())
+    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection(), *told):
         jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
         written |= set(paths(status))
     declared = set(paths_of(STATUS))

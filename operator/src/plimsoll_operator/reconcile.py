@@ -89,8 +89,10 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 def _wake(draft: Draft) -> timedelta | None:
     """When time alone changes the answer: a deadline passes, patience ends, or the autoscaler may shrink again."""
     moments = [remaining_deadline(draft), patience_left(draft), grace_left(draft), until_the_next_look(draft)]
-    if draft.move and (draft.move.promote or draft.move.retire):
+    if draft.move and (draft.move.promote or draft.move.reject or draft.move.retire):
         moments.append(NEXT_MOVE)
+    if draft.on_trial:
+        moments.append(draft.spec.rollout.analysis.interval)
     if draft.rollout_finished is not None:
         moments.append(draft.rollout_finished + draft.spec.scaling.scale_down_stabilization - draft.now)
     return min((moment for moment in moments if moment is not None and moment > timedelta(0)), default=None)

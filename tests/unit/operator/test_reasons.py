@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+import canaries
 from builders import NOW, POLICY, Cluster, make_observed, make_pod, make_pods, make_spec, make_workload
 from conditions_page import OTHERS, SUMS, TABLE, as_the_table_says
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.reconcile import reconcile
+from plimsoll_operator.rollout.evidence import Data, Decision
 from plimsoll_operator.standstill import crd_outdated, write_failing, write_refused
 from reasons_in_code import reasons_in_code
 from rollouts import at_rest, seconds, settled, spec_of, starting_pod
@@ -94,6 +96,17 @@ def tiny(**memory: str) -> Observed:
     return make_observed(make_spec(model=model, gpu={"profile": "cpu"}, server={"resources": {"limits": memory}}))
 
 
+def on_trial(decide: Decision = "Undecided", data: Data = "Measured", **canary: Any) -> Callable[[str], Manifest]:
+    """A canary that is judged so, until the reason comes up."""
+
+    def status(reason: str) -> Manifest:
+        trials = canaries.changed(canaries.served(3), canary={"steps": [10], "maxDuration": "1m", **canary})
+        trials.decision, trials.data = decide, data
+        return walked(trials, reason)
+
+    return status
+
+
 RECREATE = {"strategy": "Recreate"}
 
 SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
@@ -125,6 +138,15 @@ SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
     "WriteRefused": told(write_refused, "exceeded quota"),
     "WriteFailing": told(write_failing, "failed calling webhook"),
     "RevisionUnreadable": lambda _: looked_at(make_observed(unreadable="ControllerRevision domains-abc: restore it")),
+    "Surging": on_trial(),
+    "Analysing": on_trial(),
+    "NoTraffic": on_trial(data="NoTraffic"),
+    "NoMetrics": on_trial(data="NoMetrics"),
+    "CanaryMissing": on_trial(data="CanaryMissing"),
+    "Inconclusive": on_trial(),
+    "Promoting": on_trial("Promote"),
+    "RollingBack": on_trial("Rollback"),
+    "RolledBack": on_trial("Rollback"),
     "CRDOutdated": told(crd_outdated, "it lacks spec.model.shape"),
 }
 

@@ -13,17 +13,16 @@ SCALE_UP_PERIOD_SECONDS = 15
 SCALE_UP_PODS = 4
 
 
-def autoscaler(owner: Owner, spec: Spec, deployment: str, *, rolling: bool, settling: bool) -> dict[str, Any]:
+def autoscaler(owner: Owner, spec: Spec, deployment: str, *, least: int, may_shrink: bool) -> dict[str, Any]:
     """Autoscaler of the Deployment that serves, on the mean saturation of its pods; 1.0 is the load line.
 
-    While a rollout is `rolling` its minimum is one, so that it does not ask for GPUs that the rollout has not freed.
-    While it is `settling` as well it may only raise: its history is kept by its name, not by its target, and would
-    shrink a revision that has just taken over.
+    `least` is its minimum. During a rollout, and a while after it, it may not shrink but only raise: its history is
+    kept by its name, not by its target, and would shrink a revision that has just taken over.
     """
     scale_down: dict[str, Any] = {
         "stabilizationWindowSeconds": int(spec.scaling.scale_down_stabilization.total_seconds()),
         "policies": [{"type": "Percent", "value": 100, "periodSeconds": 15}],
-        "selectPolicy": "Disabled" if rolling or settling else "Max",
+        "selectPolicy": "Max" if may_shrink else "Disabled",
     }
     return {
         "apiVersion": "autoscaling/v2",
@@ -31,7 +30,7 @@ def autoscaler(owner: Owner, spec: Spec, deployment: str, *, rolling: bool, sett
         "metadata": child_metadata(owner, owner.name),
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
-            "minReplicas": 1 if rolling else spec.scaling.min_replicas,
+            "minReplicas": least,
             "maxReplicas": spec.max_replicas,
             "metrics": [_saturation(spec.scaling.target_saturation_percent)],
             "behavior": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from plimsoll_operator.observed import Rejection, Workload
+from plimsoll_operator.rollout.stage import Stage
 
 Phase = Literal[
     "Idle",
@@ -60,7 +61,7 @@ class Move:
 
     `replicas` names the revisions to scale and leaves the others alone. `start` creates the target's Deployment,
     `promote` makes the target the stable revision, `reject` marks it as one that is not tried again, `retire` deletes
-    Deployments that have no pod left.
+    Deployments that have no pod left. `stage` is how far a canary is, while one is on trial.
     """
 
     phase: Phase
@@ -71,6 +72,7 @@ class Move:
     promote: bool = False
     reject: Rejection | None = None
     retire: tuple[str, ...] = ()
+    stage: Stage | None = None
 
 
 def retired(older: tuple[Workload, ...]) -> tuple[str, ...]:

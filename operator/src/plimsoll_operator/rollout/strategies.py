@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from plimsoll_operator.rollout import recreate, rolling_update
-from plimsoll_operator.rollout.situation import Move, Situation
+from plimsoll_operator.rollout import canary, recreate, rolling_update
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.rollout.trial import Trial
 
-Strategy = Callable[[Situation], Move]
+Strategy = Callable[[Trial], Move]
 
 STRATEGIES: Mapping[str, Strategy] = {
-    "Canary": rolling_update.advance,
+    "Canary": canary.advance,
     "RollingUpdate": rolling_update.advance,
     "Recreate": recreate.advance,
 }

@@ -35,8 +35,9 @@ def list_children(draft: Draft) -> Draft:
     delete = draft.delete + tuple(_deployment_key(draft, revision) for revision in retire)
     scaled = _scaled(draft, draft.target, live)
     if draft.spec.scaling.autoscaled and scaled is not None:
-        rolling = _rolling(draft, live)
-        children.append(autoscaler(owner, draft.spec, scaled.name, rolling=rolling, settling=_settling(draft)))
+        may_shrink = not (_rolling(draft, live) or _settling(draft))
+        least = _least(draft, scaled, live)
+        children.append(autoscaler(owner, draft.spec, scaled.name, least=least, may_shrink=may_shrink))
     elif not draft.spec.scaling.autoscaled and (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
         delete += (key,)
     return replace(draft, children=tuple(children), delete=delete)
@@ -47,6 +48,20 @@ def _rolling(draft: Draft, live: list[Revision]) -> bool:
     resting = draft.observed.stable or draft.target
     deployed = {revision.hash for revision in live} | set(draft.observed.workloads)
     return resting is not None and deployed != {resting.hash}
+
+
+def _least(draft: Draft, scaled: Revision, live: list[Revision]) -> int:
+    """The autoscaler's minimum: it must not ask for GPUs that a rollout has not freed.
+
+    Beside a canary the stable revision stands as before, but for a pod that it gave up.
+    """
+    if not _rolling(draft, live):
+        return draft.spec.scaling.min_replicas
+    workload = draft.observed.workload(scaled.hash)
+    if not draft.on_trial or workload is None:
+        return 1
+    given = {scale.deployment: scale.replicas for scale in draft.scale}
+    return max(1, min(draft.spec.scaling.min_replicas, given.get(workload.name, workload.replicas)))
 
 
 def _settling(draft: Draft) -> bool:
@@ -64,7 +79,9 @@ def _live(draft: Draft, target: Revision) -> list[Revision]:
     move = draft.move
     retire = move.retire if move else ()
     starting = {target.hash} if move and move.start else set()
-    serving = {draft.stable.hash} if draft.waiting and draft.stable else set()
+    # Whatever becomes of a canary, the revision beside it is kept.
+    kept = draft.waiting or draft.on_trial
+    serving = {draft.stable.hash} if kept and draft.stable else set()
     running = (set(draft.observed.workloads) | starting | serving) - set(retire)
     return [
         revision
@@ -76,10 +93,11 @@ def _live(draft: Draft, target: Revision) -> list[Revision]:
 def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | None:
     """The revision that the autoscaler works on: the stable one until the target serves, or needs its GPUs.
 
-    A target that never gets ready must not keep the one that serves from being scaled up.
+    A target that never gets ready must not keep the one that serves from being scaled up. A canary is never scaled:
+    it has the pods of its step until it is promoted.
     """
     running = draft.observed.workload(target.hash)
-    taking_over = running is not None and bool(running.ready or running.unschedulable)
+    taking_over = running is not None and bool(running.ready or running.unschedulable) and not draft.on_trial
     first, second = (target, draft.stable) if taking_over else (draft.stable, target)
     return next((revision for revision in (first, second, *live) if revision in live), None)
 

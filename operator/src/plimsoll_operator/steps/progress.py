@@ -13,11 +13,14 @@ from plimsoll_operator.steps.draft import Draft
 AROUND_A_START = timedelta(minutes=5)
 """For what comes before and after the time that the startup probe allows: a node, the image, the warm-up."""
 
+UNTIMED = ("Analysing", "Paused", "Inconclusive", "RolledBack")
+"""Phases in which no pod is waited for."""
+
 
 def follow_the_progress(draft: Draft) -> Draft:
     """When this rollout began and ended and got on last, kept in status. One that is held begins when it goes on."""
     stored = draft.observed.owner.status.get("rollout", {})
-    if draft.held or draft.target is None:
+    if draft.waiting or (draft.held and not draft.on_trial) or draft.target is None:
         return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
     if draft.rolling:
         return _under_way(draft, draft.target, stored)
@@ -35,7 +38,7 @@ def deadline(draft: Draft) -> timedelta:
 
 def remaining_deadline(draft: Draft) -> timedelta | None:
     """Time left for the rollout under way, or None when none moves. Not positive: it is over."""
-    if draft.rollout_progressed is None:
+    if draft.rollout_progressed is None or draft.move is None or draft.move.phase in UNTIMED:
         return None
     return deadline(draft) - (draft.now - draft.rollout_progressed)
 
@@ -44,15 +47,30 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     running = draft.observed.workload(target.hash)
     ready = running.ready if running else 0
     started = _time(stored.get("startedAt"))
-    if started is None or stored.get("canary") != ("" if target.stable else target.hash):
+    if started is None or stored.get("canary") != draft.canary:
         # Without its status, a rollout that had begun is as old as what it has made.
         began, progressed = _seen_in_the_cluster(draft, target) if not stored.get("phase") else (draft.now, draft.now)
         return replace(draft, rollout_started=began, rollout_progressed=progressed, most_ready=ready)
     most = stored.get("mostReady", 0)
     # Only what was never reached counts: a pod that comes and goes is no progress.
-    gets_on = ready > most or _has_moved(draft, target)
+    gets_on = ready > most or _has_moved(draft, target) or _enters_a_phase(draft, stored)
     progressed = draft.now if gets_on else _time(stored.get("progressedAt")) or started
-    return replace(draft, rollout_started=started, rollout_progressed=progressed, most_ready=max(most, ready))
+    placed = _placed(draft, target, progressed)
+    return replace(draft, rollout_started=started, rollout_progressed=placed, most_ready=max(most, ready))
+
+
+def _enters_a_phase(draft: Draft, stored: Manifest) -> bool:
+    """Time of an analysis or a pause is none in which pods were waited for."""
+    return draft.move is not None and stored.get("phase") in UNTIMED and draft.move.phase not in UNTIMED
+
+
+def _placed(draft: Draft, target: Revision, progressed: datetime) -> datetime:
+    """A canary's time begins anew with its pod's node: to wait for a GPU is no fault of the revision."""
+    running = draft.observed.workload(target.hash)
+    if not draft.on_trial or running is None:
+        return progressed
+    placed = [pod.milestones.scheduled for pod in running.pods if pod.milestones and pod.milestones.scheduled]
+    return max([progressed, *placed])
 
 
 def _has_moved(draft: Draft, target: Revision) -> bool:

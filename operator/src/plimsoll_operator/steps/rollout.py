@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plimsoll_operator.observed import Revision, Workload
+from plimsoll_operator.observed import Rejection, Revision
 from plimsoll_operator.plan import Scale
-from plimsoll_operator.rollout.situation import Move, Situation
+from plimsoll_operator.rollout.phases import idle, rolled_back
+from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
 from plimsoll_operator.steps.progress import follow_the_progress
+from plimsoll_operator.steps.trial import trial_of
+
+HELD = ("Paused", "Inconclusive")
+"""Phases in which the operator waits for a person."""
 
 
 def move_the_rollout(draft: Draft) -> Draft:
@@ -18,36 +23,32 @@ def move_the_rollout(draft: Draft) -> Draft:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
     move = _next_move(draft, target)
-    draft = replace(draft, move=move)
+    # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
+    held = Reason(move.reason, move.message) if move.phase in HELD else None
+    draft = replace(draft, move=move, held=held)
     draft = follow_the_progress(replace(draft, scale=_scales(draft, move)))
+    if move.reject:
+        return _rejected(draft, target, move.reject)
     return _promoted(draft, target) if move.promote else draft
 
 
 def _next_move(draft: Draft, target: Revision) -> Move:
-    if draft.held:
+    trial = trial_of(draft, target)
+    if trial.running is not None and target.stable and not trial.older:
+        return rolled_back.advance(trial) if draft.rejection else idle.advance(trial)
+    strategy = draft.spec.rollout.strategy
+    if draft.held and strategy != "Canary":
         return Move("Paused", *draft.held)
-    running = draft.observed.workload(target.hash)
-    older = _older(draft, target)
-    if running is not None and target.stable and not older:
-        return Move("Idle", "AsAsked", f"revision {target.hash} serves")
-    situation = Situation(target.hash, running, older, draft.wanted, draft.spec.gpu.profile)
-    move = STRATEGIES[draft.spec.rollout.strategy](situation)
+    move = STRATEGIES[strategy](trial)
     return replace(move, promote=move.promote and not target.stable)
-
-
-def _older(draft: Draft, target: Revision) -> tuple[Workload, ...]:
-    """Deployments of other revisions, the stable one first."""
-    stable = draft.stable.hash if draft.stable else ""
-    others = [workload for workload in draft.observed.workloads.values() if workload.revision != target.hash]
-    return tuple(sorted(others, key=lambda workload: (workload.revision != stable, workload.name)))
 
 
 def _held(draft: Draft, target: Revision) -> Reason | None:
     """Why the pods must not move now. A first revision replaces nothing, so nothing holds it."""
     if draft.stable is None or target.stable:
         return None
-    if draft.spec.rollout.paused:
-        return Reason("Paused", f"spec.rollout.paused is true: revision {target.hash} waits")
+    if draft.paused:
+        return draft.paused
     if draft.policy.frozen and draft.observed.workload(target.hash) is None:
         return Reason("Frozen", f"rollouts are frozen by the installation: revision {target.hash} waits")
     return None
@@ -68,8 +69,17 @@ def _wanted(draft: Draft) -> int:
 
 
 def _promoted(draft: Draft, target: Revision) -> Draft:
-    revisions = tuple(replace(revision, stable=revision.hash == target.hash) for revision in draft.revisions)
-    return replace(draft, revisions=revisions, target=replace(target, stable=True))
+    """With the target as the stable revision; what was held against it is forgotten."""
+    promoted = replace(target, stable=True, promoted=True, rejected=None)
+    others = tuple(replace(found, stable=False) for found in draft.revisions if found.hash != target.hash)
+    return replace(draft, revisions=(*others, promoted), target=promoted, rejection=None)
+
+
+def _rejected(draft: Draft, target: Revision, because: Rejection) -> Draft:
+    """With the stable revision as the target again, and the one that was asked for marked as tried."""
+    marked = replace(target, rejected=because)
+    others = tuple(found for found in draft.revisions if found.hash != target.hash)
+    return replace(draft, revisions=(*others, marked), target=draft.stable, rejection=because)
 
 
 def _scales(draft: Draft, move: Move) -> tuple[Scale, ...]:

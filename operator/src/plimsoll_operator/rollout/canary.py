@@ -1,0 +1,47 @@
+"""Canary: a few pods of the new revision get a share of the traffic, and the evidence says whether it is promoted.
+
+Two decisions last, as labels in the history: which revision is stable, and which were rejected. Everything else is
+moves of pods towards them, one file for each phase. A phase is found anew at each look: from the labels, the pods and
+the verdict, and from status only where these do not tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from plimsoll_operator.rollout import rolling_update
+from plimsoll_operator.rollout.decision import decided
+from plimsoll_operator.rollout.phases import analysing, inconclusive, paused, promoting, rolling_back, surging
+from plimsoll_operator.rollout.situation import Move, Phase
+from plimsoll_operator.rollout.trial import Trial
+
+PHASES: Mapping[Phase, Callable[[Trial], Move]] = {
+    "Surging": surging.advance,
+    "Analysing": analysing.advance,
+    "Promoting": promoting.advance,
+    "RollingBack": rolling_back.advance,
+    "Paused": paused.advance,
+    "Inconclusive": inconclusive.advance,
+}
+
+
+def advance(trial: Trial) -> Move:
+    """The next move. A first revision has nothing to be compared with, and a parked one nothing to be judged by."""
+    if not trial.stable or not trial.wanted:
+        return rolling_update.advance(trial)
+    if trial.target == trial.stable:
+        return PHASES[_of_a_decision(trial)](trial)
+    return decided(trial) or PHASES[_of_a_trial(trial)](trial)
+
+
+def _of_a_decision(trial: Trial) -> Phase:
+    """The label stands already: pods go to the stable revision, from one that served or from a canary."""
+    return "RollingBack" if trial.rejection or (trial.unproven and not trial.serving) else "Promoting"
+
+
+def _of_a_trial(trial: Trial) -> Phase:
+    if trial.paused:
+        return "Paused"
+    if trial.before == "Inconclusive":
+        return "Inconclusive"
+    return "Analysing" if surging.is_done(trial) else "Surging"

@@ -1,0 +1,100 @@
+"""Where a canary's GPU comes from: a free one, or the place of one pod that serves.
+
+Whether a GPU is free is told by the scheduler, not read from Nodes (docs/decisions/0006): a pod that has no place says
+so within a second, and for every reason that there is.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Pod, Workload
+from plimsoll_operator.rollout.trial import Trial, waiting_since
+
+BROKEN_FOR = timedelta(minutes=1)
+"""Without a ready pod for so long, what serves is broken: a pod that only restarts is back sooner."""
+
+
+def place_given(trial: Trial) -> dict[str, int]:
+    """One serving pod less for the canary's first one: from the start with Replace, for want of a GPU with Auto."""
+    if trial.canary_ready or trial.leaving:
+        return {}
+    if trial.settings.capacity == "Replace" and _may_give(trial, least=1):
+        return _one_less(trial)
+    if trial.running is None or not trial.running.unschedulable:
+        return {}
+    if is_broken(trial) and trial.settings.capacity != "Surge":
+        return _one_less(trial)
+    if trial.settings.capacity == "Auto" and _may_give(trial, least=max(1, trial.min_replicas)):
+        return _one_less(trial)
+    return {}
+
+
+def kept_up(trial: Trial) -> dict[str, int]:
+    """The stable revision at its size: one less where it gave a place. Not while the canary still waits for one."""
+    stable = next((workload for workload in trial.serving if workload.revision == trial.stable), None)
+    if stable is None or trial.running is None or trial.running.unschedulable:
+        return {}
+    missing = trial.wanted - trial.stage.gave - trial.size
+    return {stable.revision: stable.replicas + missing} if missing > 0 else {}
+
+
+def no_place(trial: Trial, running: Workload) -> str:
+    """Why the canary waits, and what would help."""
+    scheduler_says = running.unschedulable[0].unschedulable
+    help_ = {
+        "Auto": f"minReplicas {trial.min_replicas} spares no pod for it: free or add a GPU, lower scaling.minReplicas, "
+        "or set rollout.canary.capacity to Replace",
+        "Replace": "the only serving pod is not given up for it: free or add a GPU",
+        "Surge": "free or add a GPU, or set rollout.canary.capacity to Auto",
+    }[trial.settings.capacity]
+    if trial.stage.gave:
+        help_ = "the autoscaler needed the place that a serving pod gave up for it: free or add a GPU"
+    return (
+        f"no node has room for profile {trial.gpu}, and canary {trial.target} waits: {help_}. "
+        f"The scheduler says: {scheduler_says}"
+    )
+
+
+def is_broken(trial: Trial) -> bool:
+    """Whether what should serve has had no ready pod for a while, none of its pods having gone or come since."""
+    since = broken_since(trial)
+    return since is not None and trial.now - since >= BROKEN_FOR
+
+
+def broken_since(trial: Trial) -> datetime | None:
+    """Since when no pod of what should serve is ready; None where one is, or where that is not known."""
+    if trial.serving_ready or not trial.serving:
+        return None
+    pods = [pod for workload in trial.serving for pod in workload.pods if not pod.terminating]
+    if not pods:
+        return _serves_since(trial)
+    moments = [_unready_since(pod) for pod in pods]
+    known = [moment for moment in moments if moment is not None]
+    return max(known) if len(known) == len(moments) else None
+
+
+def _unready_since(pod: Pod) -> datetime | None:
+    """Of one without a node: since it was made."""
+    if not pod.scheduled and pod.milestones is not None:
+        return pod.milestones.created
+    return waiting_since(pod)
+
+
+def _serves_since(trial: Trial) -> datetime | None:
+    """When the canary became ready, which is all that is known where there is no other pod."""
+    pods = trial.running.pods if trial.running else ()
+    reached = (pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones)
+    return min((moment for moment in reached if moment is not None), default=None)
+
+
+def _may_give(trial: Trial, least: int) -> bool:
+    """One pod is given up for a canary, not more, and not below `least` nor below one that is ready."""
+    whole = not trial.stage.gave and trial.size >= trial.wanted
+    return whole and trial.size - 1 >= least and trial.serving_ready > 1
+
+
+def _one_less(trial: Trial) -> dict[str, int]:
+    """The last one of those that serve: an older revision before the stable one."""
+    giving = next((workload for workload in reversed(trial.serving) if workload.replicas), None)
+    return {giving.revision: giving.replicas - 1} if giving else {}

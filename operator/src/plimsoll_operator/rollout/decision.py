@@ -1,0 +1,75 @@
+"""What ends a trial whatever phase it is in: a person's word, the evidence, or pods that do not come up."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Rejection
+from plimsoll_operator.rollout.capacity import is_broken
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.rollout.trial import Trial, gone, merged, waiting_since
+
+
+def decided(trial: Trial) -> Move | None:
+    """The move that ends the trial, or None while it goes on. A pause holds none of these but the last."""
+    if trial.promote and trial.canary_ready:
+        return promotion(trial, "a person asked for it")
+    if trial.target in trial.proven:
+        return promotion(trial, "it has served before")
+    if rejection := _rejection(trial):
+        return rejected(trial, rejection)
+    if trial.canary_ready and is_broken(trial) and not trial.paused:
+        return promotion(trial, f"no pod of revision {trial.stable} has been ready for a minute, and the canary serves")
+    return None
+
+
+def promotion(trial: Trial, because: str) -> Move:
+    """The target becomes the stable revision now; its Deployment takes over pod by pod from the next look on."""
+    return Move(
+        phase="Promoting",
+        reason="Promoting",
+        message=f"revision {trial.target} is promoted: {because}",
+        start=trial.running is None,
+        promote=True,
+    )
+
+
+def rejected(trial: Trial, because: Rejection) -> Move:
+    """The target is not tried again, and loses its pods now, where another pod answers."""
+    leaving = (trial.running,) if trial.running else ()
+    return Move(
+        phase="RollingBack",
+        reason="RollingBack",
+        message=f"revision {trial.target} is taken back: {because.message}",
+        replicas=merged(trial.withdrawn(), gone(leaving, others_ready=trial.serving_ready)),
+        reject=because,
+    )
+
+
+def _rejection(trial: Trial) -> Rejection | None:
+    if trial.verdict and trial.verdict.decision == "Rollback":
+        return Rejection(trial.verdict.reason, trial.verdict.message)
+    return _not_ready_in_time(trial) or _metrics_missing(trial)
+
+
+def _not_ready_in_time(trial: Trial) -> Rejection | None:
+    """A pod's time begins when it has a node: to wait for a GPU is no fault of the revision."""
+    waits = [since for pod in (trial.running.pods if trial.running else ()) if (since := waiting_since(pod))]
+    if not waits or not _is_over(min(waits), trial.deadline, trial.now):
+        return None
+    why = trial.ailment or "its readiness probe does not pass"
+    seconds = int(trial.deadline.total_seconds())
+    return Rejection("NotReadyInTime", f"a pod of the canary has not been ready for {seconds} s: {why}")
+
+
+def _metrics_missing(trial: Trial) -> Rejection | None:
+    """A canary that serves and tells nothing of it may hide anything."""
+    since = trial.stage.missing_since
+    if trial.data != "CanaryMissing" or since is None or not _is_over(since, trial.deadline, trial.now):
+        return None
+    seconds = int(trial.deadline.total_seconds())
+    return Rejection("CanaryMissing", f"the canary's pods have had no metrics for {seconds} s, those beside it have")
+
+
+def _is_over(since: datetime, patience: timedelta, now: datetime) -> bool:
+    return now - since >= patience

@@ -1,0 +1,112 @@
+"""Analysing: the canary has its share of the traffic, and is compared until the evidence suffices or time is up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from plimsoll_operator.observed import Rejection
+from plimsoll_operator.rollout.capacity import kept_up
+from plimsoll_operator.rollout.decision import promotion, rejected
+from plimsoll_operator.rollout.evidence import step_is_done
+from plimsoll_operator.rollout.phases.surging import stage_of
+from plimsoll_operator.rollout.situation import Move, retired
+from plimsoll_operator.rollout.stage import Stage
+from plimsoll_operator.rollout.trial import Trial, merged
+
+
+def advance(trial: Trial) -> Move:
+    trial = replace(trial, stage=_begun(trial))
+    if _step_is_done(trial):
+        if trial.position < len(trial.steps):
+            return _next_step(trial)
+        if trial.verdict and trial.verdict.decision == "Promote":
+            return promotion(trial, trial.verdict.message)
+    if _time_is_up(trial):
+        return _undecided(trial) if trial.data == "Measured" else _without_data(trial)
+    return _going_on(trial)
+
+
+def _begun(trial: Trial) -> Stage:
+    """The clocks of the analysis and of its step run from the first look at them.
+
+    Where time was up without data, which was waited for, all of that time is there again once data is.
+    """
+    stage = stage_of(trial)
+    if stage.counts_from is None or (stage.held and trial.data == "Measured"):
+        stage = replace(stage, counts_from=trial.now - _unseen(trial), held=False)
+    if stage.step_started is None:
+        stage = replace(stage, step_started=trial.now, step_requests=trial.requests)
+    return stage
+
+
+def _unseen(trial: Trial) -> timedelta:
+    """Time of this analysis that does not count, since there was nothing to see."""
+    return trial.blind if trial.settings.on_no_data == "Hold" else timedelta(0)
+
+
+def _step_is_done(trial: Trial) -> bool:
+    began = trial.stage.step_started or trial.now
+    return step_is_done(trial.requests - trial.stage.step_requests, trial.now - began, trial.analysis)
+
+
+def _next_step(trial: Trial) -> Move:
+    number = trial.position + 1
+    pods = trial.steps[number - 1].pods
+    running = trial.running
+    grown = {running.revision: pods} if running and running.replicas < pods else {}
+    return Move(
+        phase="Surging",
+        reason="Surging",
+        message=f"canary {trial.target} goes on to step {number} of {len(trial.steps)}: {pods} pods",
+        replicas=merged(trial.withdrawn(), kept_up(trial), grown),
+        retire=retired(trial.unproven),
+        stage=replace(trial.stage, step=number, step_started=None, step_requests=0),
+    )
+
+
+def _time_is_up(trial: Trial) -> bool:
+    return trial.now - (trial.stage.counts_from or trial.now) - _unseen(trial) >= trial.settings.max_duration
+
+
+def _undecided(trial: Trial) -> Move:
+    """There was data, and it showed neither harm nor its absence."""
+    asked = f"{trial.requests} requests in {_duration(trial)} showed neither harm nor its absence"
+    match trial.settings.on_inconclusive:
+        case "Promote":
+            return promotion(trial, f"{asked}, and rollout.canary.onInconclusive is Promote")
+        case "Rollback":
+            return rejected(trial, Rejection("Inconclusive", f"{asked}, and rollout.canary.onInconclusive is Rollback"))
+    return replace(
+        _going_on(trial),
+        phase="Inconclusive",
+        reason="Inconclusive",
+        message=f"{asked}: promote or abort it with kubectl plimsoll; both revisions serve until then",
+    )
+
+
+def _without_data(trial: Trial) -> Move:
+    asked = f"there was nothing to compare it by after {_duration(trial)} ({trial.data})"
+    match trial.settings.on_no_data:
+        case "Promote":
+            return promotion(trial, f"{asked}, and rollout.canary.onNoData is Promote")
+        case "Rollback":
+            return rejected(trial, Rejection("NoData", f"{asked}, and rollout.canary.onNoData is Rollback"))
+    return _going_on(replace(trial, stage=replace(trial.stage, held=True)))
+
+
+def _going_on(trial: Trial) -> Move:
+    verdict = trial.verdict
+    why = verdict.message if verdict else "nothing is measured"
+    return Move(
+        phase="Analysing",
+        reason="Analysing" if trial.data == "Measured" else trial.data,
+        message=f"step {trial.position} of {len(trial.steps)}, {trial.weight} % of the pods: {why}",
+        replicas=merged(trial.withdrawn(), kept_up(trial)),
+        retire=retired(trial.unproven),
+        stage=trial.stage,
+    )
+
+
+def _duration(trial: Trial) -> str:
+    return f"{int(trial.settings.max_duration.total_seconds())} s"

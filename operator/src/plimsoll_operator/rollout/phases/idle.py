@@ -1,0 +1,10 @@
+"""Idle: all pods are of the revision that the spec asks for."""
+
+from __future__ import annotations
+
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.rollout.trial import Trial
+
+
+def advance(trial: Trial) -> Move:
+    return Move("Idle", "AsAsked", f"revision {trial.target} serves")

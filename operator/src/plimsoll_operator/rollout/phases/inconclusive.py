@@ -1,0 +1,22 @@
+"""Inconclusive: time is up without a decision, and a person is to make it. Harm that shows later is still acted on."""
+
+from __future__ import annotations
+
+from plimsoll_operator.rollout.capacity import kept_up
+from plimsoll_operator.rollout.phases.surging import stage_of
+from plimsoll_operator.rollout.situation import Move, retired
+from plimsoll_operator.rollout.trial import Trial, merged
+
+
+def advance(trial: Trial) -> Move:
+    return Move(
+        phase="Inconclusive",
+        reason="Inconclusive",
+        message=(
+            f"canary {trial.target} was compared for {int(trial.settings.max_duration.total_seconds())} s without a "
+            "decision: promote or abort it with kubectl plimsoll; both revisions serve until then"
+        ),
+        replicas=merged(trial.withdrawn(), kept_up(trial)),
+        retire=retired(trial.unproven),
+        stage=stage_of(trial),
+    )

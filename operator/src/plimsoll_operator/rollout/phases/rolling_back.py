@@ -1,0 +1,12 @@
+"""RollingBack: the canary goes and touches no pod of the stable revision, which gets back one that was given up."""
+
+from __future__ import annotations
+
+from plimsoll_operator.rollout.phases.promoting import take_over
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.rollout.trial import Trial
+
+
+def advance(trial: Trial) -> Move:
+    why = trial.rejection.message if trial.rejection else "the spec asks for the stable revision again"
+    return take_over(trial, "RollingBack", f"back to revision {trial.target}, since {why}")

@@ -1,0 +1,61 @@
+"""Surging: the canary gets the pods of its step, beside those that serve or in the place of one of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from plimsoll_operator.rollout.capacity import kept_up, no_place, place_given
+from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, retired
+from plimsoll_operator.rollout.stage import Stage
+from plimsoll_operator.rollout.trial import Trial, merged
+
+
+def is_done(trial: Trial) -> bool:
+    """All pods of the step are ready, or one is and there is no GPU for the others: so many it is."""
+    running = trial.running
+    if running is None or not running.ready or running.replicas < trial.step.pods:
+        return False
+    return running.ready + len(running.unschedulable) >= trial.step.pods
+
+
+def advance(trial: Trial) -> Move:
+    running = trial.running
+    given = place_given(trial)
+    stage = replace(stage_of(trial), gave=1) if given else stage_of(trial)
+    if running is None:
+        return Move(
+            phase="Surging",
+            reason="Surging",
+            message=f"canary {trial.target} gets its first pod",
+            replicas=merged(trial.withdrawn(), given),
+            start=True,
+            retire=retired(trial.unproven),
+            stage=stage,
+        )
+    grown = {running.revision: trial.step.pods} if running.replicas < trial.step.pods else {}
+    move = Move(
+        phase="Surging",
+        reason="Surging",
+        message=f"{running.ready} of {trial.step.pods} pods of canary {trial.target} are ready",
+        replicas=merged(trial.withdrawn(), kept_up(trial), given, grown),
+        retire=retired(trial.unproven),
+        stage=stage,
+    )
+    if not running.unschedulable:
+        return move
+    if given or trial.leaving or trial.size < trial.wanted:
+        message = f"no node has room for profile {trial.gpu}: canary {trial.target} takes the place of one serving pod"
+        return replace(move, reason=ONE_AT_A_TIME, message=message)
+    return replace(move, reason="NoFreeGPU", message=no_place(trial, running))
+
+
+def stage_of(trial: Trial) -> Stage:
+    """The stage that status has, at the step and the share of now."""
+    missing = (trial.stage.missing_since or trial.now) if trial.data == "CanaryMissing" else None
+    return replace(
+        trial.stage,
+        step=trial.position,
+        steps=len(trial.steps),
+        weight_percent=trial.weight,
+        missing_since=missing,
+    )

@@ -1,0 +1,50 @@
+"""All that a strategy looks at, gathered from the draft."""
+
+from __future__ import annotations
+
+from plimsoll_operator.diagnosis import diagnose
+from plimsoll_operator.observed import Revision, Workload
+from plimsoll_operator.rollout.stage import Stage, read_stage
+from plimsoll_operator.rollout.trial import Trial
+from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.evidence import analysis_settings
+from plimsoll_operator.steps.progress import deadline
+
+
+def trial_of(draft: Draft, target: Revision) -> Trial:
+    """The rollout to `target` as it stands. What status has kept counts only where it is of this very canary."""
+    stored = draft.observed.owner.status.get("rollout", {})
+    same = stored.get("canary") == target.hash
+    running = draft.observed.workload(target.hash)
+    ailment = diagnose(running)
+    return Trial(
+        target=target.hash,
+        running=running,
+        older=_older(draft, target),
+        wanted=draft.wanted,
+        gpu=draft.spec.gpu.profile,
+        stable=draft.stable.hash if draft.stable else "",
+        proven=frozenset(found.hash for found in draft.revisions if found.stable or found.promoted),
+        asked_for=draft.asked_for,
+        rejection=draft.rejection,
+        settings=draft.spec.rollout.canary,
+        analysis=analysis_settings(draft.spec),
+        min_replicas=draft.spec.scaling.min_replicas,
+        deadline=deadline(draft),
+        now=draft.now,
+        before=stored.get("phase") if same else None,
+        stage=read_stage(stored) if same else Stage(),
+        verdict=draft.verdict,
+        data=draft.data or "NoMetrics",
+        blind=draft.blind,
+        promote=draft.order == "promote",
+        paused=draft.held,
+        ailment=ailment.message if ailment else "",
+    )
+
+
+def _older(draft: Draft, target: Revision) -> tuple[Workload, ...]:
+    """Deployments of other revisions, the stable one first."""
+    stable = draft.stable.hash if draft.stable else ""
+    others = [workload for workload in draft.observed.workloads.values() if workload.revision != target.hash]
+    return tuple(sorted(others, key=lambda workload: (workload.revision != stable, workload.name)))
