@@ -1,0 +1,186 @@
+"""Raw counters of replicas that restart, come, go and are scraped late: what is counted, once, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import NOW
+from plimsoll_operator.rollout.counters import intervals
+from plimsoll_operator.rollout.evidence import Counts, SeriesKey
+from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
+from plimsoll_operator.rollout.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+
+STEP = timedelta(seconds=10)
+ERRORS = SeriesKey("errors")
+CANARY, STABLE = "new", "old"
+STEADY = (100, 200, 300, 400, 500)
+
+
+def ok(*values: float | None, revision: str = CANARY, replica: str = "a", tier: str = "short") -> dict[Counter, Values]:
+    """Requests of one replica that were answered."""
+    return {Counter(revision, replica, tier, REQUESTS, "ok"): values}
+
+
+def counter(
+    metric: str, *values: float | None, label: str = "", revision: str = CANARY, tier: str = "short"
+) -> dict[Counter, Values]:
+    return {Counter(revision, "a", tier, metric, label): values}
+
+
+def counted(
+    *counters: dict[Counter, Values], signal: str = "errors", judged: int = 1, step: timedelta = STEP
+) -> list[dict[SeriesKey, dict[str, Counts]]]:
+    """Counts of each interval. Moments up to number `judged` only lead up to the first one."""
+    merged = {key: values for one in counters for key, values in one.items()}
+    length = max(len(values) for values in merged.values())
+    moments = tuple(NOW + index * step for index in range(length))
+    measurements = Measurements(moments[judged], moments, {signal: merged})
+    return [{**interval.counts} for interval in intervals(measurements, CANARY, STABLE)]
+
+
+def canary_requests(*counters: dict[Counter, Values]) -> list[float]:
+    """Of the canary in each interval; the first moment only leads up to them."""
+    return [sum(counts.canary for counts in interval.get(ERRORS, {}).values()) for interval in counted(*counters)]
+
+
+CASES: dict[str, tuple[Sequence[float | None], Sequence[float]]] = {
+    "steady traffic": ((100, 200, 300, 450), (100, 150)),
+    "no traffic": ((100, 100, 100, 100), (0, 0)),
+    "nothing answered before: warm-up": ((0, 0, 50, 90, 100), (0, 0, 10)),
+    "its first moment: nobody knows what it did before": ((None, None, 50, 90, 100), (0, 0, 10)),
+    "a restart, and its warm-up": ((100, 200, 30, 60, 90), (0, 0, 30)),
+    "a restart to zero": ((100, 200, 0, 10, 30, 60), (0, 0, 0, 30)),
+    "a restart before the first interval": ((100, 20, 40, 60), (0, 20)),
+    "one scrape failed: its growth is read later": ((100, 200, None, 400, 500), (0, 200, 100)),
+    "a gap of minutes": ((100, 200, None, None, None, 900), (0, 0, 0, 700)),
+    "gone: it stands still": ((100, 200, None, None), (0, 0)),
+    "gone, and back after a restart": ((100, 200, None, 40, 50, 60), (0, 0, 0, 10)),
+    "a last value kept by a Prometheus that was down": ((100, 200, 200, 200, 700), (0, 0, 500)),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_replica_is_counted(values: Sequence[float | None], expected: Sequence[float]) -> None:
+    assert canary_requests(ok(*values)) == list(expected)
+
+
+def test_replicas_are_differenced_before_they_are_added_up() -> None:
+    restarted = ok(1000, 1100, 10, 20, 30, replica="b")
+    assert canary_requests(ok(*STEADY), restarted) == [100, 100, 110]
+
+
+def test_a_replica_that_comes_and_one_that_goes_change_nothing_of_another() -> None:
+    came, went = ok(None, None, 70, 80, 90, replica="b"), ok(500, 600, None, None, None, replica="c")
+    assert canary_requests(ok(*STEADY), came, went) == [100, 100, 110]
+
+
+def test_tiers_are_strata_of_both_revisions() -> None:
+    [interval] = counted(
+        ok(10, 20, 30),
+        ok(1, 2, 5, tier="long"),
+        ok(100, 200, 290, revision=STABLE),
+        counter(REQUESTS, 0, 0, 4, label="error", revision=STABLE),
+    )
+    assert interval[ERRORS] == {"short": Counts(10, 94, 0, 4), "long": Counts(3, 0, 0, 0)}
+
+
+def test_a_third_revision_counts_nowhere() -> None:
+    assert counted(ok(10, 20, 30, revision="older")) == [{}]
+
+
+def test_only_what_is_the_servers_is_exposed() -> None:
+    outcomes = {"ok": 50, "rejected": 4, "oom": 3, "error": 2, "invalid": 100, "too_long": 100, "cancelled": 100}
+    counters = [counter(REQUESTS, 10, 10, 10 + grown, label=outcome) for outcome, grown in outcomes.items()]
+    [interval] = counted(*counters)
+    assert interval[ERRORS]["short"] == Counts(59, 0, 9, 0)
+
+
+def test_a_batch_that_fails_with_all_its_requests_counts_once() -> None:
+    [interval] = counted(
+        ok(10, 10, 68),
+        counter(REQUESTS, 0, 0, 32, label="error"),
+        counter(INCIDENTS, 0, 0, 1),
+    )
+    assert interval[ERRORS]["short"] == Counts(90, 0, 1, 0)
+
+
+def test_a_server_that_counts_no_incidents_is_compared_by_what_both_count() -> None:
+    canary = [ok(10, 10, 68), counter(REQUESTS, 0, 0, 32, label="error"), counter(INCIDENTS, 0, 0, 1)]
+    stable = [ok(10, 10, 68, revision=STABLE), counter(REQUESTS, 0, 0, 32, label="error", revision=STABLE)]
+    [interval] = counted(*canary, *stable)
+    assert interval[ERRORS]["short"] == Counts(90, 90, 32, 32)
+
+
+def test_latency_has_a_part_for_each_bound_and_counts_what_is_slower() -> None:
+    bounds = {"0.1": 60, "1.0": 95, ALL: 100}
+    counters = [counter(DURATION, 1, 1, 1 + grown, label=bound) for bound, grown in bounds.items()]
+    [interval] = counted(*counters, signal="latency")
+    assert interval == {
+        SeriesKey("latency", "0.1"): {"short": Counts(100, 0, 40, 0)},
+        SeriesKey("latency", "1.0"): {"short": Counts(100, 0, 5, 0)},
+    }
+
+
+def test_out_of_memory_is_counted_per_batch() -> None:
+    [interval] = counted(counter(BATCHES, 1, 5, 15), counter(OOM, 0, 0, 2), signal="oom")
+    assert interval == {SeriesKey("oom", "batches"): {"short": Counts(10, 0, 2, 0)}}
+
+
+def test_a_counter_that_is_first_seen_beside_others_began_at_zero() -> None:
+    [interval] = counted(ok(10, 20, 30), counter(REQUESTS, None, None, 5, label="error"))
+    assert interval[ERRORS]["short"] == Counts(15, 0, 5, 0)
+
+
+def test_bad_events_that_are_read_ahead_of_their_exposures_are_no_more_than_those() -> None:
+    [interval] = counted(counter(BATCHES, 1, 5, 6), counter(OOM, 0, 0, 2), signal="oom")
+    assert interval[SeriesKey("oom", "batches")]["short"] == Counts(1, 0, 1, 0)
+
+
+def test_a_longer_warm_up_than_an_interval_takes_several() -> None:
+    [first, second, third] = counted(ok(0, 0, 10, 20, 30), step=timedelta(seconds=5), judged=1)
+    assert (first, second) == ({}, {})
+    assert third == {}
+    *_, warm = counted(ok(0, 10, 20, 30, 40), step=timedelta(seconds=5), judged=1)
+    assert warm[ERRORS]["short"].canary == 10
+
+
+def test_nothing_is_counted_of_what_was_judged_before() -> None:
+    assert len(counted(ok(*STEADY), judged=3)) == 1
+
+
+GROWTH = st.one_of(st.none(), st.just("restart"), st.integers(0, 50))
+"""What a replica does until the next moment: it cannot be read, it restarts, or it answers so many requests."""
+
+
+@given(lives=st.lists(st.lists(GROWTH, min_size=8, max_size=8), min_size=1, max_size=4), cut=st.integers(3, 6))
+def test_no_request_is_counted_twice_however_the_looks_are_cut(lives: list[list[int | str | None]], cut: int) -> None:
+    counters = [ok(*_read(life), replica=str(index)) for index, life in enumerate(lives)]
+    happened = sum(step for life in lives for step in life if isinstance(step, int))
+    whole = sum(canary_requests(*counters))
+    assert 0 <= whole <= happened
+    first = [{key: values[: cut + 1] for key, values in one.items()} for one in counters]
+    second = [{key: values[cut - 1 :] for key, values in one.items()} for one in counters]
+    assert sum(canary_requests(*first)) + sum(canary_requests(*second)) <= happened
+
+
+@given(life=st.lists(st.integers(1, 50), min_size=4, max_size=12), cut=st.integers(2, 20))
+def test_a_steady_replica_is_counted_the_same_however_the_looks_are_cut(life: list[int], cut: int) -> None:
+    values = _read(life)
+    cut = min(cut, len(values) - 2)
+    parts = canary_requests(ok(*values[: cut + 1])) + canary_requests(ok(*values[cut - 1 :]))
+    assert parts == canary_requests(ok(*values)) == life[1:]
+
+
+def _read(life: Sequence[int | str | None]) -> list[float | None]:
+    """The counter at each moment."""
+    values: list[float | None] = [1]
+    total = 1
+    for step in life:
+        total = 0 if step == "restart" else total + (step if isinstance(step, int) else 0)
+        values.append(None if step is None else total)
+    return values
