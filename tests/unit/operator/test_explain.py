@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import trials
+from judged_canary import judged_rollout
 from plimsoll_operator.cli.console import show
 from plimsoll_operator.cli.errors import CliError, WrongInputError
 from plimsoll_operator.cli.explanation.missing import exposures_needed
@@ -46,7 +47,7 @@ def under(phase: str, reason: str = "", **evidence: Any) -> dict[str, Any]:
 def crash_looping() -> dict[str, Any]:
     """It never served, so nothing was compared: the history alone knows why."""
     because = {"reason": "CrashLoop", "message": "two starts failed, exit code 1: its last words: no config.json"}
-    revisions = [{"hash": CANARY, "number": 2, "rejected": because}]
+    revisions = [{"hash": CANARY, "number": 2, "askedFor": True, "rejected": because}]
     return make_object("RolledBack", {"revisions": revisions}, message="taken back")
 
 
@@ -56,7 +57,11 @@ PHASES = {
     "no metrics": (under("Analysing", "NoMetrics", data="NoMetrics"), "Prometheus gives no answer", "prometheus.url"),
     "no traffic": (under("Analysing", "NoTraffic", data="NoTraffic"), "no time is lost", "send requests"),
     "canary unseen": (under("Analysing", "CanaryMissing", data="CanaryMissing"), "no series", "port 9090"),
-    "promoting": (under("Promoting", decision="Promote"), "being promoted", "the canary grows to full size"),
+    "promoting": (
+        make_object("Promoting", stable=CANARY, canary="", evidence=make_evidence(decision="Promote")),
+        "being promoted",
+        "the canary grows to full size",
+    ),
     "promoted": (
         make_object("Idle", stable=CANARY, canary="", evidence=make_evidence(decision="Promote", message="no harm")),
         "promoted",
@@ -146,6 +151,80 @@ def test_the_plot_shows_the_threshold_the_steps_and_the_decision(told: Told) -> 
     steps = told(trials.analysing()).splitlines()
     assert any("10 %" in line and "29 %" in line for line in steps)
     assert not any("✕" in line or "✓" in line for line in steps), "nothing is decided yet"
+
+
+@pytest.fixture(scope="module")
+def harmed() -> dict[str, Any]:
+    """Judged and written down by the operator's own code."""
+    return make_object("RolledBack", canary="", **judged_rollout(canary_errors=0.02))
+
+
+def test_what_the_operator_writes_is_what_is_told(told: Told, harmed: dict[str, Any]) -> None:
+    text = told(harmed)
+    assert "rolled back on errors" in text
+    assert "MoreErrors: errors" in text
+    for called in ("errors", "slow answers (above 250 ms)", "out of memory"):
+        assert any(line.startswith(called) for line in text.splitlines())
+    lines = text.splitlines()
+    assert [line.split()[0] for line in lines if line.endswith("●●●")] == ["400"], "the threshold is reached at the end"
+
+
+def test_a_canary_without_harm_is_told_by_its_bounds(told: Told) -> None:
+    text = told(make_object("Idle", stable=CANARY, canary="", **judged_rollout(canary_errors=0.001)))
+    assert "guardrails/domains  promoted" in text
+    assert "NoWorse: no worse than stable" in text
+    assert "✓ promoted" in text
+
+
+def test_evidence_that_suffices_before_the_last_step_is_no_decision_yet(told: Told) -> None:
+    enough = make_evidence(decision="Promote", reason="NoWorse", signals=[make_signal("errors", upperBound="0.004")])
+    text = told(make_object("Analysing", evidence=enough, step=1, steps=2, history=trials.make_points(0.9, 0.8)))
+    assert "under analysis" in text
+    assert "DECISION" not in text
+    assert "✓" not in text
+    assert "step 2, the last one" in text.partition("STILL MISSING")[2]
+
+
+DECIDED_OTHERWISE = {
+    "aborted": (
+        make_object(
+            "RolledBack",
+            {"revisions": [{"hash": CANARY, "rejected": {"reason": "Aborted", "message": "by request 7"}}]},
+            canary="",
+            evidence=make_evidence(),
+        ),
+        "Aborted: by request 7",
+    ),
+    "promoted by request": (
+        make_object(
+            "Idle",
+            stable=CANARY,
+            canary="",
+            evidence=make_evidence(),
+            lastRequest={"verb": "promote", "id": "8", "revision": CANARY},
+        ),
+        "promoted by request 8",
+    ),
+    "promoted for another reason": (
+        make_object("Idle", stable=CANARY, canary="", evidence=make_evidence()),
+        "promoted though the evidence was undecided",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "words"), DECIDED_OTHERWISE.values(), ids=DECIDED_OTHERWISE.keys())
+def test_what_the_evidence_did_not_decide_is_not_laid_at_its_door(
+    told: Told, found: dict[str, Any], words: str
+) -> None:
+    decision = told(found).partition("DECISION\n")[2].splitlines()[0]
+    assert decision.startswith(words)
+
+
+def test_a_change_taken_back_in_git_leaves_no_decision(told: Told) -> None:
+    found = make_object("Idle", canary="", evidence=make_evidence(), history=trials.make_points(0.9, 0.8))
+    text = told(found)
+    assert "DECISION" not in text
+    assert "✕ withdrawn" in text
 
 
 def test_what_the_canarys_pods_lack_is_told_beside_the_evidence(told: Told) -> None:

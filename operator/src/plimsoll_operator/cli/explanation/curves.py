@@ -14,7 +14,7 @@ NOTHING_KNOWN = 1.0
 """The evidence before the first request."""
 ROOM_ABOVE = 0.35
 """Of a power of ten, for the words on the decision."""
-VERDICTS = {"Rollback": "rolled back", "Promote": "promoted"}
+VERDICTS = {"Rollback": "rolled back", "Promote": "promoted", "Withdrawn": "withdrawn"}
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,6 @@ def _steps(trial: Trial) -> list[Step]:
 
 
 def _verdict(trial: Trial) -> str:
-    said = VERDICTS.get(trial.decision, "")
+    said = VERDICTS.get(trial.outcome, "")
     on = naming(trial.culprit).called if trial.culprit else ""
     return f"{said} on {on}" if on else said

@@ -22,8 +22,6 @@ TOO_MANY = 10_000_000
 
 def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:
     """One line for each thing that stands between the canary and its promotion. `margin` shapes the bound."""
-    if trial.decided:
-        return
     if words := NO_DATA.get(trial.data):
         yield f"{words} ({trial.data_message})" if trial.data_message else words
     if trial.requests < MIN_REQUESTS:

@@ -125,8 +125,7 @@ def _time_axis(axes: Axes, curves: Curves) -> None:
 
 
 def _decision(axes: Axes, trial: Trial, curves: Curves) -> None:
-    rolled_back = trial.decision == "Rollback"
-    colour = "#D55E00" if rolled_back else "#009E73"
+    colour = "#009E73" if trial.outcome == "Promote" else "#D55E00"
     axes.axvline(curves.end, color=colour, linewidth=2)
     axes.annotate(
         f"{curves.verdict}\nafter {span(timedelta(seconds=curves.end))}",

@@ -27,6 +27,7 @@ VERDICTS = {
 }
 MARGIN_PERCENT = 1
 """The API's default of `spec.rollout.analysis.marginPercent`."""
+_UNDECIDED = "promoted though the evidence was undecided: kubectl get events, or the spec's onInconclusive, says why"
 _OVER = ("Promoting", "RollingBack", "RolledBack", "Idle")
 
 
@@ -86,7 +87,7 @@ def _verdict(phase: str, rollout: Json, trial: Trial | None) -> str:
 
 def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
     yield "canary", trial.canary
-    yield "with", f"{trial.stable or 'nothing'}, which serves the rest of the requests"
+    yield "with", f"{trial.stable}, over the same minutes, for each tier apart"
     yield "since", f"{moment(trial.since)}, for {span(trial.until - trial.since)}"
     if trial.requests:
         yield "requests", f"{number(trial.requests)} of the canary"
@@ -98,20 +99,25 @@ def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
 
 def _decision(found: Json, trial: Trial | None, phase: str) -> tuple[str, datetime | None]:
     """What was decided and why, and when; nothing while it is open."""
-    if trial and trial.decided:
+    if trial and trial.by_evidence:
         return f"{trial.reason}: {trial.message}", trial.until
-    rollout: Json = found["status"].get("rollout", {}) if phase else {}
+    status: Json = found.get("status", {})
+    rollout: Json = status.get("rollout", {})
     if phase in ("RollingBack", "RolledBack"):
-        return _rejection(found) or f"{rollout.get('reason')}: {rollout.get('message')}", None
+        return _rejection(status, trial) or f"{rollout.get('reason')}: {rollout.get('message')}", None
+    if trial and trial.outcome == "Promote":
+        asked: Json = rollout.get("lastRequest", {})
+        by_request = asked.get("verb") == "promote" and asked.get("revision") == trial.canary
+        return (f"promoted by request {asked['id']}" if by_request else _UNDECIDED), None
     return "", None
 
 
-def _rejection(found: Json) -> str:
-    """Why the newest of the rejected revisions was rejected, as the history keeps it."""
-    for revision in found["status"].get("revisions", ()):
-        rejected = revision.get("rejected") or {}
-        if isinstance(rejected, dict) and rejected.get("reason"):
-            return f"{rejected['reason']}: {rejected.get('message', '')}"
+def _rejection(status: Json, trial: Trial | None) -> str:
+    """Why the canary was rejected, as the history keeps it: the one compared last, else the one that is asked for."""
+    for revision in status.get("revisions", ()):
+        is_meant = revision["hash"] == trial.canary if trial else revision.get("askedFor")
+        if is_meant and revision.get("rejected"):
+            return f"{revision['rejected']['reason']}: {revision['rejected']['message']}"
     return ""
 
 

@@ -75,7 +75,7 @@ def _time_axis(curves: Curves) -> Iterator[Text]:
     times = [(0, "0s"), (WIDTH // 2, span(timedelta(seconds=curves.end / 2))), (WIDTH - 1, _end(curves))]
     yield Text(gap + " " + _placed(times), style="dim")
     steps = [(_x(curves, step.seconds), f"{step.weight} %") for step in curves.steps]
-    last = [(WIDTH - 1, f"✕ {curves.verdict}" if curves.verdict.startswith("rolled") else f"✓ {curves.verdict}")]
+    last = [(WIDTH - 1, f"{'✓' if curves.verdict == 'promoted' else '✕'} {curves.verdict}")]
     yield Text(gap + " " + _placed(steps + (last if curves.verdict else [])))
 
 

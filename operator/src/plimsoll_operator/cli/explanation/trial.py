@@ -6,9 +6,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 Json = Mapping[str, Any]
+Outcome = Literal["", "Promote", "Rollback", "Withdrawn"]
+
+_ON_TRIAL = ("Surging", "Analysing", "Paused", "Inconclusive")
+_TAKEN_BACK = ("RollingBack", "RolledBack")
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Trial:
-    """One comparison: of `canary` with `stable`, from `since` until the last interval that was judged."""
+    """One comparison: of `canary` with `stable`, from `since` until the last interval that was judged.
+
+    `decision`, `reason` and `message` are what the evidence says; `outcome` is what became of the canary, empty while
+    it runs: a person may decide otherwise, and the last step must be reached before anything is promoted.
+    """
 
     canary: str
     stable: str
@@ -70,19 +78,21 @@ class Trial:
     message: str
     signals: tuple[Signal, ...]
     points: tuple[Point, ...]
+    outcome: Outcome
 
     @property
     def thresholds(self) -> tuple[float, ...]:
         return tuple(sorted({signal.threshold for signal in self.signals if signal.threshold is not None}))
 
     @property
-    def decided(self) -> bool:
-        return self.decision in ("Rollback", "Promote")
+    def by_evidence(self) -> bool:
+        """Whether the evidence is what decided."""
+        return self.outcome != "" and self.decision == self.outcome
 
     @property
     def culprit(self) -> str:
         """The signal that the canary was rolled back on, else nothing."""
-        if self.decision != "Rollback":
+        if not self.by_evidence or self.outcome != "Rollback":
             return ""
         reached = [signal for signal in self.signals if signal.reached]
         return self.signal or (max(reached, key=lambda signal: signal.evidence or 0).name if reached else "")
@@ -108,7 +118,17 @@ def parse_trial(rollout: Json) -> Trial | None:
         message=str(evidence.get("message", "")),
         signals=tuple(_signal(found) for found in evidence.get("signals", ())),
         points=tuple(_point(found) for found in rollout.get("history", ())),
+        outcome=_outcome(rollout, str(evidence.get("canary", ""))),
     )
+
+
+def _outcome(rollout: Json, canary: str) -> Outcome:
+    phase = rollout.get("phase")
+    if phase in _TAKEN_BACK:
+        return "Rollback"
+    if rollout.get("stable") == canary:
+        return "Promote"
+    return "" if phase in _ON_TRIAL else "Withdrawn"
 
 
 def _signal(found: Json) -> Signal:
