@@ -1,0 +1,117 @@
+"""How pods end, told from what the Kubernetes API keeps of it: each end once, whoever looks and however often."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from builders import NOW, make_pod, make_workload
+from plimsoll_operator.observed import Milestones, Pod, Workload
+from plimsoll_operator.rollout import pod_record
+from plimsoll_operator.rollout.evidence import Counts
+from plimsoll_operator.rollout.pod_record import KILLS, MOST_PODS, RESTARTS, PodRecord
+
+HOUR_AGO = NOW - timedelta(hours=1)
+BEGAN = PodRecord(NOW - timedelta(minutes=2))
+
+
+def running(name: str = "a", *, since: datetime = HOUR_AGO, restarts: int = 0, **fields: object) -> Pod:
+    """A pod on a node since then, that serves."""
+    reached = Milestones(since, scheduled=since, running=since, started=True, ready_changed=since)
+    return make_pod("new", name=name, ready=True, restarts=restarts, milestones=reached, **fields)
+
+
+def ended(
+    name: str = "a", *, after: float, served: bool = False, reason: str = "Error", code: int = 1, restarts: int = 0
+) -> Pod:
+    """A pod whose server ended just now, so many seconds after it was started."""
+    start = NOW - timedelta(seconds=after)
+    changed = NOW if served else start - timedelta(seconds=1)
+    reached = Milestones(HOUR_AGO, scheduled=HOUR_AGO, ready_changed=changed)
+    last = {
+        "last_exit_at": NOW,
+        "last_run": timedelta(seconds=after),
+        "last_exit_reason": reason,
+        "last_exit_code": code,
+    }
+    return make_pod("new", name=name, restarts=restarts, milestones=reached, **last)
+
+
+def workload(*pods: Pod) -> Workload:
+    return make_workload("new", len(pods), *pods)
+
+
+def test_a_pod_that_runs_did_nothing_but_run() -> None:
+    news = pod_record.news(workload(running()), BEGAN, NOW)
+    assert (news.minutes, news.kills, news.restarts, news.failed_starts) == (2.0, 0, 0, 0)
+
+
+def test_pod_minutes_count_from_when_a_pod_was_scheduled() -> None:
+    pods = [running("a"), running("b", since=NOW - timedelta(seconds=30)), make_pod("new", name="c", scheduled=False)]
+    assert pod_record.news(workload(*pods), BEGAN, NOW).minutes == 2.5
+
+
+@pytest.mark.parametrize(
+    ("pod", "kills", "restarts", "failed_starts"),
+    [
+        pytest.param(ended(after=60, served=True), 0, 1, 0, id="a crash of one that served"),
+        pytest.param(ended(after=60, served=True, reason="OOMKilled", code=137), 1, 0, 0, id="killed under load"),
+        pytest.param(ended(after=60, served=True, code=137), 1, 0, 0, id="killed, and nobody says why"),
+        pytest.param(ended(after=3), 0, 1, 1, id="a start that failed"),
+        pytest.param(ended(after=3, restarts=1), 0, 2, 2, id="two starts that failed"),
+        pytest.param(ended(after=3, reason="OOMKilled", code=137), 1, 0, 1, id="killed before it was ready"),
+        pytest.param(running(restarts=2, last_exit_reason="Error", last_exit_at=NOW), 0, 2, 0, id="it serves again"),
+        pytest.param(running(restarts=3, last_exit_reason="OOMKilled", last_exit_at=NOW), 3, 0, 0, id="after kills"),
+    ],
+)
+def test_an_end_is_told_by_its_last_one(pod: Pod, kills: int, restarts: int, failed_starts: int) -> None:
+    news = pod_record.news(workload(pod), BEGAN, NOW)
+    assert (news.kills, news.restarts, news.failed_starts) == (kills, restarts, failed_starts)
+
+
+def test_what_was_recorded_is_not_new() -> None:
+    crashed = workload(ended(after=3, restarts=1))
+    record = pod_record.carried_on(BEGAN, crashed, None, NOW)
+    assert (record.exits, record.canary_failed_starts) == ({"a": 2}, 2)
+    assert pod_record.news(crashed, record, NOW).restarts == 0
+    again = workload(ended(after=3, restarts=2))
+    assert pod_record.news(again, record, NOW).restarts == 1
+
+
+def test_being_started_again_is_the_end_of_nothing() -> None:
+    crashed, started = ended(after=3), running(restarts=1, last_exit_at=NOW)
+    assert pod_record.exits_of(crashed) == pod_record.exits_of(started) == 1
+
+
+def test_what_the_stable_revision_did_before_is_no_news_but_counts_as_its_past() -> None:
+    stable = workload(running(restarts=2, last_exit_reason="OOMKilled", last_exit_at=HOUR_AGO))
+    record = pod_record.begin(stable, NOW)
+    assert pod_record.news(stable, record, NOW).kills == 0
+    pods = pod_record.totals(record, workload(), stable, NOW)
+    assert (pods.stable_kills, pods.stable_minutes, pods.canary_kills) == (2, 60.0, 0)
+
+
+def test_what_the_canary_did_before_anybody_looked_is_new() -> None:
+    canary = workload(ended(after=3, restarts=1))
+    assert pod_record.totals(pod_record.begin(None, NOW), canary, None, NOW).canary_failed_starts == 2
+
+
+def test_what_the_canary_did_stays_when_its_pods_are_gone() -> None:
+    killed = workload(running(restarts=3, last_exit_reason="OOMKilled", last_exit_at=NOW))
+    record = pod_record.carried_on(BEGAN, killed, None, NOW)
+    assert pod_record.totals(record, workload(), None, NOW).canary_kills == 3
+
+
+def test_both_sides_make_one_interval_of_two_signals() -> None:
+    canary = pod_record.news(workload(ended(after=60, served=True, code=137)), BEGAN, NOW)
+    stable = pod_record.news(workload(running("b"), running("c")), BEGAN, NOW)
+    counts = pod_record.interval(canary, stable, start=BEGAN.at, end=NOW).counts
+    assert counts == {KILLS: {"pods": Counts(2, 4, 1, 0)}, RESTARTS: {"pods": Counts(2, 4, 0, 0)}}
+
+
+def test_the_record_is_bounded_and_keeps_those_that_ended_most_often() -> None:
+    pods = [ended(f"pod-{n:03}", after=3, restarts=n) for n in range(MOST_PODS + 10)]
+    record = pod_record.begin(workload(*pods), NOW)
+    assert len(record.exits) == MOST_PODS
+    assert min(record.exits.values()) == 11
