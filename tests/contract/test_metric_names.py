@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from builders import PROFILES, make_spec
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.names import METRICS_PORT, SATURATION_METRIC
+from plimsoll_operator.rollout.measurements import Inquiry
+from plimsoll_operator.rollout.signals import SERVED, SIGNALS, Signal
 from plimsoll_operator.spec import parse_spec
 from plimsoll_sandbox.demo.scaling import QUERY
-from plimsoll_server.telemetry import Identity, Telemetry
+from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry
 
 ROOT = Path(__file__).resolve().parents[2]
+NOW = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
+INQUIRY = Inquiry("guardrails", "domains", "new", "old", NOW, NOW, NOW, timedelta(seconds=10), 4)
 IDENTITY = Identity(namespace="guardrails", deployment="domains", revision="abc", replica="domains-abc-1")
 COMMON = {"inference_namespace", "inference_deployment", "revision", "replica"}
 
@@ -77,6 +82,55 @@ def test_the_demos_query_names_what_is_emitted(emitted: dict[str, set[str]]) -> 
     found = re.search(r"(plimsoll_\w+)\{(.+)\}", QUERY)
     assert found
     assert set(re.findall(r"(\w+)=", found.group(2))) <= emitted[found.group(1)]
+
+
+@pytest.mark.parametrize("signal", SIGNALS, ids=[signal.name for signal in SIGNALS])
+def test_a_signals_query_names_metrics_and_labels_that_are_emitted(
+    emitted: dict[str, set[str]], signal: Signal
+) -> None:
+    query = signal.query(INQUIRY)
+    kept, selectors = re.fullmatch(r"max by \((.+)\) \(\{(.+)\}\)", query).groups()  # type: ignore[union-attr]
+    names, *others = re.findall(r'(\w+)=~?"([^"]*)"', selectors)
+    assert names[0] == "__name__"
+    for metric in names[1].split("|"):
+        assert {label for label, _ in others} <= emitted[metric]
+    own = set().union(*(emitted[metric] for metric in names[1].split("|")))
+    assert set(kept.split(", ")) == {"__name__"} | own - {"inference_namespace", "inference_deployment"}
+
+
+def test_a_signal_counts_the_outcomes_that_the_server_knows() -> None:
+    assert set(OUTCOMES) >= SERVED
+    assert set(OUTCOMES) - SERVED == {"too_long", "invalid", "cancelled"}
+
+
+def test_what_a_server_emits_is_counted_by_every_signal() -> None:
+    """From the server's own page to the counts, with nothing written by hand between."""
+    telemetry = Telemetry(IDENTITY, ["short"])
+    pages = [_page(telemetry)]
+    for outcome in OUTCOMES:
+        telemetry.request_done("short", outcome, 0.3)
+    telemetry.batch_done("short", out_of_memory=True)
+    grown = {kind: value - pages[0][kind] for kind, value in _page(telemetry).items()}
+    told = {
+        signal.name: signal.count({kind: grown[kind] for kind in grown if kind[0] in signal.metrics})
+        for signal in SIGNALS
+    }
+    assert told["errors"][""].exposures == len(SERVED)
+    assert told["errors"][""].bad > 0
+    assert told["oom"]["batches"] == (1, 1)
+    assert (told["latency"]["0.25"].bad, told["latency"]["0.4"].bad) == (1, 0)
+
+
+def _page(telemetry: Telemetry) -> dict[tuple[str, str], float]:
+    """Counters of tier short as Prometheus would hold them, by metric and its own label."""
+    samples = text_string_to_metric_families(generate_latest(telemetry.registry).decode())
+    own = {metric: signal.label for signal in SIGNALS for metric in signal.metrics}
+    return {
+        (sample.name, sample.labels.get(own[sample.name], "")): sample.value
+        for family in samples
+        for sample in family.samples
+        if sample.name in own and sample.labels["tier"] == "short"
+    }
 
 
 def test_pods_announce_the_port_on_which_the_metrics_are() -> None:
