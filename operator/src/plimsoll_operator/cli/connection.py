@@ -27,7 +27,6 @@ LISTED = 10
 
 _IN_CLUSTER_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
-Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", show_default=False)]
 Namespace = Annotated[
     str, typer.Option("--namespace", "-n", help="Namespace; that of the context when left out.", show_default=False)
 ]

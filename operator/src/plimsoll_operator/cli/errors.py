@@ -13,3 +13,9 @@ class WrongInputError(CliError):
     """A file or an option is wrong, so that nothing could be asked or worked out."""
 
     exit_code = 2
+
+
+class NotYetError(CliError):
+    """Neither done nor refused: it may still come, and asking again tells."""
+
+    exit_code = 3

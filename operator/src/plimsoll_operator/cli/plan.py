@@ -14,6 +14,7 @@ from rich.text import Text
 from plimsoll_operator.cli.console import bad, good, plain, show, uneasy
 from plimsoll_operator.cli.errors import WrongInputError
 from plimsoll_operator.cli.manifest import read_manifests, read_text
+from plimsoll_operator.cli.output import Format, Output, show_json
 from plimsoll_operator.cli.report import load_line
 from plimsoll_operator.gpu_profiles import GpuProfile, InvalidGpuProfileError, parse_gpu_profiles
 from plimsoll_operator.observed import Manifest, Observed, Owner
@@ -32,13 +33,16 @@ Profiles = Annotated[
 ]
 
 
-def plan(filename: File, profiles: Profiles = "") -> None:
+def plan(filename: File, profiles: Profiles = "", output: Output = Format.text) -> None:
     """Plan the load line of what a file asks for. Exits 1 when it is exceeded, 2 when the file is wrong."""
     manifests = read_manifests(filename)
     table = _profiles(profiles)
     plans = [(manifest, _planned(manifest, table)) for manifest in manifests]
-    for manifest, status in plans:
-        show(_told(manifest, status))
+    if output is Format.json:
+        show_json([_document(manifest, status) for manifest, status in plans])
+    else:
+        for manifest, status in plans:
+            show(_told(manifest, status))
     if any(_line(status)["status"] == "False" for _, status in plans):
         raise typer.Exit(EXCEEDED)
 
@@ -86,6 +90,12 @@ def _planned(manifest: Manifest, profiles: Mapping[str, GpuProfile]) -> Manifest
 
 def _line(status: Manifest) -> dict[str, Any]:
     return next(dict(found) for found in status["conditions"] if found["type"] == "WithinLoadLine")
+
+
+def _document(manifest: Manifest, status: Manifest) -> dict[str, Any]:
+    line = {name: _line(status)[name] for name in ("status", "reason", "message")}
+    told = {"name": manifest["metadata"]["name"], "gpu": manifest["spec"]["gpu"]["profile"]}
+    return {**told, "withinLoadLine": line, "loadLine": status.get("loadLine", [])}
 
 
 def _told(manifest: Manifest, status: Manifest) -> Iterator[Text]:
