@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import yaml
 
-from cluster_kit import Kit
+from cluster_kit import Kit, eventually
 from helm_chart import CHART, Chart
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
@@ -22,7 +22,9 @@ def bare_api(sandbox: Sandbox, tools: Tools, chart: Chart, namespace: str) -> It
     kit = Kit(tools.kubectl, sandbox.kubeconfig, namespace)
     kit.kubectl("create", "namespace", namespace)
     kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kit.kubectl("wait", "--for=condition=Established", "-f", str(CRD), "--timeout=30s")
+    # `kubectl wait` fails on a CRD whose status has no list of conditions yet.
+    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
+    eventually(lambda: kit.kubectl("get", "-f", str(CRD), "-o", established) == "True", 60)
     [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
     profiles["metadata"] |= {"namespace": namespace, "name": PROFILES}
     kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
