@@ -108,6 +108,16 @@ async def test_a_policy_that_does_not_answer_stops_nothing(apiserver: ScriptedAp
     assert STOP not in apiserver.asked()
 
 
+async def test_an_account_that_has_just_gone_is_no_refusal_and_stops_nothing(
+    apiserver: ScriptedApiserver, kube: Kube
+) -> None:
+    gone = 'error looking up service account guardrails/domains: serviceaccount "domains" not found'
+    apiserver.answer(PODS, refusal(403, "Forbidden", f'pods "domains-new-" is forbidden: {gone}'))
+    with pytest.raises(UnavailableError, match="it is made anew"):
+        await carry_out(kube, OBSERVED, PLAN, NOW)
+    assert STOP not in apiserver.asked()
+
+
 async def test_a_namespace_on_its_way_out_is_no_refusal(apiserver: ScriptedApiserver, kube: Kube) -> None:
     causes = {"causes": [{"reason": "NamespaceTerminating"}]}
     apiserver.answer(PODS, (403, {"kind": "Status", "message": "being terminated", "details": causes}))

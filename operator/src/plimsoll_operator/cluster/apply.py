@@ -21,6 +21,7 @@ from plimsoll_operator.cluster.errors import (
     NamespaceTerminatingError,
     NotFoundError,
     RefusedError,
+    UnavailableError,
 )
 from plimsoll_operator.cluster.events import record_event
 from plimsoll_operator.cluster.kinds import DEPLOYMENT, POD, kind_of
@@ -89,6 +90,8 @@ async def _rehearse(kube: Kube, owner: Owner, rehearsal: Rehearsal) -> None:
             await kube.rehearse(DEPLOYMENT, owner.namespace, rehearsal.deployment)
         await kube.rehearse(POD, owner.namespace, rehearsal.pod)
     except ForbiddenError as error:
+        if _lacks_the_account(error, owner):
+            raise UnavailableError(f"{error}; it is made anew") from error
         if isinstance(error, NamespaceTerminatingError) or not fits_once_freed(str(error), rehearsal.frees):
             raise
     except RefusedError as error:
@@ -96,6 +99,11 @@ async def _rehearse(kube: Kube, owner: Owner, rehearsal: Rehearsal) -> None:
         if "dry run" not in str(error):
             raise
         logger.info("not rehearsed: %s", error, extra={"object": f"{owner.namespace}/{owner.name}"})
+
+
+def _lacks_the_account(error: ForbiddenError, owner: Owner) -> bool:
+    """The ServiceAccount went away since it was read, as with a deleted namesake's children: nobody refuses anything."""
+    return f"error looking up service account {owner.namespace}/{owner.name}:" in str(error)
 
 
 async def _delete(kube: Kube, owner: Owner, key: ObjectKey, children: Mapping[ObjectKey, Manifest]) -> None:
