@@ -80,7 +80,7 @@ class Trials(Cluster):
 
     @property
     def rollout(self) -> Manifest:
-        found: Manifest = self.observed.owner.status["rollout"]
+        found: Manifest = self.observed.owner.status.get("rollout", {"phase": ""})
         return found
 
     def of(self, version: int) -> Workload | None:

@@ -48,7 +48,8 @@ def rejected(trial: Trial, because: Rejection) -> Move:
 
 def _rejection(trial: Trial) -> Rejection | None:
     if trial.verdict and trial.verdict.decision == "Rollback":
-        return Rejection(trial.verdict.reason, trial.verdict.message)
+        pods = f"; {trial.ailment}" if trial.ailment else ""
+        return Rejection(trial.verdict.reason, f"{trial.verdict.message}{pods}")
     return _not_ready_in_time(trial) or _metrics_missing(trial)
 
 

@@ -101,10 +101,9 @@ def gone(leaving: tuple[Workload, ...], others_ready: int) -> dict[str, int]:
 
 def waiting_since(pod: Pod) -> datetime | None:
     """When a pod that has a node ceased to be ready, or got its node if it never was; None where that is not known."""
-    if pod.ready or pod.terminating or not pod.scheduled or pod.milestones is None:
+    if pod.ready or pod.terminating or pod.milestones is None or pod.milestones.scheduled is None:
         return None
-    known = (pod.milestones.scheduled or pod.milestones.created, pod.milestones.ready_changed)
-    return max(moment for moment in known if moment is not None)
+    return max(pod.milestones.scheduled, pod.milestones.ready_changed or pod.milestones.scheduled)
 
 
 def merged(*parts: Mapping[str, int]) -> dict[str, int]:

@@ -17,14 +17,13 @@ from plimsoll_operator.rollout.trial import Trial, merged
 
 def advance(trial: Trial) -> Move:
     trial = replace(trial, stage=_begun(trial))
-    if _step_is_done(trial):
-        if trial.position < len(trial.steps):
-            return _next_step(trial)
-        if trial.verdict and trial.verdict.decision == "Promote":
-            return promotion(trial, trial.verdict.message)
-    if _time_is_up(trial):
+    last = trial.position == len(trial.steps)
+    step_done, time_up = _step_is_done(trial), _time_is_up(trial)
+    if trial.verdict and trial.verdict.decision == "Promote" and ((last and step_done) or time_up):
+        return promotion(trial, trial.verdict.message)
+    if time_up:
         return _undecided(trial) if trial.data == "Measured" else _without_data(trial)
-    return _going_on(trial)
+    return _going_on(trial) if last or not step_done else _next_step(trial)
 
 
 def _begun(trial: Trial) -> Stage:
