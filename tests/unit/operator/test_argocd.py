@@ -7,9 +7,19 @@ from typing import Any
 import pytest
 
 from argo_lua import HEALTH_SCRIPT, after_action, all_actions, argo_health, customization, offered_actions
+from conditions_page import TABLE
 from plimsoll_operator.names import ANNOTATION_REQUEST
 from plimsoll_operator.requests import VERBS, parse_request
+from reason_scenarios import SCENARIOS, status_of
 from trials import CANARY, make_object
+
+HELD = ("Paused", "Frozen", "Inconclusive")
+HEALTH: dict[tuple[str, ...], str] = {
+    ("True", "False", "False"): "Healthy",
+    ("False", "True", "False"): "Progressing",
+    ("False", "False", "True"): "Degraded",
+}
+"""By Ready, Reconciling and Stalled."""
 
 STABLE_ONLY: dict[str, Any] = {"canary": ""}
 
@@ -63,29 +73,13 @@ def test_the_config_map_has_the_health_script_that_is_tested() -> None:
     assert customization("health").strip() == HEALTH_SCRIPT.read_text(encoding="utf-8").strip()
 
 
-SUMS = ("Ready", "Reconciling", "Stalled")
-JUDGED = {
-    "Serving": ("True", "False", "False", "Healthy"),
-    "Surging": ("False", "True", "False", "Progressing"),
-    "Analysing": ("False", "True", "False", "Progressing"),
-    "NoMetrics": ("False", "True", "False", "Progressing"),
-    "Promoting": ("False", "True", "False", "Progressing"),
-    "RollingBack": ("False", "True", "False", "Progressing"),
-    "RolledBack": ("False", "False", "True", "Degraded"),
-    "Paused": ("False", "False", "False", "Suspended"),
-    "Frozen": ("False", "False", "False", "Suspended"),
-    "Inconclusive": ("False", "False", "False", "Suspended"),
-}
-
-
-@pytest.mark.parametrize("reason", JUDGED)
-def test_the_health_of_each_phase(reason: str) -> None:
-    *sums, health = JUDGED[reason]
-    conditions = [
-        {"type": kind, "status": status, "reason": reason, "message": "so it is"}
-        for kind, status in zip(SUMS, sums, strict=True)
-    ]
-    assert argo_health(make_object("Analysing", {"conditions": conditions})) == health
+@pytest.mark.parametrize("reason", sorted(SCENARIOS))
+def test_the_health_of_each_reason(reason: str) -> None:
+    """In the very status that the operator gives with that reason."""
+    status = status_of(reason)
+    health = "Suspended" if reason in HELD else HEALTH[TABLE[reason][1:]]
+    generation = {"generation": status["observedGeneration"]}
+    assert argo_health({**make_object("Idle"), "metadata": generation, "status": status}) == health
 
 
 def test_a_change_that_no_operator_has_seen_is_progressing() -> None:
