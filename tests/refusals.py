@@ -16,8 +16,8 @@ _OPERATOR = re.compile(r"system:serviceaccount:(?P<namespace>[^:]+):plimsoll")
 _NAME = "plimsoll"
 _REFUSED = 403
 _ACCOUNT_GONE = "error looking up service account"
-"""A pod is tried while the garbage collector ends the ServiceAccount of a deleted namesake. The operator tells nobody of
-it and makes the account anew, but the apiserver's log has the answer."""
+"""A pod is tried while the garbage collector ends the ServiceAccount of a deleted namesake. The operator tells nobody
+and makes the account anew, but the apiserver's log has the answer."""
 
 
 class Refusal(NamedTuple):

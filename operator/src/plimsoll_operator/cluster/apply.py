@@ -102,7 +102,7 @@ async def _rehearse(kube: Kube, owner: Owner, rehearsal: Rehearsal) -> None:
 
 
 def _lacks_the_account(error: ForbiddenError, owner: Owner) -> bool:
-    """The ServiceAccount went away since it was read, as with a deleted namesake's children: nobody refuses anything."""
+    """The ServiceAccount has gone since it was read, as with a deleted namesake's children: nobody refuses a thing."""
     return f"error looking up service account {owner.namespace}/{owner.name}:" in str(error)
 
 
