@@ -33,12 +33,12 @@ def counter(
 
 
 def counted(
-    *counters: dict[Counter, Values], signal: str = "errors", judged: int = 1, step: timedelta = STEP
+    *counters: dict[Counter, Values], signal: str = "errors", judged: int = 1
 ) -> list[dict[SeriesKey, dict[str, Counts]]]:
     """Counts of each interval. Moments up to number `judged` only lead up to the first one."""
     merged = {key: values for one in counters for key, values in one.items()}
     length = max(len(values) for values in merged.values())
-    moments = tuple(NOW + index * step for index in range(length))
+    moments = tuple(NOW + index * STEP for index in range(length))
     measurements = Measurements(moments[judged], moments, {signal: merged})
     return [{**interval.counts} for interval in intervals(measurements, CANARY, STABLE)]
 
@@ -51,15 +51,15 @@ def canary_requests(*counters: dict[Counter, Values]) -> list[float]:
 CASES: dict[str, tuple[Sequence[float | None], Sequence[float]]] = {
     "steady traffic": ((100, 200, 300, 450), (100, 150)),
     "no traffic": ((100, 100, 100, 100), (0, 0)),
-    "nothing answered before: warm-up": ((0, 0, 50, 90, 100), (0, 0, 10)),
-    "its first moment: nobody knows what it did before": ((None, None, 50, 90, 100), (0, 0, 10)),
-    "a restart, and its warm-up": ((100, 200, 30, 60, 90), (0, 0, 30)),
-    "a restart to zero": ((100, 200, 0, 10, 30, 60), (0, 0, 0, 30)),
-    "a restart before the first interval": ((100, 20, 40, 60), (0, 20)),
+    "nothing answered before": ((0, 0, 50, 90, 100), (50, 40, 10)),
+    "its first moment: nobody knows what it did before": ((None, None, 50, 90, 100), (0, 40, 10)),
+    "a restart": ((100, 200, 30, 60, 90), (0, 30, 30)),
+    "a restart to zero": ((100, 200, 0, 10, 30, 60), (0, 10, 20, 30)),
+    "a restart before the first interval": ((100, 20, 40, 60), (20, 20)),
     "one scrape failed: its growth is read later": ((100, 200, None, 400, 500), (0, 200, 100)),
     "a gap of minutes": ((100, 200, None, None, None, 900), (0, 0, 0, 700)),
     "gone: it stands still": ((100, 200, None, None), (0, 0)),
-    "gone, and back after a restart": ((100, 200, None, 40, 50, 60), (0, 0, 0, 10)),
+    "gone, and back after a restart": ((100, 200, None, 40, 50, 60), (0, 0, 10, 10)),
     "a last value kept by a Prometheus that was down": ((100, 200, 200, 200, 700), (0, 0, 500)),
 }
 
@@ -71,12 +71,12 @@ def test_a_replica_is_counted(values: Sequence[float | None], expected: Sequence
 
 def test_replicas_are_differenced_before_they_are_added_up() -> None:
     restarted = ok(1000, 1100, 10, 20, 30, replica="b")
-    assert canary_requests(ok(*STEADY), restarted) == [100, 100, 110]
+    assert canary_requests(ok(*STEADY), restarted) == [100, 110, 110]
 
 
 def test_a_replica_that_comes_and_one_that_goes_change_nothing_of_another() -> None:
     came, went = ok(None, None, 70, 80, 90, replica="b"), ok(500, 600, None, None, None, replica="c")
-    assert canary_requests(ok(*STEADY), came, went) == [100, 100, 110]
+    assert canary_requests(ok(*STEADY), came, went) == [100, 110, 110]
 
 
 def test_tiers_are_strata_of_both_revisions() -> None:
@@ -118,7 +118,7 @@ def test_a_server_that_counts_no_incidents_is_compared_by_what_both_count() -> N
 
 def test_latency_has_a_part_for_each_bound_and_counts_what_is_slower() -> None:
     bounds = {"0.1": 60, "1.0": 95, ALL: 100}
-    counters = [counter(DURATION, 1, 1, 1 + grown, label=bound) for bound, grown in bounds.items()]
+    counters = [counter(DURATION, 20, 20, 20 + grown, label=bound) for bound, grown in bounds.items()]
     [interval] = counted(*counters, signal="latency")
     assert interval == {
         SeriesKey("latency", "0.1"): {"short": Counts(100, 0, 40, 0)},
@@ -141,12 +141,17 @@ def test_bad_events_that_are_read_ahead_of_their_exposures_are_no_more_than_thos
     assert interval[SeriesKey("oom", "batches")]["short"] == Counts(1, 0, 1, 0)
 
 
-def test_a_longer_warm_up_than_an_interval_takes_several() -> None:
-    [first, second, third] = counted(ok(0, 0, 10, 20, 30), step=timedelta(seconds=5), judged=1)
-    assert (first, second) == ({}, {})
-    assert third == {}
-    *_, warm = counted(ok(0, 10, 20, 30, 40), step=timedelta(seconds=5), judged=1)
-    assert warm[ERRORS]["short"].canary == 10
+def test_a_replicas_first_answers_do_not_count_as_slow() -> None:
+    """They count as failed, if they are: nothing fails for being first."""
+    slow = [counter(DURATION, 0, 5, 25, 45, label=ALL), counter(DURATION, 0, 0, 0, 0, label="0.1")]
+    assert [interval != {} for interval in counted(*slow, signal="latency", judged=0)] == [False, False, True]
+    failed = counter(REQUESTS, 0, 5, 25, 45, label="error")
+    assert [interval != {} for interval in counted(failed, judged=0)] == [True, True, True]
+
+
+def test_a_restarted_replica_has_first_answers_again() -> None:
+    slow = [counter(DURATION, 900, 960, 5, 25, 45, label=ALL), counter(DURATION, 0, 0, 0, 0, 0, label="0.1")]
+    assert [interval != {} for interval in counted(*slow, signal="latency", judged=0)] == [True, False, False, True]
 
 
 def test_nothing_is_counted_of_what_was_judged_before() -> None:

@@ -1,8 +1,8 @@
 """Raw counters of single replicas into what both revisions did in each interval.
 
 Differencing before adding up is what makes this hold: each replica starts again from zero when it restarts, and they
-come and go. A replica counts in an interval when it had answered something a warm-up before it began, and none of its
-counters fell since (it restarted). What it did before that is left out, on both sides alike.
+come and go. A replica counts in an interval when it is known and warm as it begins, and none of its counters falls in
+it (it restarted). What it did before that is left out, on both sides alike.
 
 A counter that nobody could read at some moment, since a scrape failed or Prometheus was down, stands where it stood
 before: nothing is counted until it is read again, and then all of its growth. The same holds for one that is gone.
@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence import Counts, Interval, SeriesKey
-from plimsoll_operator.rollout.inquiry import WARM_UP
 from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
 from plimsoll_operator.rollout.signals import SIGNALS, Kind, Signal, Tally
 
@@ -47,18 +45,12 @@ def intervals(measurements: Measurements, canary: str, stable: str) -> Iterator[
     for index, (start, end) in enumerate(pairwise(moments)):
         if start < measurements.since:
             continue
-        lead = index - _warm_up(end - start)
         counts: Strata = {}
         for signal, of_signal in replicas.items():
             for replica, tiers in of_signal.items():
-                if replica.revision in (canary, stable) and _is_comparable(signal, tiers, lead, index):
+                if replica.revision in (canary, stable) and _is_comparable(signal, tiers, index):
                     _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
         yield Interval(start, end, counts)
-
-
-def _warm_up(step: timedelta) -> int:
-    """In moments, rounded up."""
-    return -(-WARM_UP // step)
 
 
 def _shared(counters: Mapping[Counter, Values], canary: str, stable: str) -> dict[Counter, Values]:
@@ -81,17 +73,20 @@ def _bridged(values: Values) -> Values:
     return tuple(accumulate(values, lambda before, value: before if value is None else value))
 
 
-def _is_comparable(signal: Signal, tiers: tuple[_Tier, ...], lead: int, index: int) -> bool:
-    """Whether the replica had answered something by `lead` and has not restarted until the moment after `index`."""
+def _is_comparable(signal: Signal, tiers: tuple[_Tier, ...], index: int) -> bool:
+    """Whether the replica is known and warm at that moment, and does not restart before the next one."""
+    began = [_at(tier, index) for tier in tiers]
+    answered = sum(max(tally.exposures for tally in signal.count(counters).values()) for counters in began if counters)
     return (
-        lead >= 0
-        and any(tally.exposures > 0 for tier in tiers for tally in signal.count(_at(tier, lead)).values())
-        and not any(_falls(values[lead : index + 2]) for tier in tiers for values in tier.values.values())
+        any(began)
+        and answered >= signal.warm_up
+        and not any(_falls(values, index) for tier in tiers for values in tier.values.values())
     )
 
 
-def _falls(values: Values) -> bool:
-    return any(before is not None and after is not None and after < before for before, after in pairwise(values))
+def _falls(values: Values, index: int) -> bool:
+    before, after = values[index], values[index + 1]
+    return before is not None and after is not None and after < before
 
 
 def _at(tier: _Tier, moment: int) -> dict[Kind, float]:

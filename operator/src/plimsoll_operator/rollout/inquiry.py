@@ -11,11 +11,8 @@ from plimsoll_operator.spec import InvalidSpecError, parse_spec
 SETTLE = timedelta(seconds=2)
 """After a moment, until what was scraped by then is stored."""
 
-WARM_UP = timedelta(seconds=10)
-"""From a replica's first answers until it is compared: first requests are slow for reasons of their own."""
-
 LOOK_BACK = timedelta(seconds=30)
-"""Before the first moment that is judged: who was warm by then, and where a counter stood whose last scrape failed."""
+"""Before the first moment that is judged: where a counter stood whose last scrapes failed."""
 
 MOST_STEPS = 30
 """Moments that one inquiry catches up with; what is older is left out. Prometheus forgets a silent series by then."""

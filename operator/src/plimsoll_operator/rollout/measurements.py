@@ -12,7 +12,7 @@ from typing import NamedTuple
 class Inquiry:
     """Counters of two revisions of one object, at `first` and then `steps` times every `step`.
 
-    What lies between the moments up to `since` has been judged before: those moments only show who was warm by then.
+    What lies between the moments up to `since` has been judged before: those moments only show where counters stood.
     `due` is the newest moment by our own clock; a later inquiry differs in it.
     """
 

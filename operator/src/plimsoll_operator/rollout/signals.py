@@ -29,12 +29,16 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True)
 class Signal:
-    """`label` is the metrics' own label that is told apart; `count` gives a tally for each part of the signal."""
+    """`label` is the metrics' own label that is told apart; `count` gives a tally for each part of the signal.
+
+    `warm_up` is how much a replica must have answered before it is compared by the signal.
+    """
 
     name: str
     metrics: tuple[str, ...]
     label: str
     count: Callable[[Increments], Mapping[str, Tally]]
+    warm_up: int = 0
 
     def query(self, inquiry: Inquiry) -> str:
         """PromQL for the counters. `max` makes one of a pod that two jobs scrape; it adds nothing up."""
@@ -80,6 +84,7 @@ def _slow(grown: Increments) -> dict[str, Tally]:
 SIGNALS: tuple[Signal, ...] = (
     Signal("oom", (OOM, BATCHES), "", _batches),
     Signal("errors", (REQUESTS, INCIDENTS), "outcome", _errors),
-    Signal("latency", (DURATION,), "le", _slow),
+    # First answers are slow for reasons of their own; they do not fail for them.
+    Signal("latency", (DURATION,), "le", _slow, warm_up=20),
 )
 """Kills and restarts come from the Kubernetes API: see `pod_record`."""
