@@ -26,9 +26,13 @@ def kit(sandbox: Sandbox, tools: Tools, chart: Chart) -> Iterator[Kit]:
 
 
 @pytest.fixture(scope="package")
-def operator(kit: Kit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+def operator(kit: Kit, sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     log = Path(tmp_path_factory.mktemp("operator")) / "operator.log"
-    settings = {"POD_NAMESPACE": NAMESPACE, "PLIMSOLL_RESYNC_PERIOD": "10s"}
+    settings = {
+        "POD_NAMESPACE": NAMESPACE,
+        "PLIMSOLL_RESYNC_PERIOD": "10s",
+        "PLIMSOLL_PROMETHEUS_URL": sandbox.prometheus_url,
+    }
     with running_operator(kit.kubeconfig, log, **settings) as operator:
         yield operator
 

@@ -108,6 +108,18 @@ def test_a_canary_that_is_not_ready_in_time_is_taken_back() -> None:
     assert pods_of(trials.observed, 1) == stable
 
 
+def test_a_canary_that_is_taken_back_in_time_is_not_told_as_a_rollout_that_stands_still() -> None:
+    trials = changed(served(3, progressDeadline="5m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 4)
+    trials.now += timedelta(minutes=5)
+    reasons = set()
+    for _ in range(6):
+        look(trials, 1)
+        reasons.add(stalled(trials))
+    assert reasons == {("False", "NotStalled"), ("True", "RolledBack")}
+
+
 def test_the_time_of_a_canary_begins_when_its_pod_has_a_node() -> None:
     trials = changed(served(3, gpus=3, progressDeadline="5m"))
     trials.broken.add("pvc://models/v2")

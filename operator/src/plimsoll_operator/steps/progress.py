@@ -16,6 +16,9 @@ AROUND_A_START = timedelta(minutes=5)
 UNTIMED = ("Analysing", "Paused", "Inconclusive", "RolledBack")
 """Phases in which no pod is waited for."""
 
+DECIDED = ("Promoting", "RollingBack")
+"""Phases in which the pods follow a decision."""
+
 
 def follow_the_progress(draft: Draft) -> Draft:
     """When this rollout began and ended and got on last, kept in status. One that is held begins when it goes on."""
@@ -60,8 +63,10 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
 
 
 def _enters_a_phase(draft: Draft, stored: Manifest) -> bool:
-    """Time of an analysis or a pause is none in which pods were waited for."""
-    return draft.move is not None and stored.get("phase") in UNTIMED and draft.move.phase not in UNTIMED
+    """Time of an analysis or a pause is none in which pods were waited for, and a decision sets them another goal."""
+    if draft.move is None or draft.move.phase == (before := stored.get("phase")):
+        return False
+    return draft.move.phase in DECIDED or (before in UNTIMED and draft.move.phase not in UNTIMED)
 
 
 def _placed(draft: Draft, target: Revision, progressed: datetime) -> datetime:
