@@ -30,10 +30,20 @@ class Evidence:
         """With one more interval. One that was seen before, or has no length, changes nothing."""
         if interval.end <= interval.start or interval.start < self.until:
             return self
+        return Evidence(self.canary, self.since, interval.end, self._grown(interval, settings))
+
+    def with_pods(self, interval: Interval, settings: AnalysisSettings) -> Evidence:
+        """With what the Kubernetes API counted of the pods: in times of its own, which move no `until`.
+
+        The caller sees to it that nothing is counted twice.
+        """
+        return Evidence(self.canary, self.since, self.until, self._grown(interval, settings))
+
+    def _grown(self, interval: Interval, settings: AnalysisSettings) -> Mapping[SeriesKey, Series]:
         grown = {
             key: self.series.get(key, Series()).updated(strata, settings) for key, strata in interval.counts.items()
         }
-        return Evidence(self.canary, self.since, interval.end, {**self.series, **grown})
+        return {**self.series, **grown}
 
     @property
     def requests(self) -> float:

@@ -33,9 +33,9 @@ class Counts:
     stable_bad: float
 
     def __post_init__(self) -> None:
-        for value in (self.canary, self.stable, self.canary_bad, self.stable_bad):
-            if not (isfinite(value) and value >= 0):
-                raise ValueError(f"expected counts of zero or more, found {self}: difference the counters first")
+        values = (self.canary, self.stable, self.canary_bad, self.stable_bad)
+        if not (min(values) >= 0 and isfinite(sum(values))):
+            raise ValueError(f"expected counts of zero or more, found {self}: difference the counters first")
 
 
 @dataclass(frozen=True, slots=True)

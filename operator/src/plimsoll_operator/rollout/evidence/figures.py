@@ -25,7 +25,7 @@ def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) ->
     parts = {key.part: series for key, series in evidence.series.items() if key.signal == name}
     if not parts:
         return None
-    logs = {part: series.log_evidence(settings.log_threshold) for part, series in parts.items()}
+    logs = {part: series.log_evidence for part, series in parts.items()}
     telling = max(logs, key=lambda part: (logs[part], -parts[part].stable_rate))
     mean = exp(min(log_mean_exp(logs.values()), 700.0))
     bounds = {part: _bound((name, part), parts[part], settings) for part in _to_bound(parts)}

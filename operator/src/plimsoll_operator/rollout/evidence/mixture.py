@@ -17,6 +17,7 @@ binomial X is below that of a Poisson one. It goes on holding where L is replace
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from math import exp, log
 
 from plimsoll_operator.rollout.evidence.counts import Counts
@@ -25,25 +26,32 @@ RATIOS = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0)
 """ψ / ψ0 of the alternatives that are mixed."""
 
 FLAT = (0.0,) * len(RATIOS)
+_LOG_RATIOS = tuple(log(ratio) for ratio in RATIOS)
 
 
 def log_likelihood_ratios(strata: Iterable[Counts], tolerated_ratio: float) -> tuple[float, ...]:
     """L(ψ) of one interval for each of `RATIOS`, in nats. Where one side saw nothing, nothing is said."""
-    sums = list(FLAT)
+    sums = FLAT
     for counts in strata:
-        if counts.canary <= 0 or counts.stable <= 0:
-            continue
-        share = counts.canary / (counts.canary + counts.stable)
         events = counts.canary_bad + counts.stable_bad
-        base = tolerated_ratio * share + 1 - share
-        for number, ratio in enumerate(RATIOS):
-            norm = log((ratio * tolerated_ratio * share + 1 - share) / base)
-            sums[number] += counts.canary_bad * log(ratio) - events * norm
-    return tuple(sums)
+        if events == 0 or counts.canary <= 0 or counts.stable <= 0:
+            continue
+        norms = _log_norms(counts.canary / (counts.canary + counts.stable), tolerated_ratio)
+        sums = tuple(
+            total + counts.canary_bad * log_ratio - events * norm
+            for total, log_ratio, norm in zip(sums, _LOG_RATIOS, norms, strict=True)
+        )
+    return sums
+
+
+@lru_cache(maxsize=64)  # the buckets of a histogram all have the same shares
+def _log_norms(share: float, tolerated_ratio: float) -> tuple[float, ...]:
+    base = tolerated_ratio * share + 1 - share
+    return tuple(log((ratio * tolerated_ratio * share + 1 - share) / base) for ratio in RATIOS)
 
 
 def log_mean_exp(values: Iterable[float]) -> float:
     """ln of the mean of exp(value), without overflow."""
     values = tuple(values)
     top = max(values)
-    return top + log(sum(exp(value - top) for value in values) / len(values))
+    return top + log(sum([exp(value - top) for value in values]) / len(values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
@@ -13,7 +14,6 @@ from plimsoll_operator.rollout.evidence.mixture import RATIOS
 from plimsoll_operator.rollout.evidence.series import Series
 
 _PLAIN = tuple(field.name for field in fields(Series) if field.name != "log_ratios")
-_WHOLE = ("worse", "better")
 
 
 def to_status(evidence: Evidence) -> dict[str, Any]:
@@ -51,6 +51,8 @@ def _read(text: str) -> Series:
     numbers = text.split(" ")
     if len(numbers) != len(RATIOS) + len(_PLAIN):
         raise ValueError(f"expected {len(RATIOS) + len(_PLAIN)} numbers, found {len(numbers)}")
-    plain = dict(zip(_PLAIN, numbers[len(RATIOS) :], strict=True))
-    kept = {name: int(value) if name in _WHOLE else float(value) for name, value in plain.items()}
-    return Series(tuple(float(value) for value in numbers[: len(RATIOS)]), **kept)  # type: ignore[arg-type]
+    values = [float(number) for number in numbers]
+    if not all(isfinite(value) for value in values):
+        raise ValueError(f"expected finite numbers, found {text}")
+    plain = dict(zip(_PLAIN, values[len(RATIOS) :], strict=True))
+    return Series(tuple(values[: len(RATIOS)]), **plain)

@@ -9,19 +9,19 @@ without a single bad event, the bound falls below a margin of 1 % after 411 expo
 
 from __future__ import annotations
 
-from math import inf, lgamma, log, log1p
+from math import lgamma, log, log1p
 
 BETA = 0.05
 """Chance that a bound is ever below the truth."""
 
 _SHAPE = 0.5
-_HALVINGS = 60
+_HALVINGS = 30
+_NEARLY_ALL = 1 - 1e-12
 
 
 def upper_bound(exposures: float, bad: float, margin: float) -> float:
     """The bound in [0, 1]; 1 where nothing was seen. `margin` only shapes the mixture."""
-    bad = min(bad, exposures)
-    if exposures <= 0:
+    if exposures <= 0 or bad >= exposures * _NEARLY_ALL:
         return 1.0
     other = _SHAPE / margin
     mixture = _log_beta(_SHAPE + bad, other + exposures - bad) - _log_beta(_SHAPE, other)
@@ -29,17 +29,9 @@ def upper_bound(exposures: float, bad: float, margin: float) -> float:
     low, high = bad / exposures, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if _log_likelihood(middle, exposures, bad) > limit:
-            low = middle
-        else:
-            high = middle
+        likelihood = bad * log(middle) + (exposures - bad) * log1p(-middle)
+        low, high = (middle, high) if likelihood > limit else (low, middle)
     return high
-
-
-def _log_likelihood(rate: float, exposures: float, bad: float) -> float:
-    lost = bad * log(rate) if bad else 0.0
-    kept = exposures - bad
-    return lost + (kept * log1p(-rate) if rate < 1 else -inf if kept else 0.0)
 
 
 def _log_beta(a: float, b: float) -> float:

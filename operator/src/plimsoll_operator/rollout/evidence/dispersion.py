@@ -1,0 +1,33 @@
+"""How much a burst may say: pods are noisier than coins, and one bad moment of one pod is no bad revision.
+
+A pod's own risk wanders: where it has the relative variance ρ from one interval to the next, the canary's count has the
+variance μ + ρμ² instead of μ, and the likelihood ratio is too sure of itself by 1 + ρμ (overdispersion, as in
+Wedderburn's quasi-likelihood, Biometrika 61, 1974). So each interval's L is tempered:
+
+    η = 1 / (1 + ρ μ),   μ = canary's exposures × the stable revision's bad rate so far
+
+With few events η is 1 and nothing is lost; with many, an interval's worth of them says at most about what one look at
+two noisy pods can say. μ is known before the interval's events are, and E[exp(ηL)] ≤ E[exp(L)]^η ≤ 1 (Jensen), so the
+promise of `mixture` holds for any η in [0, 1] chosen like this (tempering: Grünwald, ALT 2012).
+
+On top of that, an interval adds at most half the logarithm of the threshold: neither one nor two intervals ever decide.
+Less than L is always allowed.
+"""
+
+from __future__ import annotations
+
+NOISE_VARIANCE = 0.25
+"""ρ: a pod's risk wanders by half of itself. Chosen by simulation: docs/rollout-evidence.md."""
+
+LEAST_SHARES = 2
+"""Into how many of the most that one interval may add the threshold is split."""
+
+
+def temper(expected: float) -> float:
+    """η where the canary expects so many bad events in the interval."""
+    return 1 / (1 + NOISE_VARIANCE * expected)
+
+
+def most(log_threshold: float) -> float:
+    """Nats that one interval may add to any alternative."""
+    return log_threshold / LEAST_SHARES
