@@ -12,7 +12,7 @@ FLOOR = 0.1
 """Evidence below it all means the same: the canary looks no worse."""
 NOTHING_KNOWN = 1.0
 """The evidence before the first request."""
-ROOM_ABOVE = 0.35
+ROOM_ABOVE = 0.6
 """Of a power of ten, for the words on the decision."""
 VERDICTS = {"Rollback": "rolled back", "Promote": "promoted", "Withdrawn": "withdrawn"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,10 @@ GREY = "#595959"
 SIZE_INCHES, DOTS_PER_INCH = (9.6, 6.4), 150
 MARKS_ON_A_CURVE = 12
 ROOM_AT_THE_RIGHT = 1.02
+WORDS_WIDE = 150
+MOST_TICKS = 9
+ROUND_SECONDS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200)
+"""Distances between two ticks of time that people count in."""
 
 
 class MissingLibraryError(Exception):
@@ -46,6 +51,8 @@ def draw_png(story: Story, trial: Trial, curves: Curves) -> bytes:
     rows = len(trial.signals)
     over_time, in_the_end = figure.subplots(2, 1, height_ratios=[3.2, 0.55 + 0.35 * rows])
     figure.suptitle(f"{story.name}: {story.verdict}", x=0.01, ha="left", fontweight="bold")
+    if story.decision:
+        figure.supxlabel(textwrap.fill(story.decision, WORDS_WIDE), x=0.01, ha="left", fontsize="small", color=GREY)
     _over_time(over_time, trial, curves)
     draw_rows(in_the_end, trial, STYLES, OTHER)
     drawn = io.BytesIO()
@@ -119,7 +126,8 @@ def _steps(axes: Axes, curves: Curves) -> None:
 
 
 def _time_axis(axes: Axes, curves: Curves) -> None:
-    ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= curves.end]
+    apart = next((length for length in ROUND_SECONDS if curves.end / length <= MOST_TICKS), ROUND_SECONDS[-1])
+    ticks = range(0, int(curves.end) + 1, apart)
     axes.set_xticks(ticks, [span(timedelta(seconds=tick)) for tick in ticks])
     axes.set_xlabel("time since the comparison began")
 

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 
 WIDEST = 3.0
 """Shares of what is allowed beyond which a row is cut, with an arrow."""
+LEFT_OF_NOTHING = 0.04
+"""For a mark at zero to stand clear of the signal's name."""
 GREY = "#595959"
 
 
 def draw_rows(axes: Axes, trial: Trial, styles: Mapping[str, tuple[str, str]], other: tuple[str, str]) -> None:
     """One row for each signal that is measured, the promotion line at 1."""
-    axes.set_xlim(0, WIDEST)
+    axes.set_xlim(-LEFT_OF_NOTHING, WIDEST)
     axes.set_ylim(len(trial.signals) - 0.5, -0.5)
     axes.axvline(1, color="black", linestyle=(0, (5, 3)), linewidth=1.2)
     axes.spines[["top", "right", "left"]].set_visible(False)
