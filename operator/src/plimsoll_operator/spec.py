@@ -86,7 +86,7 @@ class Scaling(_Section):
     @property
     def autoscaled(self) -> bool:
         """Whether an autoscaler sets the number of pods; else it is fixed at the minimum."""
-        return self.provider == "HPA"
+        return self.provider != "None"
 
 
 class Canary(_Section):

@@ -1,8 +1,12 @@
-"""The HorizontalPodAutoscaler and the PodDisruptionBudget."""
+"""Who sets the number of pods, and how many of them may be drained: the autoscaler and the PodDisruptionBudget.
+
+A new scaler is a builder here and its entry in `SCALERS`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from plimsoll_operator.desired.metadata import child_metadata
 from plimsoll_operator.names import LABEL_NAME, SATURATION_METRIC
@@ -11,6 +15,14 @@ from plimsoll_operator.spec import Spec
 
 SCALE_UP_PERIOD_SECONDS = 15
 SCALE_UP_PODS = 4
+
+
+class Scaler(Protocol):
+    """What makes the object that scales one Deployment on the mean saturation of its pods."""
+
+    def __call__(
+        self, owner: Owner, spec: Spec, deployment: str, *, least: int, may_shrink: bool
+    ) -> dict[str, Any]: ...
 
 
 def autoscaler(owner: Owner, spec: Spec, deployment: str, *, least: int, may_shrink: bool) -> dict[str, Any]:
@@ -56,6 +68,10 @@ def _saturation(percent: int) -> dict[str, Any]:
             "target": {"type": "AverageValue", "averageValue": f"{percent * 10}m"},
         },
     }
+
+
+SCALERS: Mapping[str, Scaler] = {"HPA": autoscaler}
+"""By the name that `spec.scaling.provider` gives them. With None, `minReplicas` is the number of pods."""
 
 
 def disruption_budget(owner: Owner) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from plimsoll_operator.desired.history import controller_revision
 from plimsoll_operator.desired.network import network_policy, service, service_account
-from plimsoll_operator.desired.scaling import autoscaler, disruption_budget
+from plimsoll_operator.desired.scaling import SCALERS, disruption_budget
 from plimsoll_operator.desired.workload import deployment
 from plimsoll_operator.observed import Manifest, ObjectKey, Revision
 from plimsoll_operator.steps.draft import Draft
@@ -34,11 +34,12 @@ def list_children(draft: Draft) -> Draft:
     retire = draft.move.retire if draft.move else ()
     delete = draft.delete + tuple(_deployment_key(draft, revision) for revision in retire)
     scaled = _scaled(draft, draft.target, live)
-    if draft.spec.scaling.autoscaled and scaled is not None:
+    scaler = SCALERS.get(draft.spec.scaling.provider)
+    if scaler is not None and scaled is not None:
         may_shrink = not (_rolling(draft, live) or _settling(draft))
         least = _least(draft, scaled, live)
-        children.append(autoscaler(owner, draft.spec, scaled.name, least=least, may_shrink=may_shrink))
-    elif not draft.spec.scaling.autoscaled and (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
+        children.append(scaler(owner, draft.spec, scaled.name, least=least, may_shrink=may_shrink))
+    elif scaler is None and (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
         delete += (key,)
     return replace(draft, children=tuple(children), delete=delete)
 
