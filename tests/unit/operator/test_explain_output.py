@@ -1,0 +1,72 @@
+"""What `kubectl plimsoll explain` writes for scripts and into files, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import trials
+from plimsoll_operator.cli.errors import CliError, WrongInputError
+from plimsoll_operator.cli.main import app
+from trials import make_object
+
+
+def saved(folder: Path, found: dict[str, Any]) -> str:
+    path = folder / "domains.json"
+    path.write_text(json.dumps(found))
+    return str(path)
+
+
+def test_scripts_get_the_figures_as_numbers(tmp_path: Path) -> None:
+    run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, trials.rolled_back()), "-o", "json"])
+    told = json.loads(run.stdout)
+    assert (told["phase"], told["verdict"], told["decidedAt"]) == ("RolledBack", "rolled back", "2026-05-04T03:01:40Z")
+    assert told["trial"]["signals"][1]["evidence"] == 530
+    assert told["trial"]["points"][-1] == {
+        "at": "2026-05-04T03:01:40Z",
+        "step": 1,
+        "weight": 10,
+        "evidence": {"errors": 530, "latency": 0.7},
+    }
+
+
+@pytest.mark.parametrize("found", [trials.analysing(), trials.rolled_back()], ids=["under analysis", "rolled back"])
+def test_a_picture_is_drawn_beside_the_words(tmp_path: Path, found: dict[str, Any]) -> None:
+    png = tmp_path / "plot.png"
+    run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, found), "--png", str(png)])
+    assert "EVIDENCE" in run.stdout
+    content = png.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    assert width >= 1200
+    assert height >= 700
+    assert len(content) > 20_000, "a picture with nothing on it is smaller"
+
+
+def test_without_the_extra_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    arguments = ["explain", "-f", saved(tmp_path, trials.analysing()), "--png", str(tmp_path / "plot.png")]
+    run = CliRunner().invoke(app, arguments)
+    assert isinstance(run.exception, CliError)
+    assert "pip install 'plimsoll-operator[plot]'" in str(run.exception)
+
+
+def test_a_picture_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None:
+    found = make_object("Surging", message="waiting for the first pod")
+    arguments = ["explain", "-f", saved(tmp_path, found), "--png", str(tmp_path / "plot.png")]
+    run = CliRunner().invoke(app, arguments)
+    assert isinstance(run.exception, CliError)
+    assert "no evidence to draw" in str(run.exception)
+    assert "waiting for the first pod" in str(run.exception)
+
+
+@pytest.mark.parametrize("arguments", [[], ["domains", "-f", "domains.yaml"]], ids=["neither", "both"])
+def test_either_a_name_or_a_file_is_asked_for(arguments: list[str]) -> None:
+    run = CliRunner().invoke(app, ["explain", *arguments])
+    assert isinstance(run.exception, WrongInputError)
