@@ -80,6 +80,9 @@ def _measured(
     known = availability(analysis.availability, measurements, found, evidence.canary, pair.canary, now)
     for interval in found:
         evidence = evidence.updated(interval, settings)
+        # Intervals that are caught up with are judged one by one, as they would have been in their time.
+        if judge(evidence, settings).decision == "Rollback":
+            break
     blind = known.data in BLIND
     return replace(
         analysis,

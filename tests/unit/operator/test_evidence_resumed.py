@@ -1,0 +1,139 @@
+"""An operator that is killed, or away, between any two reconciles comes to the verdict that it would have come to."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders import Cluster, make_pod
+from measured import Traffic, look_at, lose_prometheus, trial, watch
+from plimsoll_operator.reconcile import reconcile
+
+LOOKS = 8
+FATES = st.lists(st.sampled_from(["lives", "is killed before it writes", "is away"]), min_size=LOOKS, max_size=LOOKS)
+
+
+def evidence(cluster: Cluster) -> dict[str, Any]:
+    return dict(cluster.observed.owner.status["rollout"]["evidence"])
+
+
+@cache
+def begun() -> Cluster:
+    return trial()
+
+
+@cache
+def steadily_judged(canary: Traffic, stable: Traffic) -> dict[str, Any]:
+    return judged(["lives"] * LOOKS, canary, stable)
+
+
+def judged(fates: list[str], canary: Traffic, stable: Traffic) -> dict[str, Any]:
+    """The evidence after so many moments, at each of which the operator has its fate, and one at which it lives."""
+    cluster = copy.copy(begun())
+    for fate in fates:
+        if fate == "lives":
+            watch(cluster, canary, stable)
+            continue
+        cluster.now += timedelta(seconds=10)
+        look_at(cluster, canary, stable)
+        if fate == "is killed before it writes":
+            reconcile(cluster.observed, cluster.policy, cluster.now)
+    watch(cluster, canary, stable)
+    return evidence(cluster)
+
+
+@given(fates=FATES, failed=st.sampled_from([0.0, 0.2, 0.5, 2.0]), slow=st.sampled_from([0.0, 1.0, 5.0]))
+@settings(max_examples=15, deadline=None)
+def test_the_verdict_does_not_depend_on_who_was_killed_when(fates: list[str], failed: float, slow: float) -> None:
+    canary, stable = Traffic(failed=failed, slow=slow), Traffic(failed=0.1, slow=0.5)
+    steady = steadily_judged(canary, stable)
+    resumed = judged(fates, canary, stable)
+    for name in ("decision", "signal", "reason", "requests", "until"):
+        assert resumed.get(name) == steady.get(name), name
+    assert of_requests(resumed) == of_requests(steady)
+
+
+def of_requests(found: dict[str, Any]) -> list[Any]:
+    """The state of every series but the pods', whose intervals end when somebody looks."""
+    return [one for one in found["series"] if (one["signal"], one["part"]) not in (("oom", "kills"), ("restarts", ""))]
+
+
+def test_a_lost_status_begins_the_analysis_again() -> None:
+    cluster = trial()
+    watch(cluster, Traffic(), Traffic(), looks=5)
+    owner = cluster.observed.owner
+    cluster.observed = replace(cluster.observed, owner=replace(owner, status={}))
+    watch(cluster, Traffic(), Traffic())
+    assert evidence(cluster)["since"] == cluster.now.isoformat()
+    assert evidence(cluster)["requests"] == 0
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"series": [{"signal": "errors", "part": "", "state": "1 2"}]}, {"pods": {}}, {"until": "yesterday"}],
+    ids=["a state of another release", "no pods", "no time"],
+)
+def test_evidence_that_cannot_be_read_begins_again(damaged: dict[str, Any]) -> None:
+    cluster = trial()
+    watch(cluster, Traffic(), Traffic(), looks=5)
+    owner = cluster.observed.owner
+    rollout = {**owner.status["rollout"], "evidence": {**evidence(cluster), **damaged}}
+    cluster.observed = replace(
+        cluster.observed, owner=replace(owner, status={**owner.status, "rollout": rollout}), measurements=None
+    )
+    plan = reconcile(cluster.observed, cluster.policy, cluster.now)
+    assert plan.status is not None
+    assert plan.status["rollout"]["evidence"]["requests"] == 0
+
+
+def test_another_canary_is_judged_by_nothing_of_the_last_one() -> None:
+    cluster = trial()
+    watch(cluster, Traffic(failed=5), Traffic(), looks=2)
+    spec = {**cluster.observed.owner.spec, "model": {"uri": "pvc://models/v3"}}
+    cluster.change(spec)
+    for _ in range(3):
+        cluster.reconcile()
+    told = cluster.observed.owner.status["rollout"]
+    assert told["evidence"]["canary"] == told["canary"]
+    assert told["evidence"]["requests"] == 0
+    assert "history" not in told
+
+
+def test_status_is_written_once_for_each_moment() -> None:
+    cluster = trial()
+    watch(cluster, Traffic(), Traffic(), looks=3)
+    for second in range(9):
+        cluster.now += timedelta(seconds=1)
+        cluster.observed = replace(cluster.observed, measurements=None)
+        plan = reconcile(cluster.observed, cluster.policy, cluster.now)
+        assert plan.status is None, second
+
+
+def test_the_next_look_is_asked_for_right_after_the_next_moment() -> None:
+    cluster = trial()
+    watch(cluster, Traffic(), Traffic(), looks=3)
+    plan = reconcile(cluster.observed, cluster.policy, cluster.now)
+    assert plan.requeue_after is not None
+    assert timedelta(0) < plan.requeue_after <= timedelta(seconds=12)
+
+
+def test_kills_are_judged_without_prometheus() -> None:
+    cluster = trial()
+    [canary] = [one for one in cluster.observed.workloads if one == cluster.observed.owner.status["rollout"]["canary"]]
+    cluster.now += timedelta(seconds=30)
+    lose_prometheus(cluster)
+    workload = cluster.observed.workloads[canary]
+    killed = make_pod(canary, restarts=2, last_exit_reason="Error", last_exit_at=cluster.now)
+    cluster.observed = replace(
+        cluster.observed,
+        workloads={**cluster.observed.workloads, canary: replace(workload, pods=(killed,))},
+    )
+    lose_prometheus(cluster)
+    assert (evidence(cluster)["decision"], evidence(cluster)["reason"]) == ("Rollback", "FailsToStart")
