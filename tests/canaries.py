@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,9 +46,19 @@ class Trials(Cluster):
         self.judged = ""
 
     def reconcile(self, policy: Policy | None = None, writes: int | None = None) -> Plan:
+        with self.judging():
+            return super().reconcile(policy, writes)
+
+    def plan(self) -> Plan:
+        """What a reconcile decides; nothing of it is carried out."""
+        with self.judging():
+            return reconciling.reconcile(self.observed, self.policy, self.now)
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
         steps = tuple(self._judge if step is weigh_the_evidence else step for step in reconciling.STEPS)
         with patch.object(reconciling, "STEPS", steps):
-            return super().reconcile(policy, writes)
+            yield
 
     def _judge(self, draft: Draft) -> Draft:
         target, stable = draft.target, draft.stable

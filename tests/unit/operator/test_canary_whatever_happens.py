@@ -1,0 +1,168 @@
+"""Canaries under random verdicts, changes, kills of the operator, lost statuses and GPUs: what holds at each moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from builders import Cluster
+from canaries import Trials, canary_spec
+from disturbances import INSTALLATION, MODELS, PAUSES, Disturbance, changes_of, disturb, merged
+from plimsoll_operator.observed import Observed
+from plimsoll_operator.plan import Plan
+from plimsoll_operator.rollout.evidence import Decision
+
+bounded = settings(derandomize=True, deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+
+
+def _some(what: str, *choices: str | int | None) -> st.SearchStrategy[Disturbance]:
+    return st.sampled_from(choices).map(lambda drawn: Disturbance(what, drawn))
+
+
+HAPPENINGS = (
+    changes_of(*MODELS),
+    changes_of(*MODELS),
+    changes_of(*PAUSES),
+    _some("verdict", "Undecided", "Promote", "Rollback"),
+    _some("verdict", "Promote", "Rollback"),
+    _some("data", "Measured", "NoTraffic", "NoMetrics"),
+    _some("requested", "promote#1", "abort#2", "retry#3", "retry#4", "restart#5", "pause#6", "resume#7", None),
+    INSTALLATION,
+)
+PROGRESS = (
+    _some("reconciled", 1, 3, 8, 30),
+    _some("reconciled", 8, 20),
+    _some("killed after", 0, 1, 2, 3, 5, 8),
+    _some("controllers lag", 1, 2),
+    _some("time passes", 30, 90, 700),
+)
+
+
+def histories() -> st.SearchStrategy[list[Disturbance]]:
+    """What happens, each followed by some progress of the operator and of time."""
+    one, on = st.sampled_from(HAPPENINGS).flatmap(_itself), st.sampled_from(PROGRESS).flatmap(_itself)
+    parts = st.lists(st.tuples(one, on, on), min_size=2, max_size=8)
+    return parts.map(lambda drawn: [each for part in drawn for each in part])
+
+
+def _itself(strategy: st.SearchStrategy[Disturbance]) -> st.SearchStrategy[Disturbance]:
+    return strategy
+
+
+class Watch:
+    """Looks at each plan of one life and at what comes of it.
+
+    `fewest` is how many pods must serve at each moment: a canary may have taken the place of one.
+    """
+
+    def __init__(self, replicas: int) -> None:
+        self.fewest = max(1, replicas - 1)
+
+    def plan(self, cluster: Cluster) -> Plan:
+        trials = cast(Trials, cluster)
+        plan = trials.plan()
+        check_no_pod_is_taken_for_nothing(trials.observed, plan)
+        self._check_who_is_promoted(trials, plan)
+        return plan
+
+    def _check_who_is_promoted(self, trials: Trials, plan: Plan) -> None:
+        """Never without a verdict or a person's word, but for what has served before."""
+        after = plan.status["rollout"]["stable"] if plan.status and "rollout" in plan.status else ""
+        before = trials.observed.stable
+        if before is None or after in ("", before.hash):
+            return
+        proven = {revision.hash for revision in trials.observed.revisions if revision.promoted or revision.stable}
+        asked = trials.observed.owner.annotations.get("plimsoll.dev/rollout-request", "").startswith("promote")
+        assert after in proven or trials.decision == "Promote" or asked, "promoted by nobody"
+
+
+def check_no_pod_is_taken_for_nothing(observed: Observed, plan: Plan) -> None:
+    """The revision that serves loses a pod only to a canary that needs its place, the one on trial never does."""
+    rollout = plan.status["rollout"] if plan.status and "rollout" in plan.status else observed.owner.status["rollout"]
+    workloads = {workload.name: workload for workload in observed.workloads.values()}
+    for scale in plan.scale:
+        workload = workloads[scale.deployment]
+        if scale.replicas >= workload.replicas:
+            continue
+        on_trial = rollout["canary"] == workload.revision and rollout["phase"] != "RollingBack"
+        assert not on_trial, "a canary loses no pod while it is judged"
+        if rollout["stable"] == workload.revision:
+            assert (rollout["phase"], workload.replicas - scale.replicas) == ("Surging", 1)
+            assert rollout["placesGiven"] == 1
+
+
+def happen(trials: Trials, watch: Watch, disturbance: Disturbance) -> None:
+    match disturbance.what:
+        case "verdict":
+            trials.decision = disturbance.how
+        case "data":
+            trials.data = disturbance.how
+        case _:
+            disturb(trials, disturbance, watch.plan)
+
+
+def come_to_rest(trials: Trials, watch: Watch, moves: int = 300) -> None:
+    for _ in range(moves):
+        before = trials.observed
+        plan = watch.plan(trials)
+        trials.carry_out(plan)
+        trials.pass_time()
+        if plan.writes == 0 and trials.observed == before:
+            if plan.requeue_after is None:
+                return
+            trials.pass_time(plan.requeue_after.total_seconds())
+    raise AssertionError(f"not at rest after {moves} moves: {trials.rollout}")
+
+
+@bounded
+@given(
+    replicas=st.integers(1, 5),
+    spare=st.integers(0, 3),
+    provider=st.sampled_from(["HPA", "None"]),
+    capacity=st.sampled_from(["Auto", "Surge", "Replace"]),
+    broken=st.sets(st.sampled_from(["pvc://models/v2", "pvc://models/v3"]), max_size=1),
+    at_first=st.sampled_from(["Undecided", "Promote", "Promote"]),
+    happenings=histories(),
+    steps=st.sampled_from([[10], [30, 50]]),
+    verdict=st.sampled_from(["Promote", "Rollback"]),
+)
+def test_a_canary_hurts_nobody_and_ends(
+    replicas: int,
+    spare: int,
+    provider: str,
+    capacity: str,
+    broken: set[str],
+    at_first: Decision,
+    happenings: list[Disturbance],
+    steps: list[int],
+    verdict: Decision,
+) -> None:
+    scaling = {"minReplicas": 1 if provider == "HPA" else replicas, "provider": provider}
+    trials = Trials(
+        canary_spec(1, scaling=scaling, canary={"capacity": capacity, "steps": steps}), gpus=replicas + spare
+    )
+    trials.demand, trials.broken, trials.decision = replicas, broken, at_first
+    watch = Watch(replicas)
+    come_to_rest(trials, watch)
+    for happening in [
+        Disturbance("spec", MODELS[1]),
+        Disturbance("reconciled", 6),
+        *happenings,
+        *([Disturbance("reconciled", 1)] * 20),
+    ]:
+        # Without its status a rollout goes on from the pods that serve, one of which may have made room already.
+        watch.fewest -= happening.what == "status lost"
+        happen(trials, watch, happening)
+        assert trials.observed.ready >= max(1, watch.fewest)
+
+    trials.gpus, trials.data, trials.decision = 100, "Measured", verdict
+    trials.policy = replace(trials.policy, frozen=False)
+    trials.change(merged(trials.observed.owner.spec, {"rollout": {"paused": False}}))
+    trials.request("resume#8")
+    come_to_rest(trials, watch)
+    assert trials.rollout["phase"] in ("Idle", "RolledBack")
+    assert len(trials.observed.workloads) == 1
+    assert trials.plan().writes == 0
