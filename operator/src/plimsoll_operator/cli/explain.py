@@ -18,12 +18,12 @@ from plimsoll_operator.cli.explanation.picture import MissingLibraryError, draw_
 from plimsoll_operator.cli.explanation.sections import sections
 from plimsoll_operator.cli.explanation.story import Story, tell
 from plimsoll_operator.cli.manifest import read_manifests
+from plimsoll_operator.cli.name import Name
 from plimsoll_operator.cli.output import Format, Output, show_json
 from plimsoll_operator.cli.status import read_with_pods
 from plimsoll_operator.cluster.parse import is_active, parse_pod
 from plimsoll_operator.observed import Manifest
 
-Name = Annotated[str, typer.Argument(help="Name of the InferenceDeployment.", show_default=False)]
 Filename = Annotated[
     str,
     typer.Option(
