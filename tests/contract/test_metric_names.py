@@ -98,6 +98,12 @@ def test_a_signals_query_names_metrics_and_labels_that_are_emitted(
     assert set(kept.split(", ")) == {"__name__"} | own - {"inference_namespace", "inference_deployment"}
 
 
+@pytest.mark.parametrize("signal", SIGNALS, ids=[signal.name for signal in SIGNALS])
+def test_a_signal_has_a_row_in_the_docs_that_names_its_metrics(signal: Signal) -> None:
+    rows = re.findall(rf"^\| `{signal.name}` \| (.+?) \|", (ROOT / "docs/operator.md").read_text(), flags=re.MULTILINE)
+    assert [sorted(re.findall(r"`(\w+)`", row)) for row in rows] == [sorted(signal.metrics)]
+
+
 def test_a_signal_counts_the_outcomes_that_the_server_knows() -> None:
     assert set(OUTCOMES) >= SERVED
     assert set(OUTCOMES) - SERVED == {"too_long", "invalid", "cancelled"}

@@ -71,7 +71,10 @@ class Controller:
     async def _look(self, key: Key) -> tuple[Observed, Plan] | None:
         """What there is of an object and what to do about it; None for one that is gone."""
         observed = await self.observer.observe(key)
-        return None if observed is None else (observed, self._decide(observed))
+        if observed is None:
+            self.telemetry.rollouts.gone(key)
+            return None
+        return observed, self._decide(observed)
 
     async def _bring_about(self, key: Key, observed: Observed, plan: Plan) -> timedelta | None:
         lasting = self.failures[key] + 1 >= TELL_AFTER
@@ -96,6 +99,8 @@ class Controller:
             if lasting:
                 await self._tell(observed, write_failing(observed, str(error), self.now()))
             raise
+        stored = observed.owner.status
+        self.telemetry.rollouts.told(key, stored if plan.status is None else plan.status, plan.events)
         return plan.requeue_after
 
     async def _tell(self, observed: Observed, plan: Plan) -> None:

@@ -57,8 +57,10 @@ class Resync:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
             self.heartbeat.listed()
             self.telemetry.counted(take_census(objects))
-            for manifest, after in zip(objects, self._spread(len(objects)), strict=True):
-                self.enqueue(Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]), after)
+            keys = [Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for manifest in objects]
+            self.telemetry.rollouts.there_are(set(keys))
+            for key, after in zip(keys, self._spread(len(keys)), strict=True):
+                self.enqueue(key, after)
             if not self.served.is_set() and await self.kube.discovers(INFERENCE_DEPLOYMENT):
                 self.served.set()
         except KubeError as error:

@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from plimsoll_operator.listener import Answer
+from plimsoll_operator.rollout_metrics import RolloutMetrics
 from plimsoll_operator.workqueue import Backlog
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -31,6 +32,7 @@ class Telemetry:
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._registry = registry
+        self.rollouts = RolloutMetrics(registry)
         self._duration = Histogram(
             "plimsoll_operator_reconcile_duration_seconds",
             "Time from the first read of one reconcile to its last write, failed ones included.",
