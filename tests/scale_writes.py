@@ -53,6 +53,10 @@ class ScaleWrites:
     def by(self, writer: Writer) -> list[Write]:
         return [write for write in self.writes if write.writer == writer]
 
+    def between(self, begin: datetime, end: datetime) -> list[Write]:
+        """Those that changed a number."""
+        return [write for write in self.writes if begin < write.at <= end and write.replicas != write.before]
+
     def rounds_between(self, begin: datetime, end: datetime) -> int:
         return sum(begin < asked <= end for asked in self.rounds)
 

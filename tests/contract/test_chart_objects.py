@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 import pytest
 import yaml
 
@@ -131,6 +134,13 @@ def test_the_adapters_rule_finds_a_pod_by_the_metrics_own_labels(chart: Chart) -
         "inference_namespace": {"resource": "namespace"},
         "replica": {"resource": "pod"},
     }
+
+
+def test_the_values_for_prometheus_adapter_in_the_docs_hold_the_rule_that_the_chart_ships() -> None:
+    rules = yaml.safe_load((CHART / "files" / "prometheus-adapter-rule.yaml").read_text(encoding="utf-8"))["rules"]
+    page = (CHART.parents[1] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"```yaml\n(.+?)\s*```", page, flags=re.DOTALL)
+    assert yaml.safe_load(textwrap.dedent(shown))["rules"]["custom"] == rules
 
 
 def test_the_readme_shows_the_rule_that_the_chart_ships() -> None:

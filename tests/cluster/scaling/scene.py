@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from api_client import Api
@@ -94,10 +95,23 @@ class Scene:
     def writes(self) -> ScaleWrites:
         return scale_writes(self.place.sandbox.audit_log, self.place.kit.namespace, self.name)
 
-    def rounds_pass(self, count: int) -> None:
-        """Wait until the autoscaler has looked so many more times."""
+    def looked_at(self, count: int) -> tuple[datetime, datetime]:
+        """Wait until the autoscaler has looked so many more times: from when until when."""
+        began = datetime.now(UTC)
         enough = len(self.writes().rounds) + count
         eventually(lambda: len(self.writes().rounds) >= enough, PATIENCE, self.explain)
+        return began, datetime.now(UTC)
+
+    def is_in(self, phase: str) -> None:
+        """Wait until the rollout is."""
+        eventually(lambda: self.rollout.get("phase") == phase, PATIENCE, self.explain)
+
+    def promote(self) -> datetime:
+        """As a person would, and when."""
+        request = f"plimsoll.dev/rollout-request=promote@{self.rollout['canary']}#by-hand"
+        asked = datetime.now(UTC)
+        self.place.kit.kubectl("annotate", "infd", self.name, request)
+        return asked
 
     def explain(self) -> str:
         seen = self.autoscaler

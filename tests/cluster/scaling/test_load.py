@@ -11,12 +11,14 @@ import pytest
 
 from cluster.scaling.following import MOST, RAMP, Following, follow
 from cluster.scaling.heir import Heir, inherit
+from cluster.scaling.judged import SHORT, Judged, judge
 from cluster.scaling.rising import Rising, rise
 from cluster.scaling.scene import WINDOW_SECONDS, Place
 from scale_writes import turns
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
+STRATEGIES = ("RollingUpdate", "Canary")
 WINDOW = timedelta(seconds=WINDOW_SECONDS)
 
 
@@ -27,7 +29,8 @@ def plays(place: Place) -> Iterator[dict[str, Future[Any]]]:
         yield {
             "following": pool.submit(follow, place),
             "heir": pool.submit(inherit, place),
-            "rising": pool.submit(rise, place, "RollingUpdate"),
+            "judged": pool.submit(judge, place),
+            **{strategy: pool.submit(rise, place, strategy) for strategy in STRATEGIES},
         }
 
 
@@ -42,8 +45,13 @@ def heir(plays: dict[str, Future[Heir]]) -> Heir:
 
 
 @pytest.fixture
-def rising(plays: dict[str, Future[Rising]]) -> Rising:
-    return plays["rising"].result()
+def judged(plays: dict[str, Future[Judged]]) -> Judged:
+    return plays["judged"].result()
+
+
+@pytest.fixture(params=STRATEGIES)
+def rising(plays: dict[str, Future[Rising]], request: pytest.FixtureRequest) -> Rising:
+    return plays[request.param].result()
 
 
 @pytest.mark.parametrize("pods", [pytest.param(pods, id=f"{pods}-pods") for pods in (*RAMP, MOST)])
@@ -70,6 +78,30 @@ def test_a_revision_that_takes_over_is_not_shrunk_by_what_the_one_before_it_had_
     lowered = [write for write in heir.writes.of(heir.deployment) if write.lowers]
     assert lowered, "the autoscaler never wanted fewer: the test shows nothing"
     assert lowered[0].at >= heir.finished_at + WINDOW, str(heir.writes)
+
+
+def test_a_canary_adds_no_pod_however_busy_it_is(judged: Judged) -> None:
+    assert [write for write in judged.writes.of(judged.canary) if write.at < judged.promoted_at] == []
+    assert judged.writes.between(*judged.overloaded) == []
+
+
+def test_the_stable_revision_keeps_its_pods_while_a_canary_is_judged_beside_it(judged: Judged) -> None:
+    assert judged.writes.between(*judged.idle) == []
+    assert not [write for write in judged.writes.of(judged.stable) if write.lowers and write.at < judged.promoted_at]
+
+
+def test_it_gets_more_pods_meanwhile_when_its_load_asks_for_them(judged: Judged) -> None:
+    raised = [write for write in judged.writes.of(judged.stable) if write.at > judged.idle[1] and write.raises]
+    assert {write.writer for write in raised} == {"autoscaler"}, str(judged.writes)
+    assert max(write.replicas for write in raised) >= SHORT
+
+
+def test_a_canary_that_is_promoted_gets_as_many_pods_and_no_request_is_lost(judged: Judged) -> None:
+    size = max(write.replicas for write in judged.writes.of(judged.stable))
+    taken = judged.writes.of(judged.canary)
+    assert max(write.replicas for write in taken) >= size, str(judged.writes)
+    assert not [write for write in taken if write.lowers], str(judged.writes)
+    assert judged.lost == []
 
 
 def test_a_load_that_rises_through_a_rollout_starts_no_fight(rising: Rising) -> None:

@@ -96,7 +96,8 @@ def test_what_is_missing_is_told_with_the_metrics_name_and_what_to_do(place: Pla
 def is_told(kit: Kit, name: str, words: str) -> None:
     def told() -> bool:
         found = kit.condition(name, "ScalingActive")
-        return found["status"] == "False" and found["message"].startswith(f"{SATURATION_METRIC} is missing: {words}")
+        said = str(found["message"]).startswith(f"{SATURATION_METRIC} is missing: {words}")
+        return said and found["status"] == "False"
 
     eventually(told, PATIENCE, lambda: str(kit.condition(name, "ScalingActive")))
 
