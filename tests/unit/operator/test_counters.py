@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -34,7 +34,7 @@ def counter(
 
 def counted(
     *counters: dict[Counter, Values], signal: str = "errors", judged: int = 1
-) -> list[dict[SeriesKey, dict[str, Counts]]]:
+) -> list[dict[SeriesKey, Mapping[str, Counts]]]:
     """Counts of each interval. Moments up to number `judged` only lead up to the first one."""
     merged = {key: values for one in counters for key, values in one.items()}
     length = max(len(values) for values in merged.values())
@@ -139,6 +139,29 @@ def test_a_counter_that_is_first_seen_beside_others_began_at_zero() -> None:
 def test_bad_events_that_are_read_ahead_of_their_exposures_are_no_more_than_those() -> None:
     [interval] = counted(counter(BATCHES, 1, 5, 6), counter(OOM, 0, 0, 2), signal="oom")
     assert interval[SeriesKey("oom", "batches")]["short"] == Counts(1, 0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "slow"),
+    [
+        pytest.param(0.05, 40, id="below all bounds"),
+        pytest.param(0.1, 40, id="a bound"),
+        pytest.param(0.25, 5, id="between two"),
+        pytest.param(60, None, id="above all of them"),
+    ],
+)
+def test_a_tiers_objective_is_a_part_of_its_own(seconds: float, slow: float | None) -> None:
+    bounds = {"0.1": 60, "1.0": 95, ALL: 100}
+    counters = {
+        key: values
+        for bound, grown in bounds.items()
+        for key, values in counter(DURATION, 20, 20 + grown, label=bound).items()
+    }
+    measurements = Measurements(NOW, (NOW, NOW + STEP), {"latency": counters})
+    objectives = {"short": timedelta(seconds=seconds), "long": timedelta(seconds=9)}
+    [interval] = intervals(measurements, CANARY, STABLE, objectives)
+    expected = None if slow is None else {"short": Counts(100, 0, slow, 0)}
+    assert interval.counts.get(SeriesKey("latency", "objective")) == expected
 
 
 def test_a_replicas_first_answers_do_not_count_as_slow() -> None:

@@ -6,7 +6,7 @@ killed between any two reconciles comes to the same verdict. Nothing is kept bet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,10 +21,11 @@ from plimsoll_operator.rollout.pod_record import News, PodRecord
 
 @dataclass(frozen=True)
 class Pair:
-    """The two that are compared, as their pods are now."""
+    """The two that are compared, as their pods are now, and the tiers' objectives for their latency."""
 
     canary: Workload
     stable: Workload | None
+    objectives: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,11 @@ def _measured(
     analysis: Analysis, measurements: Measurements, pair: Pair, settings: AnalysisSettings, now: datetime
 ) -> Analysis:
     evidence = analysis.evidence
-    found = [one for one in intervals(measurements, evidence.canary, analysis.stable) if one.start >= evidence.until]
+    found = [
+        one
+        for one in intervals(measurements, evidence.canary, analysis.stable, pair.objectives)
+        if one.start >= evidence.until
+    ]
     if measurements.problem is None and not found:
         # Prometheus' clock has not got there yet: nothing is known of its data either way.
         return analysis

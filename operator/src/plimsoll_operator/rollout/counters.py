@@ -12,16 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence import Counts, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence.figures import OBJECTIVE
 from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
 from plimsoll_operator.rollout.signals import SIGNALS, Kind, Signal, Tally
 
 Strata = dict[SeriesKey, dict[str, Counts]]
 
 NOTHING = Counts(0.0, 0.0, 0.0, 0.0)
+NO_OBJECTIVES: Mapping[str, timedelta] = {}
+LATENCY = "latency"
 
 
 class _Replica(NamedTuple):
@@ -37,8 +41,13 @@ class _Tier:
     values: Mapping[Kind, Values]
 
 
-def intervals(measurements: Measurements, canary: str, stable: str) -> Iterator[Interval]:
-    """What was measured from one moment to the next, the oldest first; without traffic an interval has no counts."""
+def intervals(
+    measurements: Measurements, canary: str, stable: str, objectives: Mapping[str, timedelta] = NO_OBJECTIVES
+) -> Iterator[Interval]:
+    """What was measured from one moment to the next, the oldest first; without traffic an interval has no counts.
+
+    `objectives` are those of the tiers for their latency.
+    """
     moments = measurements.moments
     known = {signal: measurements.counters.get(signal.name, {}) for signal in SIGNALS}
     replicas = {signal: _replicas(_shared(counters, canary, stable)) for signal, counters in known.items()}
@@ -50,7 +59,19 @@ def intervals(measurements: Measurements, canary: str, stable: str) -> Iterator[
             for replica, tiers in of_signal.items():
                 if replica.revision in (canary, stable) and _is_comparable(signal, tiers, index):
                     _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
-        yield Interval(start, end, counts)
+        yield Interval(start, end, _with_objectives(counts, objectives))
+
+
+def _with_objectives(counts: Strata, objectives: Mapping[str, timedelta]) -> Strata:
+    """With one more part of the latency: for each tier the bucket at, or just above, its objective."""
+    bounds = sorted((key for key in counts if key.signal == LATENCY), key=lambda key: float(key.part))
+    met = {
+        tier: next((counts[key][tier] for key in bounds if float(key.part) >= objective.total_seconds()), None)
+        for tier, objective in objectives.items()
+        if any(tier in counts[key] for key in bounds)
+    }
+    strata = {tier: found for tier, found in met.items() if found is not None}
+    return {**counts, SeriesKey(LATENCY, OBJECTIVE): strata} if strata else counts
 
 
 def _shared(counters: Mapping[Counter, Values], canary: str, stable: str) -> dict[Counter, Values]:

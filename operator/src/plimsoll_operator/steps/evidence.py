@@ -24,7 +24,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     canary = draft.observed.workload(target.hash)
     if canary is None or draft.spec.rollout.strategy != "Canary":
         return draft
-    pair = Pair(canary, draft.observed.workload(stable.hash))
+    pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec))
     settings = analysis_settings(draft.spec)
     stored = read_analysis(draft.observed.owner.status)
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
@@ -50,6 +50,10 @@ def analysis_settings(spec: Spec) -> AnalysisSettings:
         oom_kills=analysis.oom_kills,
         interval=analysis.interval,
     )
+
+
+def _objectives(spec: Spec) -> dict[str, timedelta]:
+    return {tier.name: tier.latency_objective for tier in spec.tiers if tier.latency_objective is not None}
 
 
 def until_the_next_look(draft: Draft) -> timedelta | None:
