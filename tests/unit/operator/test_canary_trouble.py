@@ -354,6 +354,31 @@ def test_a_canary_that_alone_answers_stays_until_another_pod_does() -> None:
     assert trials.of(2) is None
 
 
+def test_a_minimum_that_is_raised_beside_a_canary_is_met_at_once() -> None:
+    trials = analysed(changed(served(2)))
+    spec = trials.observed.owner.spec
+    trials.change({**spec, "scaling": {**spec["scaling"], "minReplicas": 5}})
+    look(trials, 3)
+    assert len(pods_of(trials.observed, 1)) == 5
+    assert trials.of(2) is not None
+
+
+def test_a_rejection_says_what_the_pods_showed() -> None:
+    trials = changed(served(2))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 3)
+    canary = trials.of(2)
+    assert canary is not None
+    ended = make_pod(canary.revision, restarts=2, last_exit_code=1, last_exit_message="no config.json")
+    workloads = {**trials.observed.workloads, canary.revision: replace(canary, pods=(ended,))}
+    trials.observed = replace(trials.observed, workloads=workloads)
+    trials.decision = "Rollback"
+    trials.carry_out(trials.plan())
+    because = rejection_of(trials.observed, 2)
+    assert because is not None
+    assert "no config.json" in because.message
+
+
 # What is lost
 
 

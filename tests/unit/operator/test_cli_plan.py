@@ -112,6 +112,14 @@ def test_a_shape_that_is_not_stated_is_said_and_holds_nothing_up(plan_of: Plan) 
     assert "spec.model.shape" in said
 
 
+def test_steps_that_the_pods_cannot_give_are_said_and_hold_nothing_up(plan_of: Plan) -> None:
+    file = manifest(rollout={"strategy": "Canary"}, scaling={"minReplicas": 1, "maxReplicas": 1})
+    code, said = plan_of(file)
+    assert code == 0
+    assert "canary beside 1 pod (minReplicas): 10, 30 and 50 % is 50 %" in said
+    assert json.loads(plan_of(file, options=("-o", "json"))[1])[0]["warnings"]
+
+
 def test_standard_input_and_lists_are_read(plan: Plan) -> None:
     items = {"apiVersion": "v1", "kind": "List", "items": [manifest("a"), manifest("b")]}
     code, said = plan("-", stdin=json.dumps(items))

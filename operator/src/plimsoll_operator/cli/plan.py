@@ -19,6 +19,8 @@ from plimsoll_operator.cli.report import load_line
 from plimsoll_operator.gpu_profiles import GpuProfile, InvalidGpuProfileError, parse_gpu_profiles
 from plimsoll_operator.observed import Manifest, Observed, Owner
 from plimsoll_operator.reconcile import Policy, reconcile
+from plimsoll_operator.rollout.advice import steps_that_cannot_be_had
+from plimsoll_operator.spec import parse_spec
 
 EXCEEDED = 1
 
@@ -95,7 +97,13 @@ def _line(status: Manifest) -> dict[str, Any]:
 def _document(manifest: Manifest, status: Manifest) -> dict[str, Any]:
     line = {name: _line(status)[name] for name in ("status", "reason", "message")}
     told = {"name": manifest["metadata"]["name"], "gpu": manifest["spec"]["gpu"]["profile"]}
-    return {**told, "withinLoadLine": line, "loadLine": status.get("loadLine", [])}
+    warnings = list(_warnings(manifest))
+    return {**told, "withinLoadLine": line, "loadLine": status.get("loadLine", []), "warnings": warnings}
+
+
+def _warnings(manifest: Manifest) -> tuple[str, ...]:
+    """What will not be as it is written, though it runs."""
+    return steps_that_cannot_be_had(parse_spec(manifest["spec"]))
 
 
 def _told(manifest: Manifest, status: Manifest) -> Iterator[Text]:
@@ -109,3 +117,5 @@ def _told(manifest: Manifest, status: Manifest) -> Iterator[Text]:
     table = load_line(status.get("loadLine", ()))
     if table is not None:
         yield table
+    for warning in _warnings(manifest):
+        yield uneasy(warning)
