@@ -129,6 +129,23 @@ def test_a_signal_is_told_in_its_own_units(told: Told, signal: dict[str, Any], w
     assert words in told(under("Analysing", signals=[signal]))
 
 
+def test_what_never_happened_holds_no_promotion_back(told: Told) -> None:
+    never = make_signal("restarts", "1", canaryRate="0", stableRate="0", upperBound="0", allowed="1")
+    text = told(under("Analysing", signals=[never, make_signal("errors")]))
+    row = next(line for line in text.splitlines() if line.startswith("restarts"))
+    assert row.endswith("pod-minutes)"), "no bound is asked of it"
+    assert "restarts" not in text.partition("STILL MISSING")[2]
+
+
+def test_the_decisions_own_point_is_of_the_step_before(told: Told) -> None:
+    """The operator writes no step any more at that moment."""
+    found = trials.rolled_back()
+    del found["status"]["rollout"]["history"][-1]["step"]
+    del found["status"]["rollout"]["history"][-1]["weightPercent"]
+    assert "1 at the end, 10 % of the requests" in told(found)
+    assert "0 %" not in told(found).partition("└")[2].partition("DECISION")[0].replace("10 %", "")
+
+
 def test_a_rollback_tells_the_moment_the_figures_and_the_reason(told: Told) -> None:
     text = told(trials.rolled_back())
     assert "2026-05-04 03:01:40 UTC, 1m40s after the start: MoreErrors: 1.9 % of 500 requests failed" in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plimsoll_operator.cli.explanation.trial import Json, Signal, Trial
-from plimsoll_operator.cli.explanation.wording import naming, number, rate
+from plimsoll_operator.cli.explanation.wording import PER_MINUTE, naming, number, rate
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
@@ -52,6 +52,8 @@ def _line(signal: Signal, margin: float) -> str:
     named = naming(signal.name, signal.part)
     if signal.upper_bound is None or signal.allowed is None:
         return f"{named.called}: not measured yet"
+    if named.per == PER_MINUTE:
+        return f"{named.called}: {rate(signal, signal.canary_rate)} must fall below {rate(signal, signal.allowed)}"
     bound = f"its bound {rate(signal, signal.upper_bound)} must fall below {rate(signal, signal.allowed)}"
     needed = exposures_needed(signal, margin)
     if needed is None:

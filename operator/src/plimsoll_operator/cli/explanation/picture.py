@@ -28,7 +28,8 @@ GREY = "#595959"
 SIZE_INCHES, DOTS_PER_INCH = (9.6, 6.4), 150
 MARKS_ON_A_CURVE = 12
 ROOM_AT_THE_RIGHT = 1.02
-WORDS_WIDE = 150
+WORDS_WIDE = 160
+TITLE_OVER_THE_LEGEND = 20
 MOST_TICKS = 9
 ROUND_SECONDS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200)
 """Distances between two ticks of time that people count in."""
@@ -66,6 +67,7 @@ def _over_time(axes: Axes, trial: Trial, curves: Curves) -> None:
         loc="left",
         fontsize="small",
         color=GREY,
+        pad=TITLE_OVER_THE_LEGEND,
     )
     axes.set_yscale("log")
     axes.set_ylim(10.0**curves.low, 10.0**curves.high)
@@ -82,7 +84,7 @@ def _over_time(axes: Axes, trial: Trial, curves: Curves) -> None:
     _time_axis(axes, curves)
     if curves.verdict:
         _decision(axes, trial, curves)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, frameon=False, fontsize="small", borderpad=0)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.01), ncols=5, frameon=False, fontsize="small", borderpad=0)
 
 
 def _curve(axes: Axes, curve: Curve) -> None:

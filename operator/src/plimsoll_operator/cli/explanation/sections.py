@@ -56,8 +56,8 @@ def _signals(story: Story) -> Text | None:
             "" if signal.threshold is None else number(signal.threshold),
             _rate(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures),
             _rate(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures),
-            rate(signal, signal.upper_bound),
-            (good if signal.passes else uneasy)(rate(signal, signal.allowed)),
+            "" if signal.bounds_nothing else rate(signal, signal.upper_bound),
+            "" if signal.bounds_nothing else (good if signal.passes else uneasy)(rate(signal, signal.allowed)),
         )
         for signal in story.trial.signals
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -40,6 +40,11 @@ class Signal:
     @property
     def reached(self) -> bool:
         return self.evidence is not None and self.threshold is not None and self.evidence >= self.threshold
+
+    @property
+    def bounds_nothing(self) -> bool:
+        """Whether any rate would be allowed: of what never happened, a promotion asks no bound."""
+        return self.allowed is not None and self.allowed >= 1
 
     @property
     def passes(self) -> bool:
@@ -117,7 +122,7 @@ def parse_trial(rollout: Json) -> Trial | None:
         reason=str(evidence.get("reason", "")),
         message=str(evidence.get("message", "")),
         signals=tuple(_signal(found) for found in evidence.get("signals", ())),
-        points=tuple(_point(found) for found in rollout.get("history", ())),
+        points=tuple(_points(rollout.get("history", ()))),
         outcome=_outcome(rollout, str(evidence.get("canary", ""))),
     )
 
@@ -148,14 +153,14 @@ def _signal(found: Json) -> Signal:
     )
 
 
-def _point(found: Json) -> Point:
-    evidence = {name: _number(text) for name, text in (found.get("evidence") or {}).items()}
-    return Point(
-        at=datetime.fromisoformat(found["at"]),
-        step=int(found.get("step", 0)),
-        weight=int(found.get("weightPercent", 0)),
-        evidence={name: value for name, value in evidence.items() if value is not None},
-    )
+def _points(history: Iterable[Json]) -> Iterator[Point]:
+    """At the moment of the decision the canary is at no step any more: it came from the one before."""
+    step, weight = 0, 0
+    for found in history:
+        step, weight = int(found.get("step", step)), int(found.get("weightPercent", weight))
+        evidence = {name: _number(text) for name, text in (found.get("evidence") or {}).items()}
+        known = {name: value for name, value in evidence.items() if value is not None}
+        yield Point(datetime.fromisoformat(found["at"]), step, weight, known)
 
 
 def _number(text: Any) -> float | None:

@@ -19,15 +19,16 @@ GREY = "#595959"
 
 
 def draw_rows(axes: Axes, trial: Trial, styles: Mapping[str, tuple[str, str]], other: tuple[str, str]) -> None:
-    """One row for each signal that is measured, the promotion line at 1."""
+    """One row for each signal that a promotion asks a bound of, the promotion line at 1."""
+    bounding = [signal for signal in trial.signals if not signal.bounds_nothing]
     axes.set_xlim(-LEFT_OF_NOTHING, WIDEST)
-    axes.set_ylim(len(trial.signals) - 0.5, -0.5)
+    axes.set_ylim(len(bounding) - 0.5, -0.5)
     axes.axvline(1, color="black", linestyle=(0, (5, 3)), linewidth=1.2)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_yticks(range(len(trial.signals)), [naming(signal.name).called for signal in trial.signals])
+    axes.set_yticks(range(len(bounding)), [naming(signal.name).called for signal in bounding])
     axes.set_xlabel("rate as a share of what is allowed: promoted once every bar ends left of 1 (hollow: stable)")
-    for row, signal in enumerate(trial.signals):
+    for row, signal in enumerate(bounding):
         _row(axes, row, signal, *styles.get(signal.name, other))
 
 

@@ -52,8 +52,10 @@ def in_one_line(signal: Signal) -> str:
     """What the evidence of one signal is, and what it must reach or fall below."""
     against = "unknown" if signal.evidence is None else number(signal.evidence)
     limit = "" if signal.threshold is None else f" of {number(signal.threshold)}"
-    bound = f"at most {rate(signal, signal.upper_bound)}, allowed {rate(signal, signal.allowed)}"
-    return f"{called(signal)}: {against}{limit} against it; {bound}"
+    said = f"{called(signal)}: {against}{limit} against it"
+    if signal.bounds_nothing:
+        return said
+    return f"{said}; at most {rate(signal, signal.upper_bound)}, allowed {rate(signal, signal.allowed)}"
 
 
 def counts(bad: float, exposures: float, of: str) -> str:
