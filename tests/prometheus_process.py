@@ -65,9 +65,12 @@ class PrometheusProcess:
 
 @contextmanager
 def running_prometheus(program: Path, folder: Path, targets: Sequence[str]) -> Iterator[PrometheusProcess]:
-    """Scrapes `targets` (HOST:PORT) while the context lasts."""
-    job = {"job_name": "pods", "honor_labels": True, "static_configs": [{"targets": list(targets)}]}
-    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+    """Scrapes `targets` (HOST:PORT) while the context lasts: twice, as where annotations and a PodMonitor overlap."""
+    jobs = [
+        {"job_name": name, "honor_labels": True, "static_configs": [{"targets": list(targets)}]}
+        for name in ("pods", "monitor")
+    ]
+    config = {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
     prometheus = PrometheusProcess(program, folder, free_port())
     prometheus.start()
