@@ -32,7 +32,8 @@ def canary_spec(version: int, replicas: int | None = None, **rollout: Any) -> di
 class Trials(Cluster):
     """A cluster in which every canary is judged by `decision`, with `data`, at so many requests a reconcile.
 
-    Its pods have milestones, so that deadlines run. `judged` are the hashes of the revisions on trial at the last look.
+    Its pods have milestones, so that deadlines run; `unready` and `crashing` are names of some. `judged` is the hash of
+    the revision on trial at the last look.
     """
 
     def __init__(self, spec: Manifest, gpus: int = 100) -> None:
@@ -43,6 +44,7 @@ class Trials(Cluster):
         self.rate = A_STEP_OF_REQUESTS
         self.blind = timedelta(0)
         self.unready: set[str] = set()
+        self.crashing: set[str] = set()
         self.judged = ""
 
     def reconcile(self, policy: Policy | None = None, writes: int | None = None) -> Plan:
@@ -75,7 +77,9 @@ class Trials(Cluster):
 
     def _run_kubelets(self) -> None:
         super()._run_kubelets()
-        self.pods = [self._timed(replace(pod, ready=pod.ready and pod.name not in self.unready)) for pod in self.pods]
+        silent = self.unready | self.crashing
+        self.pods = [self._timed(replace(pod, ready=pod.ready and pod.name not in silent)) for pod in self.pods]
+        self.pods = [_crashed(pod) if pod.name in self.crashing else pod for pod in self.pods]
 
     def _timed(self, pod: Pod) -> Pod:
         known = pod.milestones or Milestones(created=self.now, ready_changed=self.now)
@@ -110,6 +114,10 @@ class Trials(Cluster):
 
     def until_phase(self, *phases: str, moves: int = 80) -> list[Observed]:
         return self.until(lambda trials: trials.rollout["phase"] in phases, moves)
+
+
+def _crashed(pod: Pod) -> Pod:
+    return replace(pod, restarts=3, last_exit_code=1, waiting_reason="CrashLoopBackOff")
 
 
 def workload_of(state: Observed, version: int) -> Workload | None:

@@ -274,6 +274,16 @@ def test_a_canary_that_is_paused_before_it_began_has_no_pod() -> None:
     assert trials.rollout["phase"] == "Paused"
 
 
+def test_a_pause_holds_also_what_has_served_before() -> None:
+    trials = changed(served(3))
+    trials.decision = "Promote"
+    trials.until_phase("Idle")
+    trials.until(lambda trials: trials.of(1) is None)
+    changed(trials, 1, paused=True)
+    trials.settle()
+    assert (trials.rollout["phase"], trials.of(1)) == ("Paused", None)
+
+
 # Superseded
 
 
@@ -321,9 +331,21 @@ def test_a_change_during_a_promotion_is_judged_beside_both() -> None:
 
 def test_a_good_canary_is_not_held_back_by_what_is_broken() -> None:
     trials = analysed(changed(served(2)))
-    fallen_silent(trials, 1)
+    trials.crashing |= pods_of(trials.observed, 1)
     look(trials, 5)
-    assert trials.rollout["phase"] == "Analysing", "a pod that restarts is no broken revision"
+    assert trials.rollout["phase"] == "Analysing"
+    trials.now += timedelta(minutes=1)
+    trials.until_phase("Idle")
+    assert trials.of(1) is None
+
+
+def test_pods_that_are_on_their_way_back_have_as_long_as_a_canary_has() -> None:
+    trials = analysed(changed(served(2, progressDeadline="10m", canary={"steps": [10]})))
+    fallen_silent(trials, 1)
+    look(trials, 2)
+    trials.now += timedelta(minutes=9)
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Analysing", "a node was drained: no reason to promote what is not proven"
     trials.now += timedelta(minutes=1)
     trials.until_phase("Idle")
     assert trials.of(1) is None
@@ -331,7 +353,7 @@ def test_a_good_canary_is_not_held_back_by_what_is_broken() -> None:
 
 def test_what_is_broken_gives_its_gpu_to_the_canary_even_if_it_is_the_last() -> None:
     trials = served(1, gpus=1)
-    trials.broken.add("pvc://models/v1")
+    trials.crashing |= pods_of(trials.observed, 1)
     look(trials, 2)
     changed(trials)
     look(trials, 2)

@@ -6,13 +6,9 @@ so within a second, and for every reason that there is.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from plimsoll_operator.observed import Pod, Workload
-from plimsoll_operator.rollout.trial import Trial, waiting_since
-
-BROKEN_FOR = timedelta(minutes=1)
-"""Without a ready pod for so long, what serves is broken: a pod that only restarts is back sooner."""
+from plimsoll_operator.observed import Workload
+from plimsoll_operator.rollout.outage import is_broken
+from plimsoll_operator.rollout.trial import Trial
 
 
 def place_given(trial: Trial) -> dict[str, int]:
@@ -54,38 +50,6 @@ def no_place(trial: Trial, running: Workload) -> str:
         f"no node has room for profile {trial.gpu}, and canary {trial.target} waits: {help_}. "
         f"The scheduler says: {scheduler_says}"
     )
-
-
-def is_broken(trial: Trial) -> bool:
-    """Whether what should serve has had no ready pod for a while, none of its pods having gone or come since."""
-    since = broken_since(trial)
-    return since is not None and trial.now - since >= BROKEN_FOR
-
-
-def broken_since(trial: Trial) -> datetime | None:
-    """Since when no pod of what should serve is ready; None where one is, or where that is not known."""
-    if trial.serving_ready or not trial.serving:
-        return None
-    pods = [pod for workload in trial.serving for pod in workload.pods if not pod.terminating]
-    if not pods:
-        return _serves_since(trial)
-    moments = [_unready_since(pod) for pod in pods]
-    known = [moment for moment in moments if moment is not None]
-    return max(known) if len(known) == len(moments) else None
-
-
-def _unready_since(pod: Pod) -> datetime | None:
-    """Of one without a node: since it was made."""
-    if not pod.scheduled and pod.milestones is not None:
-        return pod.milestones.created
-    return waiting_since(pod)
-
-
-def _serves_since(trial: Trial) -> datetime | None:
-    """When the canary became ready, which is all that is known where there is no other pod."""
-    pods = trial.running.pods if trial.running else ()
-    reached = (pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones)
-    return min((moment for moment in reached if moment is not None), default=None)
 
 
 def _may_give(trial: Trial, least: int) -> bool:

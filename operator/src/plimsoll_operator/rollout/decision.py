@@ -5,21 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Rejection
-from plimsoll_operator.rollout.capacity import is_broken
+from plimsoll_operator.rollout.outage import is_broken
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.trial import Trial, gone, merged, waiting_since
 
 
 def decided(trial: Trial) -> Move | None:
-    """The move that ends the trial, or None while it goes on. A pause holds none of these but the last."""
+    """The move that ends the trial, or None while it goes on. A pause holds promotions that nobody asked for."""
     if trial.promote and trial.canary_ready:
         return promotion(trial, "a person asked for it")
-    if trial.target in trial.proven:
-        return promotion(trial, "it has served before")
     if rejection := _rejection(trial):
         return rejected(trial, rejection)
-    if trial.canary_ready and is_broken(trial) and not trial.paused:
-        return promotion(trial, f"no pod of revision {trial.stable} has been ready for a minute, and the canary serves")
+    if trial.paused:
+        return None
+    if trial.target in trial.proven:
+        return promotion(trial, "it has served before")
+    if trial.canary_ready and is_broken(trial):
+        return promotion(trial, f"revision {trial.stable} is broken, none of its pods is ready, and the canary serves")
     return None
 
 

@@ -1,0 +1,54 @@
+"""Is what should serve broken? A stable revision that does not answer must not hold a good canary back.
+
+Nor may one that is only on its way back be given up for an unproven one: a pod whose node was drained, or that was
+killed once, loads its weights for minutes, and has as long for it as a canary has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from plimsoll_operator.observed import Pod
+from plimsoll_operator.rollout.trial import Trial, waiting_since
+
+BROKEN_FOR = timedelta(minutes=1)
+"""Without a ready pod for so long, where none of them is on its way back."""
+
+_STARTING = ("", "ContainerCreating", "PodInitializing")
+
+
+def is_broken(trial: Trial) -> bool:
+    """Whether none of the pods that should serve is ready, nor will be by itself."""
+    since = _since(trial)
+    if since is None:
+        return False
+    hopeless = all(pod.waiting_reason not in _STARTING for pod in _pods(trial))
+    return trial.now - since >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
+
+
+def _since(trial: Trial) -> datetime | None:
+    """Since when no pod of what should serve is ready; None where one is, or where that is not known."""
+    if trial.serving_ready or not trial.serving:
+        return None
+    moments = [_unready_since(pod) for pod in _pods(trial)] or [_canary_serves_since(trial)]
+    known = [moment for moment in moments if moment is not None]
+    return max(known) if len(known) == len(moments) else None
+
+
+def _pods(trial: Trial) -> Iterator[Pod]:
+    return (pod for workload in trial.serving for pod in workload.pods if not pod.terminating)
+
+
+def _unready_since(pod: Pod) -> datetime | None:
+    """Of one without a node: since it was made."""
+    if not pod.scheduled and pod.milestones is not None:
+        return pod.milestones.created
+    return waiting_since(pod)
+
+
+def _canary_serves_since(trial: Trial) -> datetime | None:
+    """All that is known where there is no other pod."""
+    pods = trial.running.pods if trial.running else ()
+    reached = (pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones)
+    return min((moment for moment in reached if moment is not None), default=None)
