@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu images
+.PHONY: help setup demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu bench-rollouts images
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lock: setup ## Resolve the dependencies anew and write the hash-locked requireme
 
 test-scale: setup ## The operator with OBJECTS objects (200) under simulated nodes, watched for MINUTES (30)
 	@$(BIN)/pytest -s tests/scale --objects $(or $(OBJECTS),200) --minutes $(or $(MINUTES),30)
+
+bench-rollouts: setup ## What rollouts take, from the first bad response on: each is played TIMES times (5)
+	@$(BIN)/pytest -s tests/cluster/rollouts --times $(or $(TIMES),5)
 
 images: setup ## Both images as OCI archives in dist/images, with digests and what is in them (IMAGES="operator server")
 	@$(BIN)/python -m images $(IMAGES) $(if $(PYTHON_IMAGE),--python-image $(PYTHON_IMAGE))

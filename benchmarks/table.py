@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from origin import origin
+from rollout_table import rollout_lines
+
 FOLDER = Path(__file__).resolve().parent
 DOCS = FOLDER.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 PHASES = {
     "fill": "all created at once",
     "storm": "all changed at once",
@@ -26,9 +28,9 @@ Run = Mapping[str, Any]
 
 def section(run: Run, plot: str) -> Iterator[str]:
     """The figures of one run, as a person reads them."""
-    machine, memory = run["machine"], run["memory_at_rest"]
+    memory = run["memory_at_rest"]
     yield f"### {run['objects']} objects\n"
-    yield f"`{run['command']}`, {run['date']}, {_machine(machine)}; {_versions(run['versions'])}.\n"
+    yield f"{origin(run)}\n"
     yield "| | " + " | ".join(f"{PHASES[phase['name']]}" for phase in run["phases"]) + " |"
     yield "|---|" + "---:|" * len(run["phases"])
     for title, value in ROWS.items():
@@ -86,9 +88,15 @@ def rendered() -> dict[Path, str]:
     runs = sorted((json.loads(path.read_text()) for path in FOLDER.glob("operator-*.json")), key=_size)
     files = {DOCS / _plot(run): svg(run["memory_at_rest"]["series"]) for run in runs}
     figures = "\n".join(line for run in runs for line in section(run, _plot(run)))
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    after = rest.partition(END)[2]
-    return files | {PAGE: f"{before}{BEGIN}\n\n{figures}\n{END}{after}"}
+    rollouts = "\n".join(rollout_lines(FOLDER / "rollouts.json"))
+    return files | {PAGE: filled(filled(PAGE.read_text(), "figures", figures), "rollouts", rollouts)}
+
+
+def filled(page: str, block: str, text: str) -> str:
+    """The page with this text between the marks of a block."""
+    begin, end = f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+    before, _, rest = page.partition(begin)
+    return f"{before}{begin}\n\n{text}\n{end}{rest.partition(end)[2]}"
 
 
 def _plot(run: Run) -> str:
@@ -97,14 +105,6 @@ def _plot(run: Run) -> str:
 
 def _size(run: Run) -> int:
     return int(run["objects"])
-
-
-def _machine(machine: Run) -> str:
-    return f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}"
-
-
-def _versions(versions: Mapping[str, str]) -> str:
-    return ", ".join(f"{name.removeprefix('python package ')} {version}" for name, version in versions.items())
 
 
 def _spread(spread: Run | None, digits: int) -> str:

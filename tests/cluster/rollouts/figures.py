@@ -13,6 +13,8 @@ from typing import Any
 from cluster.rollouts.outcome import Outcome
 from scale.figures import ROOT, machine, today, versions
 
+SHARED = {"story", "judged_by", "began"}
+"""What all takes of a story have in common."""
 PATH = ROOT / "benchmarks" / "rollouts.json"
 
 
@@ -21,6 +23,8 @@ class Take:
     """One rollout. Seconds begin at the first bad response of the canary, or with the change where there was none."""
 
     story: str
+    judged_by: str
+    """The reason that the object told."""
     began: str
     decided_seconds: float
     """Until the object told the decision."""
@@ -38,6 +42,7 @@ class Take:
     ) -> Take:
         return cls(
             story=story,
+            judged_by=outcome.reason,
             began=began,
             decided_seconds=round(decided_at - since, 1),
             back_seconds=None if back is None else round(back, 1),
@@ -73,10 +78,11 @@ class Figures:
         back = [take.back_seconds for take in takes if take.back_seconds is not None]
         return {
             "name": story,
+            "judged_by": takes[0].judged_by,
             "began": takes[0].began,
             "decided_seconds": _spread([take.decided_seconds for take in takes]),
             "back_seconds": _spread(back) if back else None,
-            "takes": [{key: value for key, value in asdict(take).items() if key != "story"} for take in takes],
+            "takes": [{key: value for key, value in asdict(take).items() if key not in SHARED} for take in takes],
         }
 
 

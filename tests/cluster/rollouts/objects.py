@@ -27,6 +27,8 @@ TEXTS = (
 )
 """Short ones. One of ten has the word at which the spoiled model fails."""
 BODIES = tuple({"inputs": text} for text in TEXTS)
+LONGER_BODIES = tuple({"inputs": " ".join(TEXTS[number:] + TEXTS[:number])} for number in range(len(TEXTS)))
+"""About a hundred tokens: what a number format costs shows in the arithmetic, and hardly in what surrounds it."""
 
 
 def real(name: str, replicas: int = 2, **sections: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,10 @@ class Outcome:
     events: list[dict[str, Any]]
     owner: dict[str, Any]
     """The object at the end."""
+
+    def __str__(self) -> str:
+        answers = Counter((answer.revision or "nobody", answer.status) for answer in self.answers)
+        return f"{self.told}\n{dict(answers)}, {self.canary_rate:.1f} requests a second to {self.canary}"
 
     @property
     def failed(self) -> list[Answer]:
@@ -65,6 +70,13 @@ class Outcome:
     @property
     def stable_now(self) -> str:
         return str(self.owner["status"]["rollout"]["stable"])
+
+    @property
+    def reason(self) -> str:
+        """Why the canary was rejected; Promoted where it was not."""
+        revisions = self.owner["status"]["revisions"]
+        canary = next(revision for revision in revisions if revision["hash"] == self.canary)
+        return str(canary.get("rejected", {}).get("reason", "Promoted"))
 
     @property
     def canary_pods(self) -> set[str]:

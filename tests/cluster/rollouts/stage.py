@@ -72,11 +72,12 @@ class Stage:
 
     @contextmanager
     def rollout(
-        self, manifest: dict[str, Any], change: dict[str, Any], bodies: Sequence[Any], rate: float
+        self, manifest: dict[str, Any], change: dict[str, Any], bodies: Sequence[Any], rate: float, age: float
     ) -> Iterator[Scene]:
         """`manifest` serves `bodies`, then its spec becomes that of `change`. The object goes with the block."""
         name = manifest["metadata"]["name"]
         ready(self.kit, manifest, START_SECONDS)
+        time.sleep(age)
         owner = self.api.get(INFERENCE_DEPLOYMENT, name)
         before = frozenset(pod["metadata"]["uid"] for pod in self.pods(name))
         url = f"{self.sandbox.url(self.kit.namespace, name)}/predict"
@@ -118,12 +119,16 @@ class Stage:
         rate: float = 30,
         deadline: float = 300,
         meanwhile: Callable[[Scene], None] = lambda _: None,
+        age: float = 0,
     ) -> Outcome:
-        """A whole rollout; `meanwhile` may disturb it."""
-        with self.rollout(manifest, change, bodies, rate) as scene:
+        """A whole rollout of pods that have served for `age` seconds; `meanwhile` may disturb it."""
+        with self.rollout(manifest, change, bodies, rate, age) as scene:
             meanwhile(scene)
             scene.is_over(deadline)
-            return self.end(scene)
+            outcome = self.end(scene)
+            # Shown where the test fails.
+            print(outcome)  # noqa: T201
+            return outcome
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         return self.api.select(POD, f"plimsoll.dev/name={name}")

@@ -26,7 +26,7 @@ from plimsoll_sandbox.toolchain import Tools
 from plimsoll_server.telemetry import Identity, Telemetry
 from prometheus_process import PrometheusProcess, running_prometheus
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 Look = Callable[[], Awaitable[dict[str, Any]]]
 """One reconcile as the operator makes it; the evidence that status holds after it."""

