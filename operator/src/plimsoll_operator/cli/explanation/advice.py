@@ -29,8 +29,22 @@ BY_REASON: Mapping[str, tuple[str, ...]] = {
         "spec.rollout.canary.capacity: Replace takes the place of a pod that serves",
     ),
     "Frozen": ("wait for the thaw: the chart's freeze holds every rollout of this installation",),
-    "Aborted": ("it was taken back by request: apply another change, or kubectl plimsoll retry {name}",),
 }
+FIRST_LOOK: Mapping[str, str] = {
+    "OutOfMemory": "lower memoryUtilizationPercent or the tiers' concurrency, or raise the limit",
+    "OOMKilled": "lower memoryUtilizationPercent or the tiers' concurrency, or raise the limit",
+    "HigherLatency": "compare dtype, attention, concurrency and the model's size with those of revision {stable}",
+    "MoreErrors": "read the canary's logs of these minutes, where they are kept: its pods are gone",
+    "MoreRestarts": "read the canary's logs of these minutes, where they are kept: its pods are gone",
+    "FailsToStart": "mend what the pods' last words name",
+    "NotReadyInTime": "mend what its pods lack, or allow them longer by spec.rollout.progressDeadline",
+    "CanaryMissing": "see that Prometheus scrapes pods of every revision: they serve metrics on port 9090",
+    "NoData": "see that the operator gets metrics: the chart's prometheus.url names Prometheus",
+    "Inconclusive": "give it more requests or a longer spec.rollout.canary.maxDuration",
+    "Aborted": "ask who took it back: the request is in status.rollout.lastRequest",
+    "RolledBackByRequest": "ask who took it back: the request is in status.rollout.lastRequest",
+}
+"""Where to look first, by what a revision was rejected for."""
 BY_PHASE: Mapping[str, tuple[str, ...]] = {
     "Surging": (
         "nothing: the comparison begins when the first pod of the canary is ready",
@@ -58,13 +72,14 @@ _UNCOMPARED = (
 )
 
 
-def advice(found: Json, trial: Trial | None) -> Iterator[str]:
-    """Lines of what to do, the likeliest first."""
+def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]:
+    """Lines of what to do, the likeliest first. `rejected_for` is the reason in one word, or empty."""
     rollout: Json = found.get("status", {}).get("rollout", {})
     settings: Json = found["spec"].get("rollout", {})
     phase = str(rollout.get("phase", ""))
     at_rest = _PROMOTED if trial else _UNCOMPARED
-    lines = BY_REASON.get(str(rollout.get("reason", ""))) or BY_PHASE.get(phase) or at_rest
+    look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
+    lines = look + (BY_REASON.get(str(rollout.get("reason", ""))) or BY_PHASE.get(phase) or at_rest)
     words = {
         "name": found["metadata"]["name"],
         "stable": rollout.get("stable") or "STABLE",

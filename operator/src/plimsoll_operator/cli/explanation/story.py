@@ -28,6 +28,7 @@ VERDICTS = {
 MARGIN_PERCENT = 1
 """The API's default of `spec.rollout.analysis.marginPercent`."""
 _UNDECIDED = "promoted though the evidence was undecided: kubectl get events, or the spec's onInconclusive, says why"
+_TAKEN_BACK = ("RollingBack", "RolledBack")
 _OVER = ("Promoting", "RollingBack", "RolledBack", "Idle")
 
 
@@ -53,7 +54,8 @@ def tell(found: Json, pods: Sequence[Pod]) -> Story:
     rollout: Json = found.get("status", {}).get("rollout", {})
     phase = str(rollout.get("phase", ""))
     trial = _of_this_rollout(parse_trial(rollout), rollout)
-    decision, at = _decision(found, trial, phase)
+    rejection = _rejection(found.get("status", {}), trial) if phase in _TAKEN_BACK else {}
+    decision, at = _decision(rollout, trial, rejection)
     return Story(
         name=f"{found['metadata'].get('namespace', 'default')}/{found['metadata']['name']}",
         phase=phase,
@@ -64,7 +66,7 @@ def tell(found: Json, pods: Sequence[Pod]) -> Story:
         decided_at=at,
         missing=tuple(still_missing(trial, rollout, _margin(found))) if trial and phase not in _OVER else (),
         pods=tuple(_lacks(pods, trial.canary if trial else rollout.get("canary", ""))),
-        next=tuple(advice(found, trial)),
+        next=tuple(advice(found, trial, rejection.get("reason", ""))),
         trial=trial,
     )
 
@@ -97,28 +99,30 @@ def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
         yield "step", f"{trial.points[-1].step} at the end, {trial.points[-1].weight} % of the requests"
 
 
-def _decision(found: Json, trial: Trial | None, phase: str) -> tuple[str, datetime | None]:
+def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str, datetime | None]:
     """What was decided and why, and when; nothing while it is open."""
+    at = trial.until if trial and trial.by_evidence else None
+    if rejection:
+        return f"{rejection['reason']}: {rejection['message']}", at
     if trial and trial.by_evidence:
-        return f"{trial.reason}: {trial.message}", trial.until
-    status: Json = found.get("status", {})
-    rollout: Json = status.get("rollout", {})
-    if phase in ("RollingBack", "RolledBack"):
-        return _rejection(status, trial) or f"{rollout.get('reason')}: {rollout.get('message')}", None
-    if trial and trial.outcome == "Promote":
-        asked: Json = rollout.get("lastRequest", {})
-        by_request = asked.get("verb") == "promote" and asked.get("revision") == trial.canary
-        return (f"promoted by request {asked['id']}" if by_request else _UNDECIDED), None
-    return "", None
+        return f"{trial.reason}: {trial.message}", at
+    if rollout.get("phase") in _TAKEN_BACK:
+        return f"{rollout.get('reason')}: {rollout.get('message')}", None
+    if trial is None or trial.outcome != "Promote":
+        return "", None
+    asked: Json = rollout.get("lastRequest", {})
+    by_request = asked.get("verb") == "promote" and asked.get("revision") == trial.canary
+    return (f"promoted by request {asked['id']}" if by_request else _UNDECIDED), None
 
 
-def _rejection(status: Json, trial: Trial | None) -> str:
+def _rejection(status: Json, trial: Trial | None) -> Json:
     """Why the canary was rejected, as the history keeps it: the one compared last, else the one that is asked for."""
     for revision in status.get("revisions", ()):
         is_meant = revision["hash"] == trial.canary if trial else revision.get("askedFor")
         if is_meant and revision.get("rejected"):
-            return f"{revision['rejected']['reason']}: {revision['rejected']['message']}"
-    return ""
+            rejected: Json = revision["rejected"]
+            return rejected
+    return {}
 
 
 def _lacks(pods: Sequence[Pod], canary: str) -> Iterator[str]:
