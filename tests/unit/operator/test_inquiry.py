@@ -17,13 +17,19 @@ STEP = timedelta(seconds=10)
 
 
 def owner(
-    until: datetime = NOW, *, canary: str = "new", ready: int = 1, phase: str = "Analysing", **evidence: Any
+    until: datetime | None = NOW, *, canary: str = "new", ready: int = 1, phase: str = "Analysing", **evidence: Any
 ) -> Owner:
     """An object whose canary was compared up to then."""
+    told = until.isoformat() if until else "never"
     status = {
         "rollout": {
             "canary": canary,
-            "evidence": {"canary": "new", "stable": "old", "until": until.isoformat(), **evidence},
+            "evidence": {
+                "canary": "new",
+                "stable": "old",
+                "until": until.isoformat() if until else "never",
+                **evidence,
+            },
             "phase": phase,
         },
         "revisions": [{"hash": "new", "readyReplicas": ready}, {"hash": "old", "readyReplicas": 3}],
@@ -40,6 +46,8 @@ def owner(
         pytest.param(owner(phase="RollingBack"), 60, id="a canary that is taken back"),
         pytest.param(owner(ready=0), 60, id="a canary that never was ready"),
         pytest.param(owner(), 11.9, id="a moment whose scrapes may not be stored yet"),
+        pytest.param(owner(until=None), 60, id="a status that cannot be read"),
+        pytest.param(owner(stable=""), 60, id="a comparison with nobody"),
         pytest.param(make_owner({"tiers": "none"}, owner().status), 60, id="a spec that cannot be read"),
     ],
 )

@@ -28,10 +28,10 @@ def inquire(owner: Owner, now: datetime) -> Inquiry | None:
         return None
     try:
         step = parse_spec(owner.spec).rollout.analysis.interval
-    except InvalidSpecError:
-        # The reconcile says so in the object's status.
+        until = datetime.fromisoformat(evidence["until"])
+    except (InvalidSpecError, KeyError, ValueError):
+        # The reconcile says what is wrong with a spec, and begins the analysis anew where status cannot be read.
         return None
-    until = datetime.fromisoformat(evidence["until"])
     passed = (now - SETTLE - until) // step
     if passed < 1 and until <= now + CLOCK_SLACK:
         return None
@@ -55,7 +55,7 @@ def under_analysis(status: Manifest) -> Manifest:
     """The evidence that status keeps of the canary that runs; empty when none does."""
     rollout = status.get("rollout", {})
     evidence: Manifest = rollout.get("evidence", {})
-    judged = rollout.get("canary") and rollout.get("phase") != "RollingBack"
+    judged = rollout.get("canary") and rollout.get("phase") != "RollingBack" and evidence.get("stable")
     return evidence if judged and evidence.get("canary") == rollout["canary"] else {}
 
 
