@@ -27,7 +27,7 @@ def owner(
             "evidence": {
                 "canary": "new",
                 "stable": "old",
-                "until": until.isoformat() if until else "never",
+                "until": told,
                 **evidence,
             },
             "phase": phase,
