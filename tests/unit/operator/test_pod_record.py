@@ -115,3 +115,11 @@ def test_the_record_is_bounded_and_keeps_those_that_ended_most_often() -> None:
     record = pod_record.begin(workload(*pods), NOW)
     assert len(record.exits) == MOST_PODS
     assert min(record.exits.values()) == 11
+
+
+def test_a_pod_that_the_full_record_does_not_name_counts_only_beyond_those_that_it_does() -> None:
+    pods = [ended(f"pod-{n:03}", after=3, restarts=n) for n in range(MOST_PODS + 10)]
+    record = pod_record.begin(workload(*pods), NOW)
+    assert pod_record.news(workload(*pods), record, NOW).restarts == 0
+    again = ended("pod-000", after=3, restarts=20)
+    assert pod_record.news(workload(again, *pods[1:]), record, NOW).restarts == 10

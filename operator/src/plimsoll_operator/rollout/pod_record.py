@@ -22,7 +22,7 @@ KILLED = 137
 """Exit code of a process ended by SIGKILL: some runtimes do not say that it was for memory."""
 
 MOST_PODS = 64
-"""Pods whose exits status keeps; those that ended most often. What others did is not told apart from before."""
+"""Pods whose exits status keeps: those that ended most often."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class PodRecord:
     exits: Mapping[str, int] = field(default_factory=dict)
     canary_kills: int = 0
     canary_failed_starts: int = 0
+
+    @property
+    def unnamed(self) -> int:
+        """Most exits that a pod may have had by then that is not named."""
+        return min(self.exits.values()) if len(self.exits) == MOST_PODS else 0
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def begin(stable: Workload | None, now: datetime) -> PodRecord:
 def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
     """What the pods that are there did since the record; of those that are gone nothing is known."""
     pods = workload.pods if workload else ()
-    new = {pod.name: exits_of(pod) - record.exits.get(pod.name, 0) for pod in pods}
+    new = {pod.name: exits_of(pod) - record.exits.get(pod.name, record.unnamed) for pod in pods}
     ended = [pod for pod in pods if new[pod.name] > 0]
     # The last exit stands for those that were not seen: a pod that ends again and again does so for one reason.
     kills = sum(new[pod.name] for pod in ended if was_killed(pod))
