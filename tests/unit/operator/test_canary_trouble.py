@@ -297,6 +297,14 @@ def test_a_change_during_a_canary_ends_it_and_begins_the_next() -> None:
     assert rejection_of(trials.observed, 2) is None
 
 
+def test_a_canary_that_is_superseded_goes_whatever_the_next_one_meets_with() -> None:
+    trials = analysed(changed(served(4)))
+    changed(trials, 3)
+    plan = trials.plan()
+    assert [scale.replicas for scale in plan.scale] == [0]
+    assert plan.rehearsal is None
+
+
 @pytest.mark.parametrize("phase", ["Surging", "Analysing", "Paused", "Inconclusive"])
 def test_a_spec_that_returns_to_the_stable_revision_ends_the_canary_and_restarts_nothing(phase: str) -> None:
     trials = changed(served(3, canary={"maxDuration": "1m"}))

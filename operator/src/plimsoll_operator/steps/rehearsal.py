@@ -33,9 +33,10 @@ def rehearse_the_stop(draft: Draft) -> Draft:
 
 
 def _stopped(draft: Draft) -> list[Workload]:
-    """Deployments that lose every pod now."""
+    """Deployments that lose every pod now. A canary beside a stable revision goes whatever comes after it."""
     emptied = {scale.deployment for scale in draft.scale if scale.replicas == 0}
-    return [workload for workload in draft.observed.workloads.values() if workload.name in emptied]
+    serving = {found.hash for found in draft.revisions if found.stable or found.promoted or draft.stable is None}
+    return [w for w in draft.observed.workloads.values() if w.name in emptied and w.revision in serving]
 
 
 def _freed(observed: Observed, stopped: list[Workload]) -> Usage:
