@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,11 +23,16 @@ def bare_api(sandbox: Sandbox, tools: Tools, chart: Chart, namespace: str) -> It
     kit = Kit(tools.kubectl, sandbox.kubeconfig, namespace)
     kit.kubectl("create", "namespace", namespace)
     kit.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    # `kubectl wait` fails on a CRD whose status has no list of conditions yet.
-    established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}'
-    eventually(lambda: kit.kubectl("get", "-f", str(CRD), "-o", established) == "True", 60)
+    eventually(lambda: _is_established(kit), 60)
     [profiles] = [found for found in chart.render().of("ConfigMap") if "profiles" in found["metadata"]["name"]]
     profiles["metadata"] |= {"namespace": namespace, "name": PROFILES}
     kit.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump(profiles))
     yield kit
     kit.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+def _is_established(kit: Kit) -> bool:
+    """Read as JSON: `kubectl wait` and a jsonpath both fail on a CRD whose status has no list of conditions yet."""
+    status = json.loads(kit.kubectl("get", "-f", str(CRD), "-o", "json")).get("status", {})
+    conditions = status.get("conditions") or ()
+    return any(found["type"] == "Established" and found["status"] == "True" for found in conditions)
