@@ -6,7 +6,7 @@ A command such as a restart is no state, so it cannot stand in the spec: GitOps 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -87,12 +87,17 @@ class Ledger:
         pause = str(request) if request.verb == "pause" else ""
         return Ledger(self.count + 1, latest, pause if done and request.verb in _OF_PAUSES else self.pause)
 
-    def answer_to(self, request: Request) -> Outcome | None:
-        """What was answered to the ID of this request, whatever the verb was then; None for a new one."""
-        found = next((entry for entry in self.entries if entry.rstrip("!").rpartition("#")[2] == request.id), None)
-        if found is None:
-            return None
-        return "Refused" if found.endswith("!") else "Accepted"
+    def verb_of(self, request_id: str) -> str:
+        """What this ID was used for; empty for a new one."""
+        return next((verb for verb, known, _ in self._told() if known == request_id), "")
+
+    def carried_out(self, request_id: str) -> bool:
+        return any(known == request_id and done for _, known, done in self._told())
+
+    def _told(self) -> Iterator[tuple[str, str, bool]]:
+        for entry in self.entries:
+            what, _, request_id = entry.removesuffix("!").rpartition("#")
+            yield what.partition("@")[0], request_id, not entry.endswith("!")
 
     def pauses(self, revision: str) -> Request | None:
         """The pause that holds this revision's rollout: one that names none holds any."""

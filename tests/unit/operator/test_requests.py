@@ -379,6 +379,9 @@ def test_an_id_that_was_used_for_another_verb_is_refused(served: Life) -> None:
     told = served.ask("retry@4#1")
     assert told["outcome"] == "Refused"
     assert "each request one of its own" in told["message"]
+    served.lose_status()
+    served.cluster.settle()
+    assert served.told()["message"] == told["message"]
     assert served.revision(4).rejected is not None
 
 

@@ -20,6 +20,7 @@ from plimsoll_operator.steps.verbs.table import VERBS
 
 RESTART = "restart"
 ROLLBACK = "rollback"
+FINAL = ("Accepted", "Refused", "Outdated")
 CARRIED_OUT = "carried out; the rollout says how far it is"
 REFUSED = "it was refused; ask again with another ID"
 
@@ -62,14 +63,18 @@ def _carry_out(draft: Draft, request: Request) -> Draft:
 
 def _answered_before(draft: Draft, request: Request) -> Answer | None:
     """The answer that was given to this ID, by status or, should that be lost, by the history."""
-    told = last_told(draft.observed)
-    if told.get("id") == request.id and told.get("outcome") in ("Accepted", "Refused", "Outdated"):
-        if told.get("verb") == request.verb:
-            return Answer(request, told["outcome"], told["message"], told.get("revision", ""))
-        message = f"ID {request.id} was used for {told.get('verb')} already: give each request one of its own"
+    told, ledger = last_told(draft.observed), draft.ledger
+    by_status = told.get("id") == request.id and told.get("outcome") in FINAL
+    restarted = request.id in draft.restarts.ids
+    verb = ledger.verb_of(request.id) or (RESTART if restarted else "") or (told["verb"] if by_status else "")
+    if verb and verb != request.verb:
+        message = f"ID {request.id} was used for {verb} already: give each request one of its own"
         return Answer(request, "Refused", message)
-    outcome = "Accepted" if request.id in draft.restarts.ids else draft.ledger.answer_to(request)
-    return Answer(request, outcome, CARRIED_OUT if outcome == "Accepted" else REFUSED) if outcome else None
+    if by_status:
+        return Answer(request, told["outcome"], told["message"], told.get("revision", ""))
+    if restarted or ledger.carried_out(request.id):
+        return Answer(request, "Accepted", CARRIED_OUT)
+    return Answer(request, "Refused", REFUSED) if verb else None
 
 
 def last_request(draft: Draft) -> dict[str, Any]:

@@ -14,7 +14,8 @@ def retry(asked: Asked) -> Draft:
         return asked.refuse(_why_not(asked))
     was = present.rejected
     message = f"revision {present.hash} starts again; it had been taken back for {was.reason}"
-    return asked.accept(message, present, replace(present, rejected=None))
+    # Even one that served once is judged again: somebody had a reason to leave it.
+    return asked.accept(message, present, replace(present, rejected=None, promoted=False))
 
 
 def _why_not(asked: Asked) -> str:
