@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from argo_lua import argo_health
 from cluster_kit import Kit, eventually
 from plimsoll_operator.names import ANNOTATION_REQUEST, FIELD_MANAGER
 
@@ -58,6 +59,14 @@ def test_applying_it_again_changes_nothing_in_its_spec(kit: Kit, kept: dict[str,
     assert after["metadata"]["generation"] == before["metadata"]["generation"]
     assert after["status"]["rollout"]["phase"] == before["status"]["rollout"]["phase"]
     assert {child["metadata"]["uid"] for child in kit.children(name)} == uids
+
+
+def test_argo_cd_calls_it_healthy_or_under_way(kit: Kit, kept: dict[str, Any]) -> None:
+    """A canary that lacks metrics goes on by itself once they come."""
+    name = kept["metadata"]["name"]
+    at_rest = kit.get("infd", name)["status"]["rollout"]["phase"] == "Idle"
+    kit.wait_for(name, "Ready", *(("True", "Serving") if at_rest else ("False", "NoMetrics")))
+    assert argo_health(kit.get("infd", name)) == ("Healthy" if at_rest else "Progressing")
 
 
 def test_the_operator_owns_nothing_of_what_is_in_git(kit: Kit, kept: dict[str, Any]) -> None:

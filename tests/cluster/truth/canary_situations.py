@@ -17,7 +17,8 @@ CRASHES = {"family": "crashes", "uri": "hf://org/model:" + "1" * 40}
 class CanarySituation:
     """`change` is what is asked for after the first revision serves, `request` what a person asks for meanwhile.
 
-    `state` is (Available, Ready, Reconciling, Stalled); `events` are those that the rollout leaves, in any order.
+    `state` is (Available, Ready, Reconciling, Stalled); `events` are those that the rollout leaves, in any order;
+    `explained` is the verdict of `kubectl plimsoll explain`.
     """
 
     name: str
@@ -26,11 +27,14 @@ class CanarySituation:
     state: tuple[str, str, str, str]
     kstatus: str
     argo: str
+    explained: str
     events: frozenset[str]
     change: dict[str, Any] = field(default_factory=lambda: {"model": {"uri": "hf://org/model:" + "1" * 40}})
     rollout: dict[str, Any] = field(default_factory=dict)
     requests_a_second: float = 0
     request: str = ""
+    may_be_told: frozenset[str] = frozenset()
+    """Events of what does not last: whether a look falls into it is chance."""
 
     @property
     def namespace(self) -> str:
@@ -59,42 +63,42 @@ ENDED_BADLY = BEGUN | {"RolledBack"}
 CANARY_SITUATIONS = (
     CanarySituation(
         "judged", "Analysing", ("step 1 of 1", "canary requests"),
-        UNDER_WAY, "InProgress", "Progressing", BEGUN, requests_a_second=4,
+        UNDER_WAY, "InProgress", "Progressing", "under analysis", BEGUN, requests_a_second=4,
     ),
     CanarySituation(
         "unasked", "NoTraffic", ("step 1 of 1",),
-        UNDER_WAY, "InProgress", "Progressing", BEGUN,
+        UNDER_WAY, "InProgress", "Progressing", "under analysis", BEGUN,
     ),
     CanarySituation(
         "undecided", "Inconclusive", ("promote or abort it",),
-        HELD, "InProgress", "Suspended", BEGUN | {"Inconclusive"}, requests_a_second=2,
+        HELD, "InProgress", "Suspended", "undecided", BEGUN | {"Inconclusive"}, requests_a_second=2,
         rollout={"canary": {"steps": [50], "maxDuration": "10s"}},
     ),
     CanarySituation(
         "paused", "Paused", ("resume",),
-        HELD, "InProgress", "Suspended", BEGUN | {"CanaryPaused"}, request="pause",
+        HELD, "InProgress", "Suspended", "paused", BEGUN | {"CanaryPaused"}, request="pause",
     ),
     CanarySituation(
         "aborted", "RolledBack", ("Aborted", "kubectl plimsoll retry"),
-        TAKEN_BACK, "Failed", "Degraded", ENDED_BADLY, request="abort",
+        TAKEN_BACK, "Failed", "Degraded", "rolled back", ENDED_BADLY, request="abort",
     ),
     CanarySituation(
         "hasty", "Serving", ("serves",),
-        SERVING, "Current", "Healthy", BEGUN | {"Promoted"}, request="promote",
+        SERVING, "Current", "Healthy", "promoted", BEGUN | {"Promoted"}, request="promote",
     ),
     CanarySituation(
-        "crashing", "RolledBack", ("FailsToStart", "kubectl plimsoll retry"),
-        TAKEN_BACK, "Failed", "Degraded", ENDED_BADLY | {"CrashLoop"},
-        {"model": CRASHES, "server": {"image": "test/light-server:1"}},
+        "crashing", "RolledBack", ("FailsToStart", "no config.json", "kubectl plimsoll retry"),
+        TAKEN_BACK, "Failed", "Degraded", "rolled back", ENDED_BADLY,
+        {"model": CRASHES, "server": {"image": "test/light-server:1"}}, may_be_told=frozenset({"CrashLoop"}),
     ),
     CanarySituation(
         "imageless", "ImagePullFailed", ("spec.server.image",),
-        UNDER_WAY, "InProgress", "Progressing", BEGUN | {"ImagePullFailed"},
+        UNDER_WAY, "InProgress", "Progressing", "the canary starts", BEGUN | {"ImagePullFailed"},
         {"server": {"image": "test/no-such-image:1"}},
     ),
     CanarySituation(
         "late", "RolledBack", ("NotReadyInTime", "cannot get its image"),
-        TAKEN_BACK, "Failed", "Degraded", ENDED_BADLY | {"ImagePullFailed"},
+        TAKEN_BACK, "Failed", "Degraded", "rolled back", ENDED_BADLY | {"ImagePullFailed"},
         {"server": {"image": "test/no-such-image:1"}}, {"progressDeadline": "5s"},
     ),
 )  # fmt: skip
