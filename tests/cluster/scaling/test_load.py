@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cluster.scaling.fixed import Fixed, park
 from cluster.scaling.following import MOST, RAMP, Following, follow
 from cluster.scaling.heir import Heir, inherit
 from cluster.scaling.judged import SHORT, Judged, judge
@@ -16,7 +17,8 @@ from cluster.scaling.rising import Rising, rise
 from cluster.scaling.scene import WINDOW_SECONDS, Place
 from scale_writes import turns
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+# The first to ask waits for its whole play.
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 STRATEGIES = ("RollingUpdate", "Canary")
 WINDOW = timedelta(seconds=WINDOW_SECONDS)
@@ -30,6 +32,7 @@ def plays(place: Place) -> Iterator[dict[str, Future[Any]]]:
             "following": pool.submit(follow, place),
             "heir": pool.submit(inherit, place),
             "judged": pool.submit(judge, place),
+            "fixed": pool.submit(park, place),
             **{strategy: pool.submit(rise, place, strategy) for strategy in STRATEGIES},
         }
 
@@ -113,3 +116,7 @@ def test_a_load_that_rises_through_a_rollout_starts_no_fight(rising: Rising) -> 
 
 def test_no_request_is_lost_in_it(rising: Rising) -> None:
     assert rising.lost == []
+
+
+def test_pods_are_parked_woken_and_handed_to_an_autoscaler_by_the_spec_alone(plays: dict[str, Future[Fixed]]) -> None:
+    assert plays["fixed"].result() == Fixed(without=0, handed_over=1, parked_again=0)
