@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 import logging
 import ssl
 from collections.abc import AsyncIterator
@@ -13,10 +15,13 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import NOW, make_owner, make_spec
 from plimsoll_operator.cluster.measuring import Measuring
-from plimsoll_operator.cluster.prometheus import MOST_BYTES, MOST_SERIES, Prometheus, PrometheusAccess
+from plimsoll_operator.cluster.prometheus import MOST_BYTES, Prometheus, PrometheusAccess
+from plimsoll_operator.cluster.prometheus_answer import MOST_SERIES, PrometheusError, read_answer
 from plimsoll_operator.observed import Owner
 from plimsoll_operator.rollout.measurements import Measurements
 from scripted_apiserver import Answer, ScriptedApiserver, ok, scripted_apiserver
@@ -84,6 +89,17 @@ ANSWERS: dict[str, tuple[Answer, str, str]] = {
         "PrometheusAnswerInvalid",
         "cannot be read",
     ),
+    "no list of series": (
+        ok({"status": "success", "data": {"result": None}}),
+        "PrometheusAnswerInvalid",
+        "cannot be read",
+    ),
+    "a value that is no number": (
+        ok({"status": "success", "data": {"result": [{"metric": {}, "values": [[1, "many"]]}]}}),
+        "PrometheusAnswerInvalid",
+        "many",
+    ),
+    "a compressed page": (ok(gzip.compress(b"{}")), "PrometheusAnswerInvalid", "something else"),
     "a part of the answer": (
         ok({**EMPTY, "warnings": ["store gateway is down"]}),
         "PrometheusPartial",
@@ -253,3 +269,34 @@ async def test_a_path_below_which_the_api_is_may_end_with_a_slash(server: Script
     server.answer("GET /prometheus/api/v1/query_range", ok(EMPTY))
     await measured(f"{server.url}/prometheus/")
     assert set(server.asked()) == {"GET /prometheus/api/v1/query_range"}
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+SERIES = st.fixed_dictionaries({}, optional={"metric": JSON, "values": JSON})
+
+
+@given(
+    document=JSON
+    | st.fixed_dictionaries(
+        {
+            "status": st.just("success"),
+            "data": JSON | st.fixed_dictionaries({"result": JSON | st.lists(SERIES, max_size=3)}),
+        }
+    )
+)
+def test_an_answer_is_read_or_refused_whatever_it_holds(document: Any) -> None:
+    try:
+        answer = read_answer(200, json.dumps(document).encode(), "yesterday", "Prometheus")
+    except PrometheusError as error:
+        assert error.reason
+    else:
+        assert answer.answered is None
+
+
+def test_an_answer_that_is_nested_beyond_reading_is_refused() -> None:
+    with pytest.raises(PrometheusError, match="something else"):
+        read_answer(200, b"[" * 1_000_000, None, "Prometheus")

@@ -9,10 +9,10 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from math import isfinite
+from datetime import datetime, timedelta
 
-from plimsoll_operator.cluster.prometheus import Answer, Prometheus, PrometheusError, Range, RawSeries
+from plimsoll_operator.cluster.prometheus import Prometheus, Range
+from plimsoll_operator.cluster.prometheus_answer import Answer, PrometheusError, RawSeries
 from plimsoll_operator.observed import Owner
 from plimsoll_operator.rollout.inquiry import inquire
 from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem, Values
@@ -125,9 +125,8 @@ def _counters(
             label=labels.get(signal.label, ""),
         )
         values: list[float | None] = [None] * count
-        for at, text in series.samples:
-            index = round((datetime.fromtimestamp(at, UTC) - inquiry.first) / inquiry.step)
-            number = float(text)
-            if 0 <= index < count and isfinite(number):
-                values[index] = number
+        for at, value in series.samples:
+            index = round((at - inquiry.first.timestamp()) / inquiry.step.total_seconds())
+            if 0 <= index < count:
+                values[index] = value
         yield counter, tuple(values)
