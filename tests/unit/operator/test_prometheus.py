@@ -8,7 +8,7 @@ import json
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -279,22 +279,13 @@ JSON = st.recursive(
 SERIES = st.fixed_dictionaries({}, optional={"metric": JSON, "values": JSON})
 
 
-@given(
-    document=JSON
-    | st.fixed_dictionaries(
-        {
-            "status": st.just("success"),
-            "data": JSON | st.fixed_dictionaries({"result": JSON | st.lists(SERIES, max_size=3)}),
-        }
-    )
-)
+DATA = JSON | st.fixed_dictionaries({"result": JSON | st.lists(SERIES, max_size=3)})
+
+
+@given(document=JSON | st.fixed_dictionaries({"status": st.just("success"), "data": DATA}))
 def test_an_answer_is_read_or_refused_whatever_it_holds(document: Any) -> None:
-    try:
-        answer = read_answer(200, json.dumps(document).encode(), "yesterday", "Prometheus")
-    except PrometheusError as error:
-        assert error.reason
-    else:
-        assert answer.answered is None
+    with suppress(PrometheusError):
+        assert read_answer(200, json.dumps(document).encode(), "yesterday", "Prometheus").answered is None
 
 
 def test_an_answer_that_is_nested_beyond_reading_is_refused() -> None:
