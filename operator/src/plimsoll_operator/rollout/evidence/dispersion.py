@@ -16,8 +16,8 @@ Less than L is always allowed.
 
 from __future__ import annotations
 
-NOISE_VARIANCE = 0.25
-"""ρ: a pod's risk wanders by half of itself. Chosen by simulation: docs/rollout-evidence.md."""
+NOISE_VARIANCE = 1.0
+"""ρ: a pod's risk wanders by as much as itself. Chosen by simulation: docs/rollout-evidence.md."""
 
 LEAST_SHARES = 2
 """Into how many of the most that one interval may add the threshold is split."""

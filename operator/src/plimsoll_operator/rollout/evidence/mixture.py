@@ -37,10 +37,8 @@ def log_likelihood_ratios(strata: Iterable[Counts], tolerated_ratio: float) -> t
         if events == 0 or counts.canary <= 0 or counts.stable <= 0:
             continue
         norms = _log_norms(counts.canary / (counts.canary + counts.stable), tolerated_ratio)
-        sums = tuple(
-            total + counts.canary_bad * log_ratio - events * norm
-            for total, log_ratio, norm in zip(sums, _LOG_RATIOS, norms, strict=True)
-        )
+        canary_bad, rows = counts.canary_bad, zip(sums, _LOG_RATIOS, norms, strict=True)
+        sums = tuple([total + canary_bad * log_ratio - events * norm for total, log_ratio, norm in rows])
     return sums
 
 

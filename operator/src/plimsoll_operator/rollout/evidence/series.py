@@ -37,11 +37,13 @@ class Series:
             if counts.stable > 0:
                 compared += counts.canary
                 expected += counts.canary * counts.stable_bad / counts.stable
-        log_ratios = tuple(old + new for old, new in zip(self.log_ratios, gained, strict=True))
+        log_ratios = tuple([old + new for old, new in zip(self.log_ratios, gained, strict=True)])
         return Series(log_ratios, canary, stable, canary_bad, stable_bad, compared, expected)
 
     def _gained(self, strata: Mapping[str, Counts], settings: AnalysisSettings) -> tuple[float, ...]:
         raw = mixture.log_likelihood_ratios(strata.values(), settings.tolerated_ratio)
+        if raw is mixture.FLAT:
+            return raw
         # The rate of before: what an interval may say must not depend on what it says.
         rate = self.stable_bad / self.stable if self.stable else 0.0
         eta = dispersion.temper(rate * sum([counts.canary for counts in strata.values()]))

@@ -1,0 +1,112 @@
+"""The operator's own judgement of a trace: the code that runs in the cluster, its state through `status` if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+
+from plimsoll_operator.rollout.evidence import (
+    AnalysisSettings,
+    Counts,
+    Evidence,
+    Interval,
+    Pods,
+    SeriesKey,
+    Verdict,
+    from_status,
+    judge,
+    to_status,
+)
+from simulation.outcome import Outcome
+from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, TIERS
+from simulation.traces import CANARY, STABLE, Counted, Trace
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+STEP = timedelta(seconds=INTERVAL_SECONDS)
+KEYS = tuple(SeriesKey("latency", f"{bound:g}") for bound in LATENCY_BUCKETS)
+NAMES = tuple(tier.name for tier in TIERS)
+OBJECTIVES = tuple(LATENCY_BUCKETS.index(tier.objective) for tier in TIERS)
+
+
+def follow(
+    trace: Trace,
+    settings: AnalysisSettings,
+    rng: np.random.Generator,
+    *,
+    operator_restarts: float = 0.0,
+    held: bool = False,
+) -> Outcome:
+    """The first decision. `held`: promotion is not carried out, as in a pause, and protection goes on."""
+    evidence = Evidence.fresh("canary", START)
+    for number, interval in enumerate(intervals(trace)):
+        if trace.measured[number]:
+            evidence = evidence.updated(interval, settings)
+        evidence = evidence.with_pods(_pod_interval(trace, number), settings)
+        if operator_restarts and rng.random() < operator_restarts:
+            # A new operator reads the status, and is given once more what was counted already.
+            evidence = _reborn(evidence)
+            assert evidence.updated(interval, settings) == evidence
+        verdict = judge(evidence, settings, _pods(trace, number))
+        if _ends(verdict, held):
+            return Outcome.after(number + 1, trace, verdict.decision, verdict.signal)
+    return Outcome.after(len(trace), trace, "Undecided")
+
+
+def _ends(verdict: Verdict, held: bool) -> bool:
+    return verdict.decision == "Rollback" or (verdict.decision == "Promote" and not held)
+
+
+def _reborn(evidence: Evidence) -> Evidence:
+    read = from_status(to_status(evidence))
+    assert read is not None
+    assert read == evidence
+    return read
+
+
+def intervals(trace: Trace) -> Iterator[Interval]:
+    bounds = [START + number * STEP for number in range(len(trace) + 1)]
+    for number, (start, end) in enumerate(pairwise(bounds)):
+        yield Interval(start, end, _counts(trace, number))
+
+
+def _counts(trace: Trace, at: int) -> dict[SeriesKey, dict[str, Counts]]:
+    answered, slower = trace.answered[at], trace.slower[at]
+    counts = {
+        SeriesKey("errors"): _by_tier(trace.requests[at], trace.incidents[at]),
+        SeriesKey("oom", "batches"): _by_tier(trace.batches[at], trace.out_of_memory[at]),
+        SeriesKey("latency", "objective"): _by_tier(answered, slower[:, range(len(TIERS)), OBJECTIVES]),
+    }
+    return counts | {key: _by_tier(answered, slower[:, :, n]) for n, key in enumerate(KEYS)}
+
+
+def _by_tier(exposures: Counted, bad: Counted) -> dict[str, Counts]:
+    columns = zip(NAMES, *exposures.tolist(), *bad.tolist(), strict=True)
+    return {tier: Counts(float(c), float(b), float(x), float(y)) for tier, c, b, x, y in columns}
+
+
+def _pod_interval(trace: Trace, at: int) -> Interval:
+    """What Kubernetes counts, measured or not."""
+    counts = {
+        SeriesKey("oom", "kills"): {"pods": _pod_counts(trace, trace.kills, at)},
+        SeriesKey("restarts"): {"pods": _pod_counts(trace, trace.restarts, at)},
+    }
+    return Interval(START + at * STEP, START + (at + 1) * STEP, counts)
+
+
+def _pod_counts(trace: Trace, bad: Counted, at: int) -> Counts:
+    return Counts(*map(float, (*trace.minutes[at], *bad[at])))
+
+
+def _pods(trace: Trace, at: int) -> Pods:
+    """What Kubernetes tells whether or not Prometheus answers; the stable revision had run for an hour."""
+    past = 60.0 * trace.minutes[0, STABLE] / trace.minutes[0, CANARY]
+    minutes, kills = trace.minutes[: at + 1].sum(axis=0), trace.kills[: at + 1].sum(axis=0)
+    return Pods(
+        canary_kills=int(kills[CANARY]),
+        stable_kills=int(kills[STABLE]),
+        canary_minutes=float(minutes[CANARY]),
+        stable_minutes=past + float(minutes[STABLE]),
+    )

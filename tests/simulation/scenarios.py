@@ -1,0 +1,92 @@
+"""What may happen to two equal revisions, and to a worse one. Rates are of one pod, in units of one interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from plimsoll_server import telemetry
+
+LATENCY_BUCKETS: tuple[float, ...] = telemetry._BUCKETS
+INTERVAL_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Tier:
+    """`share` of the requests, latency lognormal with this median in seconds, and the objective's bucket."""
+
+    name: str
+    share: float
+    median: float
+    objective: float
+
+
+TIERS = (Tier("short", 0.70, 0.04, 0.1), Tier("medium", 0.25, 0.2, 0.4), Tier("long", 0.05, 1.2, 2.5))
+SPREAD = 0.45
+"""Standard deviation of the logarithm of a latency."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A rollout's surroundings. The canary's factors are 1 where it is as good as the stable revision.
+
+    `stable_pods` and `requests_per_second` (of one pod) are drawn for each rollout from what is listed. `noise` is the
+    standard deviation of the logarithm of each pod's own factor on its failures, drawn anew for every interval (and for
+    its latency, a quarter of that). `cluster` is the size up to which requests fail at once.
+    """
+
+    name: str
+    stable_pods: tuple[int, ...] = (9, 3, 1)
+    requests_per_second: tuple[float, ...] = (20.0, 10.0, 5.0)
+    intervals: int = 120
+    incidents: float = 0.001
+    out_of_memory: float = 0.0005
+    kills_per_minute: float = 0.001
+    restarts_per_minute: float = 0.001
+    worse_incidents: float = 1.0
+    worse_latency: float = 1.0
+    worse_out_of_memory: float = 1.0
+    swing: float = 0.0
+    growth: float = 1.0
+    cluster: int = 1
+    noise: float = 0.0
+    resets: float = 0.0
+    gaps: float = 0.0
+    operator_restarts: float = 0.0
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.worse_incidents == self.worse_latency == self.worse_out_of_memory == 1
+
+
+STATIONARY = Scenario("stationary")
+TEN_PERCENT = replace(STATIONARY, stable_pods=(9,))
+
+NULL = (
+    STATIONARY,
+    replace(STATIONARY, name="diurnal", swing=0.8),
+    replace(STATIONARY, name="ramp", growth=5.0),
+    replace(STATIONARY, name="clustered failures", cluster=32),
+    replace(STATIONARY, name="per-pod noise", noise=1.0),
+    replace(STATIONARY, name="counter resets", resets=0.05),
+    replace(STATIONARY, name="gaps", gaps=0.2),
+    replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
+)
+
+SPARSE = replace(TEN_PERCENT, requests_per_second=(1.0,), intervals=500)
+"""One canary request a second: what counts here is how many requests a verdict takes."""
+DENSE = replace(TEN_PERCENT, requests_per_second=(10.0,))
+"""Ten canary requests a second: what counts here is how many intervals it takes."""
+PAIR = replace(STATIONARY, stable_pods=(1,), requests_per_second=(10.0,))
+"""One pod on either side, ten requests a second each."""
+
+WORSE = (
+    replace(SPARSE, name="errors 1 % for 0.1 %, 1 canary request/s", worse_incidents=10.0),
+    replace(DENSE, name="errors 1 % for 0.1 %, 10 canary requests/s", worse_incidents=10.0),
+    replace(PAIR, name="errors 1 % for 0.1 %, one pod each, 10/s", worse_incidents=10.0),
+    replace(DENSE, name="errors 5 % for 0.1 %, 10 canary requests/s", worse_incidents=50.0),
+    replace(SPARSE, name="all latencies doubled, 1 canary request/s", worse_latency=2.0),
+    replace(DENSE, name="all latencies doubled, 10 canary requests/s", worse_latency=2.0),
+    replace(PAIR, name="all latencies doubled, one pod each, 10/s", worse_latency=2.0),
+    replace(SPARSE, name="all latencies 50 % up, 1 canary request/s", worse_latency=1.5),
+    replace(DENSE, name="2 % of batches out of memory for 0.05 %, 10/s", worse_out_of_memory=40.0),
+)

@@ -1,0 +1,149 @@
+"""Counts of two revisions, interval by interval, as Prometheus would hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import erf, pi
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, SPREAD, TIERS, Scenario
+
+Counted = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+CANARY, STABLE = 0, 1
+BATCH = 2
+"""Requests of one batch, on average."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Arrays over (interval, side, tier), `slower` over the buckets too: requests above the bucket's bound.
+
+    `failed` are requests, `incidents` what failed together counted once. Kills, restarts and `minutes` are of
+    (interval, side). Where `measured` is False, Prometheus has nothing.
+    """
+
+    requests: Counted
+    failed: Counted
+    incidents: Counted
+    answered: Counted
+    slower: Counted
+    batches: Counted
+    out_of_memory: Counted
+    minutes: Numbers
+    kills: Counted
+    restarts: Counted
+    measured: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+
+def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
+    """One rollout."""
+    length, stable_pods = scenario.intervals, int(rng.choice(scenario.stable_pods))
+    pods = 1 + stable_pods
+    load = _load(scenario, rng)
+    factor = np.exp(scenario.noise * rng.standard_normal((length, pods, 1)))
+    slowness = np.exp(scenario.noise / 4 * rng.standard_normal((length, pods, 1)))
+    worse = np.ones((pods, 1))
+    shares = np.array([tier.share for tier in TIERS])
+    rate = float(rng.choice(scenario.requests_per_second)) * INTERVAL_SECONDS
+
+    requests = rng.poisson(np.broadcast_to(rate * load[:, None, None] * shares, (length, pods, len(TIERS))))
+    worse[0] = scenario.worse_incidents
+    # A heavier load fails and slows both sides more.
+    trouble = np.sqrt(load)[:, None, None]
+    risk = np.minimum(1.0, scenario.incidents * worse * factor * trouble)
+    incidents, failed = _failures(requests, risk, scenario.cluster, rng)
+    answered = requests - failed
+    worse[0] = scenario.worse_latency
+    slower = _slower(answered, worse * slowness * trouble, rng)
+    batches = -(-requests // BATCH)
+    worse[0] = scenario.worse_out_of_memory
+    out_of_memory = rng.binomial(batches, np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble))
+
+    kept = _kept(scenario, pods, rng)
+    minutes = np.full((length, pods), INTERVAL_SECONDS / 60)
+    kills = rng.poisson(scenario.kills_per_minute * minutes)
+    restarts = rng.poisson(scenario.restarts_per_minute * minutes)
+    return Trace(
+        requests=_both(requests * kept),
+        failed=_both(failed * kept),
+        incidents=_both(incidents * kept),
+        answered=_both(answered * kept),
+        slower=_both(slower * kept[..., None]),
+        batches=_both(batches * kept),
+        out_of_memory=_both(out_of_memory * kept),
+        minutes=_both(minutes),
+        kills=_both(kills),
+        restarts=_both(restarts),
+        measured=_measured(scenario, rng),
+    )
+
+
+def _load(scenario: Scenario, rng: np.random.Generator) -> Numbers:
+    """Factor on the requests in each interval: a swing of a period between 10 and 60 minutes, and a ramp."""
+    at = np.arange(scenario.intervals)
+    period = rng.uniform(60, 360)
+    swing = 1 + scenario.swing * np.sin(2 * pi * (at / period + rng.uniform()))
+    return np.asarray(swing * scenario.growth ** (at / scenario.intervals), dtype=np.float64)
+
+
+def _failures(requests: Counted, risk: Numbers, cluster: int, rng: np.random.Generator) -> tuple[Counted, Counted]:
+    """Incidents, and the requests that failed in them: each incident takes up to `cluster` requests along."""
+    mean = (1 + cluster) / 2
+    incidents = rng.binomial(requests, risk / mean)
+    if cluster == 1:
+        return incidents, incidents
+    failed = np.zeros_like(incidents)
+    for place in zip(*np.nonzero(incidents), strict=True):
+        failed[place] = rng.integers(1, cluster + 1, size=incidents[place]).sum()
+    return incidents, np.minimum(failed, requests)
+
+
+def _slower(answered: Counted, factor: Numbers, rng: np.random.Generator) -> Counted:
+    """Requests above each bucket's bound."""
+    shift = np.log(np.broadcast_to(factor, answered.shape))[..., None]
+    medians = np.log([tier.median for tier in TIERS])[:, None]
+    above = normal_tail((np.log(LATENCY_BUCKETS) - medians - shift) / SPREAD)
+    edges = np.concatenate([np.ones((*answered.shape, 1)), above, np.zeros((*answered.shape, 1))], axis=-1)
+    within = rng.multinomial(answered, np.clip(-np.diff(edges, axis=-1), 0, 1))
+    return np.asarray(answered[..., None] - np.cumsum(within, axis=-1)[..., :-1])
+
+
+def _kept(scenario: Scenario, pods: int, rng: np.random.Generator) -> Counted:
+    """0 where a pod restarted within the interval: what it counted before the reset is lost, the good with the bad."""
+    return np.asarray(rng.random((scenario.intervals, pods, 1)) >= scenario.resets, dtype=np.int64)
+
+
+def _measured(scenario: Scenario, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Gaps of one interval to five minutes."""
+    measured = np.ones(scenario.intervals, dtype=np.bool_)
+    at = 0
+    while scenario.gaps and at < scenario.intervals:
+        at += int(rng.geometric(scenario.gaps / 5))
+        missing = int(rng.integers(1, 30))
+        measured[at : at + missing] = False
+        at += missing
+    return measured
+
+
+def _both(per_pod: NDArray[Any]) -> NDArray[Any]:
+    """The canary's pod, and the sum of the stable ones, along the second axis."""
+    return np.stack([per_pod[:, 0], per_pod[:, 1:].sum(axis=1)], axis=1)
+
+
+@cache
+def _normal_table() -> tuple[Numbers, Numbers]:
+    grid = np.linspace(-8, 8, 4001)
+    return grid, np.array([(1 - erf(z / 2**0.5)) / 2 for z in grid])
+
+
+def normal_tail(z: Numbers) -> Numbers:
+    grid, tail = _normal_table()
+    return np.asarray(np.interp(z, grid, tail))
