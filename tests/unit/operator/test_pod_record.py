@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -77,6 +78,12 @@ def test_what_was_recorded_is_not_new() -> None:
     assert pod_record.news(crashed, record, NOW).restarts == 0
     again = workload(ended(after=3, restarts=2))
     assert pod_record.news(again, record, NOW).restarts == 1
+
+
+def test_a_pod_that_is_told_to_end_was_not_killed_when_it_does() -> None:
+    told = replace(ended(after=60, served=True, code=137), terminating=True)
+    news = pod_record.news(workload(told), BEGAN, NOW)
+    assert (news.kills, news.restarts, news.failed_starts) == (0, 0, 0)
 
 
 def test_being_started_again_is_the_end_of_nothing() -> None:

@@ -52,12 +52,12 @@ class News:
 
 def begin(stable: Workload | None, now: datetime) -> PodRecord:
     """A record in which whatever the canary does is new, and nothing that the stable revision did before."""
-    return PodRecord(now, _exits(stable.pods if stable else ()))
+    return PodRecord(now, _exits(_staying(stable)))
 
 
 def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
     """What the pods that are there did since the record; of those that are gone nothing is known."""
-    pods = workload.pods if workload else ()
+    pods = _staying(workload)
     new = {pod.name: exits_of(pod) - record.exits.get(pod.name, record.unnamed) for pod in pods}
     ended = [pod for pod in pods if new[pod.name] > 0]
     # The last exit stands for those that were not seen: a pod that ends again and again does so for one reason.
@@ -73,7 +73,7 @@ def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
 def carried_on(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> PodRecord:
     """The record with what is new in it."""
     new = news(canary, record, now)
-    pods = [pod for workload in (canary, stable) if workload for pod in workload.pods]
+    pods = [pod for workload in (canary, stable) for pod in _staying(workload)]
     return PodRecord(
         now, _exits(pods), record.canary_kills + new.kills, record.canary_failed_starts + new.failed_starts
     )
@@ -94,7 +94,7 @@ def interval(canary: News, stable: News, *, start: datetime, end: datetime) -> I
 def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> Pods:
     """For the rules that need no long look. The stable revision's whole past counts, as far as its pods tell it."""
     new = carried_on(record, canary, stable, now)
-    serving = stable.pods if stable else ()
+    serving = _staying(stable)
     return Pods(
         canary_kills=new.canary_kills,
         stable_kills=sum(exits_of(pod) for pod in serving if was_killed(pod)),
@@ -125,6 +125,11 @@ def failed_to_start(pod: Pod) -> bool:
     return changed is None or changed <= began + timedelta(seconds=1)
 
 
+def _staying(workload: Workload | None) -> list[Pod]:
+    """Pods that nobody has told to end: how one ends that was is not its revision's doing."""
+    return [pod for pod in workload.pods if not pod.terminating] if workload else []
+
+
 def _exits(pods: Iterable[Pod]) -> dict[str, int]:
     counted = {pod.name: count for pod in pods if (count := exits_of(pod)) > 0}
     kept = sorted(counted, key=lambda name: (-counted[name], name))[:MOST_PODS]
@@ -132,7 +137,7 @@ def _exits(pods: Iterable[Pod]) -> dict[str, int]:
 
 
 def _lived(workload: Workload | None, now: datetime) -> float:
-    return sum(_minutes(pod, None, now) for pod in workload.pods) if workload else 0.0
+    return sum(_minutes(pod, None, now) for pod in _staying(workload))
 
 
 def _minutes(pod: Pod, since: datetime | None, now: datetime) -> float:
