@@ -16,6 +16,8 @@ from plimsoll_operator.cli.errors import CliError, WrongInputError
 from plimsoll_operator.cli.main import app
 from trials import make_object
 
+DOCS = Path(__file__).parents[3] / "docs"
+
 
 def saved(folder: Path, found: dict[str, Any]) -> str:
     path = folder / "domains.json"
@@ -47,6 +49,13 @@ def test_a_picture_is_drawn_beside_the_words(tmp_path: Path, found: dict[str, An
     assert width >= 1200
     assert height >= 700
     assert len(content) > 20_000, "a picture with nothing on it is smaller"
+
+
+def test_the_recorded_rollout_of_the_documentation_can_be_explained() -> None:
+    run = CliRunner().invoke(app, ["explain", "-f", str(DOCS / "explain-rollback.yaml")])
+    assert "rollouts/domains  rolled back" in run.stdout
+    assert "MoreErrors: errors 22 % of 18 canary requests" in run.stdout
+    assert (DOCS / "explain-rollback.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
