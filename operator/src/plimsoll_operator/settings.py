@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -92,4 +93,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _found(given: Mapping[str, str], name: str) -> str:
-    return f", found {given[name]!r}" if name in given else ""
+    """What was given, without what may be a password in it."""
+    return f", found {re.sub('//[^/]*@', '//…@', given[name])!r}" if name in given else ""

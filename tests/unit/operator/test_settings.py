@@ -82,3 +82,10 @@ def test_every_problem_is_told_at_once() -> None:
         read_settings({"PLIMSOLL_WORKERS": "many"})
     told = {line.partition(":")[0] for line in str(refused.value).splitlines()}
     assert told == {"PLIMSOLL_SERVER_IMAGE", "POD_NAMESPACE", "PLIMSOLL_WORKERS"}
+
+
+def test_a_password_in_an_address_is_not_repeated() -> None:
+    with pytest.raises(InvalidSettingsError) as refused:
+        settings(PLIMSOLL_PROMETHEUS_URL="https://me:s3cret@prometheus:9090")
+    assert "s3cret" not in str(refused.value)
+    assert "//…@prometheus:9090" in str(refused.value)
