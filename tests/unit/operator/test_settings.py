@@ -74,7 +74,7 @@ def test_a_variable_that_does_not_fit_is_named_with_what_was_expected(variable: 
         settings(**{variable: value})
     assert str(refused.value).startswith(f"{variable}: ")
     assert says in str(refused.value)
-    assert value in str(refused.value)
+    assert value.rpartition("@")[2] in str(refused.value)
 
 
 def test_every_problem_is_told_at_once() -> None:
