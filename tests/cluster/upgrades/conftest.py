@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from bare_api import bare_api
 from cluster_kit import Kit
 from helm_chart import Chart
+from kubectl_plugin import Plugin
 from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
@@ -48,26 +45,6 @@ def operator(kit: Kit, tmp_path: Path) -> Operator:
             assert started.stop(patience=30) == 0
 
     return run
-
-
-@dataclass(frozen=True)
-class Plugin:
-    """`kubectl plimsoll`, found on PATH by kubectl as people have it."""
-
-    kit: Kit
-
-    def __call__(self, *argv: str) -> tuple[int, str]:
-        """Exit code and everything that was said."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        done = subprocess.run(
-            [str(self.kit.kubectl_path), "plimsoll", *argv],
-            env={"PATH": path, "KUBECONFIG": str(self.kit.kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture

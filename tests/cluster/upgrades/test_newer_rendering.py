@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from bare_api import PROFILES
-from cluster.upgrades.conftest import Operator, Plugin
+from cluster.upgrades.conftest import Operator
 from cluster_kit import Kit, eventually
+from kubectl_plugin import Plugin
 from light_server import light, ready
 
 pytestmark = pytest.mark.cluster
