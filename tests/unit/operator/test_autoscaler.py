@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+import canaries
 from builders import NOW, POLICY, make_observed
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
@@ -68,6 +69,31 @@ def test_it_may_not_shrink_from_the_start_of_a_rollout_until_one_window_after_it
     cluster.now += timedelta(minutes=5)
     cluster.settle()
     assert may_shrink(cluster.observed)
+
+
+def test_after_a_rollback_it_may_not_shrink_for_one_window() -> None:
+    """What it remembers is of a time in which the canary had a share of the load."""
+    trials = canaries.changed(canaries.autoscaled(4))
+    trials.until_phase("Analysing")
+    trials.decision, trials.demand = "Rollback", 1
+    states = trials.until_phase("RolledBack")
+    began = next(n for n, state in enumerate(states) if state.owner.status["rollout"]["phase"] == "RollingBack")
+    assert not any(may_shrink(state) for state in states[began:])
+    trials.reconcile()
+    assert (may_shrink(trials.observed), trials.observed.ready) == (False, 4)
+    trials.now += timedelta(minutes=6)
+    trials.settle()
+    assert (may_shrink(trials.observed), trials.observed.ready) == (True, 1)
+
+
+def test_it_does_not_ask_back_the_pod_that_made_room_for_a_canary() -> None:
+    scaling = {"minReplicas": 4, "maxReplicas": 8}
+    trials = canaries.Trials(canaries.canary_spec(1, scaling=scaling, canary={"capacity": "Replace"}), gpus=4)
+    trials.settle()
+    canaries.changed(trials)
+    trials.until_phase("Analysing")
+    assert trials.observed.ready == 4
+    assert autoscaler_of(trials.observed)["spec"]["minReplicas"] == 3
 
 
 def test_it_never_works_on_a_deployment_of_somebody_else() -> None:

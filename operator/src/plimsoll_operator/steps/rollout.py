@@ -22,7 +22,7 @@ def move_the_rollout(draft: Draft) -> Draft:
     if target is None:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
-    move = _next_move(draft, target)
+    move = _remembered_first(draft, _next_move(draft, target))
     # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
     held = Reason(move.reason, move.message) if move.phase in HELD else None
     draft = replace(draft, move=move, held=held)
@@ -82,11 +82,19 @@ def _rejected(draft: Draft, target: Revision, because: Rejection) -> Draft:
     return replace(draft, revisions=(*others, marked), target=draft.stable, rejection=because)
 
 
+def _remembered_first(draft: Draft, move: Move) -> Move:
+    """No rollout moves a pod before status remembers how many there were: an operator killed in between would not know.
+
+    A place that is not given yet is not to be remembered as given.
+    """
+    if draft.remembered is not None or not draft.spec.scaling.autoscaled:
+        return move
+    return replace(move, replicas={}, stage=replace(move.stage, gave=0) if move.stage else None)
+
+
 def _scales(draft: Draft, move: Move) -> tuple[Scale, ...]:
     workloads = draft.observed.workloads
-    # No rollout moves a pod before status remembers how many there were: an operator killed in between would not know.
-    rolling = move.replicas if draft.remembered is not None or not draft.spec.scaling.autoscaled else {}
-    wanted = {**rolling, **_at_rest(draft)}
+    wanted = {**move.replicas, **_at_rest(draft)}
     return tuple(Scale(workloads[revision].name, count) for revision, count in wanted.items())
 
 
