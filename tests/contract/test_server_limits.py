@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from plimsoll_server.engine.memory import resident_bytes
+from plimsoll_server.engine.memory import private_bytes
 from server_builders import random_model, server_config
 from server_process import IDENTITY, Server, serving
 
@@ -56,10 +56,10 @@ async def test_fifty_megabytes_are_refused_by_their_declared_length(server: Serv
 
 
 async def test_fifty_megabytes_without_a_declared_length_are_refused_and_never_held(server: Server) -> None:
-    before = resident_bytes()
+    before = private_bytes()
     response = await server.client.post("/predict", content=stream(50 * MEBIBYTE))
     assert response.status_code == 413
-    assert resident_bytes() - before < 20 * MEBIBYTE
+    assert private_bytes() - before < 20 * MEBIBYTE
 
 
 async def test_a_caller_that_waits_for_permission_need_not_send_anything(server: Server) -> None:

@@ -28,7 +28,7 @@ def data_bytes(server: ServerProcess) -> int:
 
 
 def test_a_text_too_large_for_the_memory_gets_503_and_the_process_goes_on(tmp_path: Path) -> None:
-    """With a real limit: 6,000 tokens of this model take more than a gigabyte, and half of that is there."""
+    """With a real limit: 6,000 tokens of this model take more than a gigabyte, and two thirds of that are there."""
     folder = random_model(
         tmp_path, hidden_size=256, intermediate_size=16384, num_hidden_layers=2, max_position_embeddings=8192
     )
@@ -37,7 +37,7 @@ def test_a_text_too_large_for_the_memory_gets_503_and_the_process_goes_on(tmp_pa
         {"name": "long", "maxTokens": 8192, "concurrency": 1},
     ]
     config = server_config(folder, tiers=tiers, memoryUtilizationPercent=100, longInput={"policy": "Native"})
-    variables = environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(1700 * MEBIBYTE))
+    variables = environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(1250 * MEBIBYTE))
     with process(tmp_path, variables) as server:
         server.until_ready()
         at_rest = data_bytes(server)

@@ -4,15 +4,18 @@ can already be answered."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from plimsoll_server.logs import FIELDS
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.dispatcher import BatchObserver
 from plimsoll_server.scheduler.long_input import LongInput
 from plimsoll_server.scheduler.scheduler import Scheduler
-from plimsoll_server.scheduler.tiers import Tier, tiers_from
+from plimsoll_server.scheduler.tiers import Tier, held_to, tiers_from
 from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
 from plimsoll_server.types import ModelInfo, Tokens
@@ -20,7 +23,11 @@ from plimsoll_server.types import ModelInfo, Tokens
 if TYPE_CHECKING:
     from plimsoll_server.engine.engine import Engine
 
+log = logging.getLogger(__name__)
+
 _TOKENISER_THREADS = 2
+_MEASURED_TOKENS = 512
+"""Of the sequences whose memory is measured: long enough to tell, and run in seconds by a large model on a CPU."""
 _SAMPLE = "A load line shows how deep a ship may safely lie in the water. "
 _LONG_SAMPLE_TOKENS = 300
 """More than two blocks of a local layer, so that the self-test meets every kind of them."""
@@ -36,6 +43,7 @@ async def start(
     tiers = tiers_from(settings.config.tiers)
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
     await _prove(engine, tokeniser, tiers)
+    tiers = await _measured(engine, tokeniser, tiers)
     scheduler = Scheduler(
         engine.info,
         tiers,
@@ -80,6 +88,16 @@ async def _prove(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) 
         short=await _sample(tokeniser, 12),
         probe=await _sample(tokeniser, min(smallest, engine.info.window)),
     )
+
+
+async def _measured(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+    """The lower of what was planned and what is measured."""
+    longest = max(tier.max_tokens for tier in tiers if tier.usable)
+    measured = await engine.measure(await _sample(tokeniser, min(_MEASURED_TOKENS, longest, engine.info.window)))
+    if measured is None:
+        return tiers
+    log.info("load line measured", extra={FIELDS: dataclasses.asdict(measured)})
+    return held_to(measured, tiers)
 
 
 async def _sample(tokeniser: Tokeniser, length: int) -> Tokens:

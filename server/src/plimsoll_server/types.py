@@ -49,6 +49,15 @@ class BatchReport:
         return any(isinstance(outcome, Failure) for outcome in self.outcomes)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The load line as a first batch shows it. Both in bytes."""
+
+    per_token: int
+    room: int
+    """What all sequences of a batch may take together."""
+
+
 class Activation(Enum):
     """What turns a model's logits into scores."""
 

@@ -39,14 +39,17 @@ class Service:
         return self.scheduler
 
 
-def _service(request: Request) -> Service:
+# Coroutines: FastAPI runs plain functions in threads of its own, whose stacks count as memory.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _scheduler(request: Request) -> Scheduler:
-    return _service(request).working()
-
-
 ServiceOf = Annotated[Service, Depends(_service)]
+
+
+async def _scheduler(service: ServiceOf) -> Scheduler:
+    return service.working()
+
+
 SchedulerOf = Annotated[Scheduler, Depends(_scheduler)]

@@ -14,11 +14,13 @@ from plimsoll_server.engine.device import choose_placement, device_name
 from plimsoll_server.engine.engine import Engine
 from plimsoll_server.engine.memory import (
     MemoryBudgetError,
+    ProcessBudget,
     container_limit,
     free_memory,
     hold_cuda_below,
-    hold_process_below,
     is_out_of_memory,
+    process_budget,
+    return_large_blocks,
 )
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.models.family import Model, Placement
@@ -42,31 +44,36 @@ def build_engine(config: ServerConfig, memory_limit: int | None, worker: ThreadP
                 "dtype": model.info.dtype,
                 "attention": model.info.attention,
                 "threads": torch.get_num_threads(),
-                "memory_budget_bytes": budget,
+                "memory_budget_bytes": budget and budget.planned,
             }
         },
     )
     free_memory(placement.device)
     # What is there now stays for good: a collection after a shortage of memory need not look through all of it.
     gc.freeze()
-    return Engine(model, worker)
+    return Engine(model, worker, budget)
 
 
-def _hold_memory(placement: Placement, told: int | None, percent: int) -> int | None:
+def _hold_memory(placement: Placement, told: int | None, percent: int) -> ProcessBudget | None:
     if placement.device.type == "cuda":
         hold_cuda_below(percent)
         return None
     limit = container_limit(told)
-    return None if limit is None else hold_process_below(limit, percent)
+    if limit is None:
+        return None
+    return_large_blocks()
+    budget = process_budget(limit, percent)
+    budget.hold()
+    return budget
 
 
-def _load_within_budget(config: ServerConfig, placement: Placement, budget: int | None) -> Model:
+def _load_within_budget(config: ServerConfig, placement: Placement, budget: ProcessBudget | None) -> Model:
     try:
         return load_model(config.model, placement)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        held = "the device's memory" if budget is None else f"the budget of {budget >> 20} MiB"
+        held = "the device's memory" if budget is None else f"{budget.ceiling >> 20} MiB"
         raise MemoryBudgetError(
             f"the model {config.model.location} does not fit into {held}; raise the memory limit, choose a GPU "
             "profile with more memory, or a narrower dtype"

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import torch
 
-from plimsoll_server.engine.memory import DeviceMemory, device_memory, free_memory
+from plimsoll_server.engine.measure import bytes_per_token
+from plimsoll_server.engine.memory import DeviceMemory, ProcessBudget, device_memory, free_memory
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.models.family import Model, Output
-from plimsoll_server.types import BatchReport, Failure, LabelLogits, ModelInfo, Outcome, Tokens
+from plimsoll_server.types import BatchReport, Failure, LabelLogits, Measured, ModelInfo, Outcome, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,10 @@ Result = TypeVar("Result")
 
 
 class Engine:
-    def __init__(self, model: Model, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, model: Model, worker: ThreadPoolExecutor, budget: ProcessBudget | None = None) -> None:
+        """`budget`: of the process, None on a GPU or where nothing sets a limit."""
         self._model = model
+        self._budget = budget
         self._device = torch.device(model.info.device)
         self._worker = worker
         self._probe: Tokens = ()
@@ -49,6 +52,19 @@ class Engine:
         self._probe = probe
         await self._on_worker(lambda: self_test(self._model, long, short))
 
+    async def measure(self, sample: Tokens) -> Measured | None:
+        """What a token of a batch takes, by running `sample`, and how much there is. None where that says nothing:
+        without a budget, where the scores of attention are written out and grow with the square of the length, and
+        where the kernel does not tell."""
+        if self._budget is None or self.info.attention == "eager":
+            return None
+        await self._on_worker(self._free)
+        room = self._budget.room()
+        per_token = await self._on_worker(lambda: bytes_per_token(self._repeated(sample), len(sample), room))
+        await self._on_worker(self._free)
+        self._budget.hold()
+        return None if per_token is None else Measured(per_token, self._budget.room())
+
     async def run(self, batch: Sequence[Tokens]) -> BatchReport:
         """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception."""
         report = await self._on_worker(lambda: run_with_recovery(self._forward, batch, self._free))
@@ -56,7 +72,7 @@ class Engine:
         return report
 
     def memory(self) -> DeviceMemory:
-        return device_memory(self._device)
+        return device_memory(self._device, self._budget)
 
     def busy_seconds(self) -> float:
         """How long the batch that is running has been running; 0 when idle."""
@@ -81,6 +97,9 @@ class Engine:
 
     def _forward(self, batch: Sequence[Tokens]) -> list[Outcome]:
         return [output if _is_finite(output) else Failure.NON_FINITE for output in self._model.forward(batch)]
+
+    def _repeated(self, sample: Tokens) -> Callable[[int], object]:
+        return lambda sequences: self._model.forward([sample] * sequences)
 
     def _free(self) -> None:
         free_memory(self._device)

@@ -3,6 +3,9 @@
 Beyond a cgroup's limit no allocation fails: the kernel kills. So on a CPU the server gives itself a soft RLIMIT_DATA
 within that limit, and an allocation too many fails as an exception. Never RLIMIT_AS: torch maps several times what it
 uses. Never with CUDA, whose driver maps the whole address space; there the allocator takes a fraction instead.
+
+RLIMIT_DATA counts what is mapped, a cgroup what was touched. Torch's libraries map some hundred megabytes that nothing
+ever touches, so that much is added to the limit.
 """
 
 from __future__ import annotations
@@ -26,7 +29,15 @@ _NO_MEMORY_MESSAGES = (
 )
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Parameters of mallopt(3)."""
+_PRIVATE_FIELDS = ("RssAnon:", "RssShmem:", "VmSwap:")
 _HEADROOM = 16 << 20
+_MOST_PERCENT = 95
+"""Of the container's limit: the rest is for what the process does not see, such as the kernel's tables and buffers."""
+_SLACK_PERCENT = 10
+"""Of the container's limit, between what batches are planned for and where an allocation fails: requests and their
+tokens take memory too."""
 
 
 class MemoryBudgetError(StartError):
@@ -37,6 +48,27 @@ class MemoryBudgetError(StartError):
 class DeviceMemory:
     used: int
     limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessBudget:
+    """What batches are planned with, and what the process may touch at most. In bytes."""
+
+    planned: int
+    ceiling: int
+
+    def room(self) -> int:
+        """What is left of the plan."""
+        return max(0, self.planned - private_bytes())
+
+    def hold(self) -> None:
+        """Has allocations above the ceiling fail, by the soft RLIMIT_DATA.
+
+        Worth repeating once everything has run: the stacks of threads are mapped whole and hardly touched.
+        """
+        untouched = max(0, data_bytes() - private_bytes())
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (self.ceiling + untouched, hard))
 
 
 def container_limit(told: int | None, cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -56,18 +88,16 @@ def _cgroup_limit(cgroup: Path) -> int | None:
     return None
 
 
-def hold_process_below(limit: int, percent: int) -> int:
-    """Sets the soft RLIMIT_DATA to `percent` of `limit` bytes and returns it."""
+def process_budget(limit: int, percent: int) -> ProcessBudget:
+    """`percent` of `limit` bytes to plan with. Raises MemoryBudgetError when the process takes as much already."""
     budget = limit * percent // 100
-    in_use = data_bytes()
+    in_use = private_bytes()
     if in_use >= budget:
         raise MemoryBudgetError(
             f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
         )
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (budget, hard))
-    return budget
+    return ProcessBudget(budget, limit * min(percent + _SLACK_PERCENT, _MOST_PERCENT) // 100)
 
 
 def hold_cuda_below(percent: int) -> None:
@@ -94,23 +124,36 @@ def has_room(size: int) -> bool:
     return left is None or size <= left
 
 
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def private_bytes() -> int:
+    """What the process has touched and nobody can take back: what a cgroup counts, less the pages of files."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(_PRIVATE_FIELDS))
 
 
-def device_memory(device: torch.device) -> DeviceMemory:
+def device_memory(device: torch.device, budget: ProcessBudget | None) -> DeviceMemory:
+    """`budget`: of the process, where there is one; a GPU's is asked for."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return DeviceMemory(total - free, total)
-    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    return DeviceMemory(resident_bytes(), None if soft == resource.RLIM_INFINITY else soft)
+    return DeviceMemory(private_bytes(), None if budget is None else budget.planned)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY_MESSAGES)
+
+
+def return_large_blocks() -> None:
+    """Has the C library map each block of a megabyte and more by itself, and give it back when it is freed.
+
+    By default it raises that threshold as it goes, up to 32 MiB, and what a batch has freed stays with the process,
+    where it counts against the limit and is of no use to anything larger.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:  # absent from C libraries other than GNU's
+        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
+            mallopt(parameter, 1 << 20)
 
 
 def free_memory(device: torch.device) -> None:

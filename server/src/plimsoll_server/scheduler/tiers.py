@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plimsoll_server.config import TierConfig
+from plimsoll_server.types import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,19 @@ def tiers_from(config: Sequence[TierConfig]) -> tuple[Tier, ...]:
             tier.concurrency if tier.safe_concurrency is None else min(tier.concurrency, tier.safe_concurrency),
         )
         for tier in config
+    )
+
+
+def held_to(measured: Measured, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+    """The tiers with no more sequences at once than were measured to fit.
+
+    A tier that is open stays open for one: what does not fit at all is for the plan to say, and for recovery to meet.
+    """
+    return tuple(
+        replace(
+            tier, running_limit=min(tier.running_limit, max(1, measured.room // (measured.per_token * tier.max_tokens)))
+        )
+        for tier in tiers
     )
 
 
