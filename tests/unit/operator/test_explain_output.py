@@ -53,8 +53,8 @@ def test_a_picture_is_drawn_beside_the_words(tmp_path: Path, found: dict[str, An
 
 def test_the_recorded_rollout_of_the_documentation_can_be_explained() -> None:
     run = CliRunner().invoke(app, ["explain", "-f", str(DOCS / "explain-rollback.yaml")])
-    assert "rollouts/domains  rolled back" in run.stdout
-    assert "MoreErrors: errors 22 % of 18 canary requests" in run.stdout
+    assert "rollouts/slow  rolled back" in run.stdout
+    assert "HigherLatency: slower than 400 ms: 18 % of 1,467 canary requests" in run.stdout
     assert (DOCS / "explain-rollback.png").read_bytes()[:4] == b"\x89PNG"
 
 
