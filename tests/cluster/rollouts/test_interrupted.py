@@ -19,6 +19,7 @@ from cluster.rollouts.verdicts import BACK_SECONDS, in_time, was_taken_back
 from cluster_kit import eventually
 from operator_process import free_port, running
 from plimsoll_sandbox.sandbox import Sandbox
+from rollout_history import Told
 
 pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(900)]
 
@@ -48,6 +49,11 @@ def killed_again_and_again(sandbox: Sandbox, program: str) -> Iterator[None]:
     finally:
         end.set()
         thread.join(10)
+
+
+def counted(told: Told) -> int:
+    """Requests of the canary that were weighed by then."""
+    return int(told.rollout.get("evidence", {}).get("requests", 0))
 
 
 def test_without_its_prometheus_a_canary_is_held_and_judged_when_it_returns(stage: Stage, figures: Figures) -> None:
@@ -83,7 +89,7 @@ def test_an_operator_that_is_killed_leaves_the_canary_to_the_next(stage: Stage, 
     )
 
     def orphaned(scene: Scene) -> None:
-        scene.reaches(120, "Analysing")
+        eventually(lambda: scene.told.first(lambda told: counted(told) > 0), 120, lambda: str(scene.told))
         leader.kill()
 
     try:
@@ -93,5 +99,7 @@ def test_an_operator_that_is_killed_leaves_the_canary_to_the_next(stage: Stage, 
             first, back = outcome.first(failed), outcome.seconds_until_back(failed)
             figures.add(Take.of("operator killed", outcome, "first bad response", first, outcome.rejected_at, back))
             in_time(back, BACK_SECONDS + TAKEOVER_SECONDS)
+            gathered = [counted(told) for told in outcome.told.since(outcome.changed_at)]
+            assert gathered == sorted(gathered), "what was counted before was counted again from zero"
     finally:
         leader.start()
