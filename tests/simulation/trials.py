@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -89,7 +89,7 @@ def kept_chunk(scenario: Scenario, number: int, rollouts: int) -> Tallies:
         tallies = chunk(scenario, number, rollouts)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps({rule: asdict(tally) for rule, tally in tallies.items()}))
+        beside.write_text(json.dumps({rule: _written(tally) for rule, tally in tallies.items()}))
         beside.replace(path)
     return {rule: _read(kept) for rule, kept in json.loads(path.read_text()).items()}
 
@@ -126,6 +126,10 @@ def _bare(source: str) -> str:
 
 def _is_words(line: ast.stmt) -> bool:
     return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
+
+
+def _written(tally: Tally) -> dict[str, Any]:
+    return {"decisions": tally.decisions, "signals": tally.signals, "ended": tally.ended}
 
 
 def _read(kept: dict[str, Any]) -> Tally:

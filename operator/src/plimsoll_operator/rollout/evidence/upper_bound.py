@@ -4,7 +4,7 @@ After n exposures with x bad ones, M(p) = B(a + x, b + n - x) / B(a, b) / (p^x (
 mixture against the rate p, is a martingale if p is the true rate (Robbins 1970), so {p: M(p) < 1/β} holds the truth at
 all times with a chance of at least 1 - β (Ville 1939; Howard et al., Ann. Statist. 49, 2021). The bound is the upper
 end of that set. a = 1/2 and b = 1 / (2 margin) put the mixture where the margin is, which makes it tightest there:
-without a single bad event, the bound falls below a margin of 1 % after 411 exposures.
+without a single bad event, the bound falls below a margin of 1 % after 409 exposures.
 """
 
 from __future__ import annotations
