@@ -40,13 +40,20 @@ def judged(fates: list[str], canary: Traffic, stable: Traffic) -> dict[str, Any]
     for fate in fates:
         if fate == "lives":
             watch(cluster, canary, stable)
+            if is_taken_back(cluster):
+                break
             continue
         cluster.now += timedelta(seconds=10)
         look_at(cluster, canary, stable)
         if fate == "is killed before it writes":
             reconcile(cluster.observed, cluster.policy, cluster.now)
-    watch(cluster, canary, stable)
+    if not is_taken_back(cluster):
+        watch(cluster, canary, stable)
     return evidence(cluster)
+
+
+def is_taken_back(cluster: Cluster) -> bool:
+    return bool(cluster.observed.owner.status["rollout"]["phase"] == "RollingBack")
 
 
 @given(fates=FATES, failed=st.sampled_from([0.0, 0.2, 0.5, 2.0]), slow=st.sampled_from([0.0, 1.0, 5.0]))
@@ -104,6 +111,25 @@ def test_another_canary_is_judged_by_nothing_of_the_last_one() -> None:
     assert told["evidence"]["canary"] == told["canary"]
     assert told["evidence"]["requests"] == 0
     assert "history" not in told
+
+
+@pytest.mark.parametrize("phase", ["RollingBack", "RolledBack"])
+def test_a_canary_that_is_tried_again_is_judged_anew(phase: str) -> None:
+    cluster = trial()
+    for _ in range(12):
+        if cluster.observed.owner.status["rollout"]["phase"] == phase:
+            break
+        look_at(cluster, Traffic(failed=10), Traffic())
+        cluster.reconcile()
+    rollout = cluster.observed.owner.status["rollout"]
+    assert (rollout["phase"], rollout["evidence"]["decision"]) == (phase, "Rollback")
+    cluster.observed = replace(cluster.observed, measurements=None)
+    cluster.request("retry#1")
+    for _ in range(4):
+        cluster.reconcile()
+    rollout = cluster.observed.owner.status["rollout"]
+    assert rollout["phase"] == "Analysing"
+    assert rollout["evidence"]["decision"] == "Undecided"
 
 
 def test_status_is_written_once_for_each_moment() -> None:

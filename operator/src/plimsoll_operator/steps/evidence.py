@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from plimsoll_operator.observed import Manifest, Revision
@@ -26,7 +26,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
         return draft
     pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec))
     settings = analysis_settings(draft.spec)
-    stored = read_analysis(draft.observed.owner.status)
+    stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
         stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now)
     analysis = carried_on(stored, draft.observed.measurements, pair, settings, draft.now)
@@ -38,6 +38,14 @@ def weigh_the_evidence(draft: Draft) -> Draft:
         blind=analysis.blind(draft.now),
         verdict=analysis.verdict(pair, settings, draft.now),
     )
+
+
+def _goes_on(draft: Draft, target: Revision) -> bool:
+    """Whether status tells of this very trial: one that is tried again is not judged by what it was taken back for."""
+    told = draft.observed.owner.status.get("rollout", {})
+    same = told.get("canary") == target.hash and told.get("phase") != "RollingBack"
+    began, since = told.get("startedAt"), told.get("evidence", {}).get("since")
+    return bool(same and began and since and datetime.fromisoformat(since) >= datetime.fromisoformat(began))
 
 
 def analysis_settings(spec: Spec) -> AnalysisSettings:

@@ -50,7 +50,8 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     running = draft.observed.workload(target.hash)
     ready = running.ready if running else 0
     started = _time(stored.get("startedAt"))
-    if started is None or stored.get("canary") != draft.canary:
+    again = stored.get("phase") == "RollingBack" and draft.on_trial
+    if started is None or stored.get("canary") != draft.canary or again:
         # Without its status, a rollout that had begun is as old as what it has made.
         began, progressed = _seen_in_the_cluster(draft, target) if not stored.get("phase") else (draft.now, draft.now)
         return replace(draft, rollout_started=began, rollout_progressed=progressed, most_ready=ready)

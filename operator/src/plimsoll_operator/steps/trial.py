@@ -14,7 +14,7 @@ from plimsoll_operator.steps.progress import deadline
 def trial_of(draft: Draft, target: Revision) -> Trial:
     """The rollout to `target` as it stands. What status has kept counts only where it is of this very canary."""
     stored = draft.observed.owner.status.get("rollout", {})
-    same = stored.get("canary") == target.hash
+    same = stored.get("canary") == target.hash and stored.get("phase") != "RollingBack"
     running = draft.observed.workload(target.hash)
     ailment = diagnose(running)
     return Trial(
