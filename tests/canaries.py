@@ -17,6 +17,7 @@ from plimsoll_operator.reconcile import Policy
 from plimsoll_operator.rollout.evidence import Data, Decision, Verdict
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import weigh_the_evidence
+from rollouts import condition
 
 A_STEP_OF_REQUESTS = 60
 
@@ -168,3 +169,23 @@ def later(trials: Trials, wait: timedelta) -> datetime:
     """Time goes by, and nobody looks."""
     trials.now += wait
     return trials.now
+
+
+def analysed(trials: Trials) -> Trials:
+    trials.until_phase("Analysing")
+    return trials
+
+
+def look(trials: Trials, times: int = 1) -> None:
+    for _ in range(times):
+        trials.reconcile()
+
+
+def stalled(trials: Trials) -> tuple[str, str]:
+    found = condition(trials.observed, "Stalled")
+    return found["status"], found["reason"]
+
+
+def fallen_silent(trials: Trials, version: int) -> None:
+    """None of the pods of a version answers any more."""
+    trials.unready |= pods_of(trials.observed, version)

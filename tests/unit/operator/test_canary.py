@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from canaries import Trials, autoscaled, changed, pods_of, rejection_of, served, workload_of
+from canaries import analysed, autoscaled, changed, pods_of, rejection_of, served, workload_of
 from plimsoll_operator.observed import Observed
 from rollouts import autoscaler_of, condition, version_of
 
@@ -21,11 +21,6 @@ def phases(states: list[Observed]) -> list[str]:
     """The phases in their order, each once where it stays."""
     told = [state.owner.status["rollout"]["phase"] for state in states]
     return [phase for n, phase in enumerate(told) if n == 0 or phase != told[n - 1]]
-
-
-def analysed(trials: Trials) -> Trials:
-    trials.until_phase("Analysing")
-    return trials
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""A canary without an answer in time: not ready, undecided, or with nothing to be compared by."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from canaries import analysed, changed, fallen_silent, look, pods_of, rejection_of, served, stalled
+from plimsoll_operator.rollout.evidence import Data
+from rollouts import condition
+
+TEN_MINUTES = timedelta(minutes=10)
+
+
+# Without an answer in time
+def test_a_canary_that_is_not_ready_in_time_is_taken_back() -> None:
+    trials = changed(served(3, progressDeadline="5m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 4)
+    stable = pods_of(trials.observed, 1)
+    trials.now += timedelta(minutes=5)
+    trials.settle()
+    because = rejection_of(trials.observed, 2)
+    assert because is not None
+    assert because.reason == "NotReadyInTime"
+    assert stalled(trials) == ("True", "RolledBack")
+    assert pods_of(trials.observed, 1) == stable
+
+
+def test_a_canary_that_is_taken_back_in_time_is_not_told_as_a_rollout_that_stands_still() -> None:
+    trials = changed(served(3, progressDeadline="5m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 4)
+    trials.now += timedelta(minutes=5)
+    reasons = set()
+    for _ in range(6):
+        look(trials, 1)
+        reasons.add(stalled(trials))
+    assert reasons == {("False", "NotStalled"), ("True", "RolledBack")}
+
+
+def test_the_time_of_a_canary_begins_when_its_pod_has_a_node() -> None:
+    trials = changed(served(3, gpus=3, progressDeadline="5m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 3)
+    trials.now += timedelta(minutes=4)
+    trials.gpus += 1
+    look(trials, 2)
+    trials.now += timedelta(minutes=4)
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Surging"
+    trials.now += timedelta(minutes=1)
+    trials.settle()
+    assert trials.rollout["phase"] == "RolledBack"
+
+
+def test_a_canary_that_answers_no_more_has_as_long_to_come_back() -> None:
+    trials = analysed(changed(served(3, progressDeadline="5m")))
+    fallen_silent(trials, 2)
+    look(trials, 3)
+    assert trials.rollout["phase"] == "Surging"
+    trials.unready.clear()
+    analysed(trials)
+    fallen_silent(trials, 2)
+    look(trials, 2)
+    trials.now += timedelta(minutes=5)
+    trials.settle()
+    assert trials.rollout["phase"] == "RolledBack"
+
+
+@pytest.mark.parametrize(
+    ("asked", "phase", "reason"),
+    [("Pause", "Inconclusive", ""), ("Promote", "Promoting", ""), ("Rollback", "RollingBack", "Inconclusive")],
+)
+def test_time_that_is_up_without_a_decision(asked: str, phase: str, reason: str) -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "onInconclusive": asked, "steps": [10]})))
+    trials.now += TEN_MINUTES
+    look(trials)
+    assert trials.rollout["phase"] == phase
+    because = rejection_of(trials.observed, 2)
+    assert (because.reason if because else "") == reason
+
+
+def test_an_inconclusive_canary_waits_for_a_person_and_is_still_taken_back_for_harm() -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m"})))
+    trials.now += TEN_MINUTES
+    trials.until_phase("Inconclusive")
+    trials.decision = "Promote"
+    look(trials, 20)
+    assert trials.rollout["phase"] == "Inconclusive"
+    assert stalled(trials)[0] == condition(trials.observed, "Reconciling")["status"] == "False"
+    trials.decision = "Rollback"
+    trials.settle()
+    assert trials.rollout["phase"] == "RolledBack"
+
+
+def test_evidence_that_suffices_in_time_is_no_less_for_steps_that_were_not_reached() -> None:
+    trials = analysed(changed(served(4, canary={"maxDuration": "1m"})))
+    trials.decision = "Promote"
+    states = trials.until_phase("Promoting")
+    assert states[-2].owner.status["rollout"]["step"] < states[-2].owner.status["rollout"]["steps"] == 2
+
+
+# Without data
+@pytest.mark.parametrize(
+    ("asked", "phase", "reason"),
+    [("Hold", "Analysing", ""), ("Promote", "Promoting", ""), ("Rollback", "RollingBack", "NoData")],
+)
+@pytest.mark.parametrize("data", ["NoTraffic", "NoMetrics"])
+def test_time_that_is_up_without_data(data: Data, asked: str, phase: str, reason: str) -> None:
+    trials = changed(served(3, canary={"maxDuration": "10m", "onNoData": asked}))
+    trials.data = data
+    analysed(trials).now += TEN_MINUTES
+    look(trials)
+    assert trials.rollout["phase"] == phase
+    because = rejection_of(trials.observed, 2)
+    assert (because.reason if because else "") == reason
+
+
+def test_data_that_comes_back_late_gives_all_of_the_time_again() -> None:
+    trials = changed(served(3, canary={"maxDuration": "10m", "steps": [10]}))
+    trials.data = "NoTraffic"
+    analysed(trials).now += 3 * TEN_MINUTES
+    look(trials, 2)
+    assert (trials.rollout["reason"], trials.rollout["heldWithoutData"]) == ("NoTraffic", True)
+    trials.data = "Measured"
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Analysing"
+    trials.now += TEN_MINUTES
+    look(trials)
+    assert trials.rollout["phase"] == "Inconclusive"
+
+
+def test_time_in_which_prometheus_was_away_does_not_count() -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
+    trials.blind = timedelta(minutes=8)
+    trials.now += timedelta(minutes=12)
+    look(trials)
+    assert trials.rollout["phase"] == "Analysing"
+
+
+def test_a_canary_whose_own_metrics_are_missing_is_taken_back_after_the_deadline() -> None:
+    trials = analysed(changed(served(3, progressDeadline="5m", canary={"steps": [10]})))
+    trials.data = "CanaryMissing"
+    look(trials, 2)
+    assert trials.rollout["reason"] == "CanaryMissing"
+    trials.data = "Measured"
+    look(trials)
+    trials.data = "CanaryMissing"
+    trials.now += timedelta(minutes=5)
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Analysing", "it was missed anew"
+    trials.now += timedelta(minutes=5)
+    trials.settle()
+    because = rejection_of(trials.observed, 2)
+    assert because is not None
+    assert because.reason == "CanaryMissing"
