@@ -83,6 +83,7 @@ ANOTHER: dict[str, Any] = {
     "networkPolicy.apiServerPorts": [1],
     "networkPolicy.prometheusPorts": [1],
     "prometheus.url": "http://another:9090",
+    "prometheus.delay": "15s",
     "prometheus.bearerTokenSecret": "another",
     "prometheus.basicAuthSecret": "another",
     "prometheus.caSecret": "another",

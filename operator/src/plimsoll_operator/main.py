@@ -165,12 +165,12 @@ async def _has_nothing_to_write(kube: Kube, namespace: str) -> bool:
 
 
 def _queue(settings: Settings, kube: Kube, crd: InstalledCrd, telemetry: Telemetry) -> WorkQueue[Key]:
-    measuring = Measuring(_prometheus(settings), _now, telemetry.prometheus_failed)
+    measuring = Measuring(_prometheus(settings), _now, telemetry.prometheus_failed, settle=settings.prometheus_delay)
     controller = Controller(
         kube=kube,
         observer=Observer(kube, settings.namespace, settings.profiles_configmap, measuring.measure),
         crd=crd,
-        policy=Policy(settings.server_image, settings.frozen, settings.hub_proxy),
+        policy=Policy(settings.server_image, settings.frozen, settings.hub_proxy, settings.prometheus_delay),
         telemetry=telemetry,
         now=_now,
     )

@@ -69,6 +69,8 @@ class Settings(BaseModel):
     """How often every object is looked at even if nothing happened; a changed profile table is seen by then."""
     prometheus_url: Address = Field("", alias="PLIMSOLL_PROMETHEUS_URL")
     """Prometheus that scrapes the servers; empty: canaries are judged by the Kubernetes API alone."""
+    prometheus_delay: Duration = Field(timedelta(seconds=2), alias="PLIMSOLL_PROMETHEUS_DELAY")
+    """After a moment, until all that was scraped by then is stored there."""
     prometheus_token_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_TOKEN_FILE")
     """Holds a bearer token; read anew each time."""
     prometheus_username_file: str = Field("", alias="PLIMSOLL_PROMETHEUS_USERNAME_FILE")

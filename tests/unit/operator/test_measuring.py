@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,15 +19,21 @@ INQUIRY = Inquiry("guardrails", "domains", "new", "old", NOW, NOW + STEP, NOW + 
 LABELS = {"__name__": REQUESTS, "revision": "new", "replica": "a", "tier": "short", "outcome": "ok"}
 
 
-def told(*samples: tuple[float, float], answered: datetime | None = None, **labels: str) -> Measurements:
-    """One series as Prometheus tells it, with samples by seconds since the first moment; long after the last one."""
+def told(
+    *samples: tuple[float, float], answered: datetime | None = None, alone: bool = False, **labels: str
+) -> Measurements:
+    """One series as Prometheus tells it, with samples by seconds since the first moment; long after the last one.
+
+    Unless it is alone, there is another one that is known at each moment.
+    """
     found = RawSeries({**LABELS, **labels}, tuple((NOW.timestamp() + at, value) for at, value in samples))
-    return measurements(INQUIRY, {ERRORS: Answer((found,), answered)}, NOW + timedelta(minutes=5))
+    other = RawSeries({**LABELS, "replica": "b"}, tuple((NOW.timestamp() + at, 1) for at in (0, 10, 20, 30)))
+    series = (found,) if alone else (found, other)
+    return measurements(INQUIRY, {ERRORS: Answer(series, answered)}, NOW + timedelta(minutes=5))
 
 
 def values(found: Measurements) -> Values:
-    [series] = found.counters["errors"].values()
-    return series
+    return next(iter(found.counters["errors"].values()))
 
 
 @pytest.mark.parametrize(
@@ -46,11 +53,11 @@ def test_samples_are_put_where_they_belong(samples: list[tuple[float, float]], e
 
 def test_a_counter_is_known_by_its_labels() -> None:
     found = told((0, 1), outcome="error")
-    assert list(found.counters["errors"]) == [Counter("new", "a", "short", REQUESTS, "error")]
+    assert next(iter(found.counters["errors"])) == Counter("new", "a", "short", REQUESTS, "error")
 
 
 def test_labels_that_are_missing_are_empty() -> None:
-    bare = RawSeries({"__name__": REQUESTS}, ((NOW.timestamp(), 1),))
+    bare = RawSeries({"__name__": REQUESTS}, ((INQUIRY.last.timestamp(), 1),))
     found = measurements(INQUIRY, {ERRORS: Answer((bare,), None)}, NOW + timedelta(minutes=5))
     assert list(found.counters["errors"]) == [Counter("", "", "", REQUESTS, "")]
 
@@ -75,3 +82,21 @@ def test_only_moments_count_that_the_clock_of_who_answered_has_passed(behind: fl
 
 def test_an_answer_without_a_date_counts_by_our_own_clock() -> None:
     assert len(told((0, 1)).moments) == 4
+
+
+def test_last_moments_that_are_still_on_their_way_are_judged_later() -> None:
+    found = told((0, 1), (10, 2), (20, 3), alone=True)
+    assert (found.moments[-1], values(found)) == (NOW + 2 * STEP, (1, 2, 3))
+
+
+def test_where_no_new_moment_has_arrived_there_is_nothing_to_judge() -> None:
+    assert told((0, 1), (10, 2), alone=True) == Measurements(INQUIRY.since)
+
+
+def test_what_does_not_arrive_at_all_is_no_longer_waited_for() -> None:
+    inquiry = replace(INQUIRY, steps=10)
+    series = RawSeries(LABELS, ((NOW.timestamp(), 1),))
+    found = measurements(inquiry, {ERRORS: Answer((series,), None)}, NOW + timedelta(minutes=5))
+    assert len(found.moments) == 11
+    nothing = measurements(inquiry, {ERRORS: Answer((), None)}, NOW + timedelta(minutes=5))
+    assert len(nothing.moments) == 11

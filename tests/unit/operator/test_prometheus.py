@@ -52,7 +52,7 @@ def owner(seconds: float = 60) -> Owner:
 
 def measuring(url: str, *, deadline: float = 10, **access: Any) -> Measuring:
     prometheus = Prometheus(PrometheusAccess(url, **access))
-    return Measuring(prometheus, lambda: NOW, lambda _: None, timedelta(seconds=deadline))
+    return Measuring(prometheus, lambda: NOW, lambda _: None, deadline=timedelta(seconds=deadline))
 
 
 async def measured(url: str, **options: Any) -> Measurements:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from plimsoll_operator.cluster.prometheus import Prometheus, Range
 from plimsoll_operator.cluster.prometheus_answer import Answer, PrometheusError, RawSeries
 from plimsoll_operator.observed import Owner
-from plimsoll_operator.rollout.inquiry import inquire
+from plimsoll_operator.rollout.inquiry import SETTLE, inquire
 from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem, Values
 from plimsoll_operator.rollout.signals import SIGNALS, Signal
 
@@ -34,6 +34,9 @@ NOT_CONFIGURED = Problem(
     "no Prometheus is configured: set prometheus.url in the operator's chart values",
 )
 
+LATE = timedelta(minutes=1)
+"""Stores that others write into know the last moments only then."""
+
 CountFailure = Callable[[str], None]
 
 
@@ -45,8 +48,11 @@ class Measuring:
         prometheus: Prometheus | None,
         now: Callable[[], datetime],
         count_failure: CountFailure,
+        *,
+        settle: timedelta = SETTLE,
         deadline: timedelta = DEADLINE,
     ) -> None:
+        self._settle = settle
         self._deadline = deadline.total_seconds()
         self._prometheus = prometheus
         self._now = now
@@ -55,7 +61,7 @@ class Measuring:
 
     async def measure(self, owner: Owner) -> Measurements | None:
         """What there is to know of this object's canary by now; None when there is nothing to ask."""
-        inquiry = inquire(owner, self._now())
+        inquiry = inquire(owner, self._now(), self._settle)
         if inquiry is None:
             return None
         if self._prometheus is None:
@@ -109,7 +115,26 @@ def measurements(inquiry: Inquiry, answers: dict[Signal, Answer], now: datetime)
     counters = {
         signal.name: dict(_counters(signal, answer.series, inquiry, count)) for signal, answer in answers.items()
     }
-    return Measurements(inquiry.since, moments, counters)
+    return _without_the_end(Measurements(inquiry.since, moments, counters), inquiry.step)
+
+
+def _without_the_end(found: Measurements, step: timedelta) -> Measurements:
+    """Without last moments of which nothing is known: it is still on its way, unless it takes longer than LATE.
+
+    Judged as they are, they would count as moments without growth, and what comes later as known before.
+    """
+    of_all = [values for counters in found.counters.values() for values in counters.values()]
+    known = [any(values[index] is not None for values in of_all) for index in range(len(found.moments))]
+    late = next((number for number, is_known in enumerate(reversed(known)) if is_known), 0)
+    if not late or late * step > LATE:
+        return found
+    if found.moments[-late - 1] <= found.since:
+        return Measurements(found.since)
+    counters = {
+        signal: {counter: values[:-late] for counter, values in of_signal.items()}
+        for signal, of_signal in found.counters.items()
+    }
+    return Measurements(found.since, found.moments[:-late], counters)
 
 
 def _counters(

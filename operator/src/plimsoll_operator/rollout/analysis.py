@@ -82,7 +82,7 @@ def _measured(
     if measurements.problem is None and not found:
         # Prometheus' clock has not got there yet: nothing is known of its data either way.
         return analysis
-    known = availability(analysis.availability, measurements, found, evidence.canary, pair.canary, now)
+    known = availability(analysis.availability, measurements, found, evidence.canary, pair.canary)
     for interval in found:
         evidence = evidence.updated(interval, settings)
         # Intervals that are caught up with are judged one by one, as they would have been in their time.

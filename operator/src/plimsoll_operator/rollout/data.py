@@ -15,8 +15,8 @@ REQUESTS = SeriesKey("errors")
 BLIND: tuple[Data, ...] = ("NoMetrics", "CanaryMissing")
 """What there should be data in and is not."""
 
-QUIET = timedelta(minutes=1)
-"""Without a request for so long, there is no traffic; shorter pauses are what few requests look like."""
+QUIET = timedelta(minutes=2)
+"""Without a request for so long, there is no traffic; shorter pauses are what few requests, or scrapes, look like."""
 
 FIRST_SCRAPE = timedelta(minutes=2)
 """For Prometheus to find a new pod and scrape it twice."""
@@ -37,7 +37,6 @@ def availability(
     found: Sequence[Interval],
     canary: str,
     workload: Workload,
-    now: datetime,
 ) -> Availability:
     """By the newest look. `found` are its intervals, oldest first; none only with a problem."""
     if measurements.problem:
@@ -46,7 +45,7 @@ def availability(
     measured_at = served[-1] if served else before.measured_at
     if measured_at is not None and found[-1].end - measured_at < QUIET:
         return Availability("Measured", "", measured_at)
-    if _has_series(measurements, canary) or not _ready_for(workload, FIRST_SCRAPE, now):
+    if _has_series(measurements, canary) or not _ready_for(workload, FIRST_SCRAPE, found[-1].end):
         return Availability("NoTraffic", "the canary got no request", measured_at)
     if any(_requests(interval, canary=False) for interval in found):
         return Availability(
@@ -82,6 +81,6 @@ def _is_known(values: Sequence[float | None]) -> bool:
     return values[-1] is not None
 
 
-def _ready_for(workload: Workload, least: timedelta, now: datetime) -> bool:
+def _ready_for(workload: Workload, least: timedelta, by: datetime) -> bool:
     reached = (pod.milestones.ready_changed for pod in workload.pods if pod.ready and pod.milestones)
-    return any(moment is not None and now - moment >= least for moment in reached)
+    return any(moment is not None and by - moment >= least for moment in reached)

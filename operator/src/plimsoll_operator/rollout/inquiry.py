@@ -9,7 +9,7 @@ from plimsoll_operator.rollout.measurements import Inquiry
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
 
 SETTLE = timedelta(seconds=2)
-"""After a moment, until what was scraped by then is stored."""
+"""After a moment, until what was scraped by then can be asked for, where nothing else is set."""
 
 LOOK_BACK = timedelta(seconds=30)
 """Before the first moment that is judged: where a counter stood whose last scrapes failed."""
@@ -21,7 +21,7 @@ CLOCK_SLACK = timedelta(minutes=1)
 """Moments further ahead than this come from a clock that was ahead of ours: Prometheus' own decides then."""
 
 
-def inquire(owner: Owner, now: datetime) -> Inquiry | None:
+def inquire(owner: Owner, now: datetime, settle: timedelta = SETTLE) -> Inquiry | None:
     """What to ask for this object at `now`, by what its status says of the analysis under way."""
     evidence = under_analysis(owner.status)
     if not evidence or not (evidence.get("requests") or _is_ready(owner.status, evidence["canary"])):
@@ -32,7 +32,7 @@ def inquire(owner: Owner, now: datetime) -> Inquiry | None:
     except (InvalidSpecError, KeyError, ValueError):
         # The reconcile says what is wrong with a spec, and begins the analysis anew where status cannot be read.
         return None
-    passed = (now - SETTLE - until) // step
+    passed = (now - settle - until) // step
     if passed < 1 and until <= now + CLOCK_SLACK:
         return None
     steps = passed if passed > 0 else MOST_STEPS
@@ -64,7 +64,7 @@ def _is_ready(status: Manifest, revision: str) -> bool:
     return any(entry["hash"] == revision and entry["readyReplicas"] for entry in status.get("revisions", ()))
 
 
-def next_moment(until: datetime, step: timedelta, now: datetime) -> timedelta:
+def next_moment(until: datetime, step: timedelta, now: datetime, settle: timedelta = SETTLE) -> timedelta:
     """From `now` to when the next inquiry is due."""
-    passed = max(0, (now - SETTLE - until) // step)
-    return until + (passed + 1) * step + SETTLE - now
+    passed = max(0, (now - settle - until) // step)
+    return until + (passed + 1) * step + settle - now

@@ -14,6 +14,7 @@ from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Ledger, Restarts
 from plimsoll_operator.rollout.analysis import Analysis
 from plimsoll_operator.rollout.evidence import Data, Evidence, Verdict
+from plimsoll_operator.rollout.inquiry import SETTLE
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 
@@ -33,11 +34,15 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True)
 class Policy:
-    """What the installation decides for every object: the default image, the fleet-wide freeze, the way to the hub."""
+    """What the installation decides for every object: the default image, the fleet-wide freeze, the way to the hub.
+
+    `prometheus_delay` is how long after a moment its measurements can be asked for.
+    """
 
     server_image: str
     frozen: bool = False
     hub_proxy: str = ""
+    prometheus_delay: timedelta = SETTLE
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def until_the_next_look(draft: Draft) -> timedelta | None:
     running = draft.observed.workload(draft.target.hash)
     if not draft.analysis.evidence.requests and not (running and running.ready):
         return None
-    return next_moment(draft.analysis.evidence.until, draft.spec.rollout.analysis.interval, draft.now)
+    until, interval = draft.analysis.evidence.until, draft.spec.rollout.analysis.interval
+    return next_moment(until, interval, draft.now, draft.policy.prometheus_delay)
 
 
 def render_evidence(draft: Draft, rollout: Manifest) -> dict[str, Any]:
