@@ -61,8 +61,8 @@ define not_yet
 	@echo "make $@: not there yet: $(1)" >&2; exit 2
 endef
 
-test-statistics: ## (not there yet) False alarms and detection of the rollout tests, by simulation
-	$(call not_yet,it comes with canary analysis)
+test-statistics: setup ## False alarms and detection of rollouts, by simulation: ROLLOUTS (10000) of each scenario
+	@$(BIN)/pytest -s tests/simulation --rollouts $(or $(ROLLOUTS),10000)
 
 test-gpu: ## (not there yet) The checks that need a GPU
 	$(call not_yet,the GPU attention back-ends come with the full server)

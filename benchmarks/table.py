@@ -11,6 +11,8 @@ from typing import Any
 
 from origin import origin
 from rollout_table import rollout_lines
+from scaling_table import scaling_lines
+from statistics_table import statistics_lines
 
 FOLDER = Path(__file__).resolve().parent
 DOCS = FOLDER.parent / "docs"
@@ -87,9 +89,16 @@ def rendered() -> dict[Path, str]:
     """Content of each file that is made here."""
     runs = sorted((json.loads(path.read_text()) for path in FOLDER.glob("operator-*.json")), key=_size)
     files = {DOCS / _plot(run): svg(run["memory_at_rest"]["series"]) for run in runs}
-    figures = "\n".join(line for run in runs for line in section(run, _plot(run)))
-    rollouts = "\n".join(rollout_lines(FOLDER / "rollouts.json"))
-    return files | {PAGE: filled(filled(PAGE.read_text(), "figures", figures), "rollouts", rollouts)}
+    blocks = {
+        "figures": [line for run in runs for line in section(run, _plot(run))],
+        "rollouts": rollout_lines(FOLDER / "rollouts.json"),
+        "scaling": scaling_lines(FOLDER / "scaling.json"),
+        "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
+    }
+    page = PAGE.read_text()
+    for block, lines in blocks.items():
+        page = filled(page, block, "\n".join(lines))
+    return files | {PAGE: page}
 
 
 def filled(page: str, block: str, text: str) -> str:

@@ -1,0 +1,77 @@
+"""How often rollouts are judged rightly, as a person reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from origin import origin
+
+Figures = Mapping[str, Any]
+
+
+def statistics_lines(path: Path) -> Iterator[str]:
+    """The figures in `path`; nothing where none were taken yet."""
+    if not path.exists():
+        return
+    run = json.loads(path.read_text())
+    yield f"{origin(run)}\n"
+    yield from _promises(run["healthy"])
+    yield from _beside(run["healthy"], "Good canaries that were taken back, in percent:", _taken_back)
+    yield from _beside(run["worse"], "Worse canaries: taken back, in percent; after how many seconds (median):", _found)
+    yield from _detection(run["worse"])
+
+
+def _promises(scenarios: list[Figures]) -> Iterator[str]:
+    yield "Good canaries, judged by Plimsoll:\n"
+    yield "| scenario | rollouts | taken back | at most (95 % sure) | promoted | canary requests, median / 90th |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for scenario in scenarios:
+        found = scenario["rules"]["Plimsoll"]
+        yield (
+            f"| {scenario['scenario']} | {found['rollouts']:,} | {found['rolled_back']} "
+            f"| {100 * found['rolled_back_at_most']:.2f} % | {100 * found['promoted']:.1f} % "
+            f"| {_spread(found['requests_to_promotion'])} |"
+        )
+    yield ""
+
+
+def _detection(scenarios: list[Figures]) -> Iterator[str]:
+    yield "Worse canaries, judged by Plimsoll:\n"
+    yield "| canary | rollouts | taken back | promoted | canary requests, median / 90th | seconds, median / 90th |"
+    yield "|---|---:|---:|---:|---:|---:|"
+    for scenario in scenarios:
+        found = scenario["rules"]["Plimsoll"]
+        yield (
+            f"| {scenario['scenario']} | {found['rollouts']:,} | {100 * found['rolled_back']:.1f} % "
+            f"| {100 * found['promoted']:.1f} % | {_spread(found['requests'])} | {_spread(found['seconds'])} |"
+        )
+    yield ""
+
+
+def _beside(scenarios: list[Figures], title: str, cell: Any) -> Iterator[str]:
+    rules = list(scenarios[0]["rules"])
+    yield f"{title}\n"
+    yield f"| | {' | '.join(rules)} |"
+    yield "|---|" + "---:|" * len(rules)
+    for scenario in scenarios:
+        yield f"| {scenario['scenario']} | {' | '.join(cell(scenario['rules'][rule]) for rule in rules)} |"
+    yield ""
+
+
+def _taken_back(found: Figures) -> str:
+    share = 100 * found["rolled_back"] / found["rollouts"]
+    asked = f" (+{100 * found['paused']:.0f} paused)" if found["paused"] >= 0.005 else ""
+    return f"{share:.1f}{asked}"
+
+
+def _found(found: Figures) -> str:
+    paused = f" (+{100 * found['paused']:.0f} paused)" if found["paused"] >= 0.005 else ""
+    median = found["seconds"][0]
+    return f"{100 * found['rolled_back']:.0f}{paused}; {'never' if median is None else median}"
+
+
+def _spread(pair: list[int | None]) -> str:
+    return " / ".join("never" if value is None else f"{value:,}" for value in pair)

@@ -1,0 +1,51 @@
+"""The promises of the analysis, held to account by simulation: the code that judges in the cluster judges here."""
+
+from __future__ import annotations
+
+import pytest
+
+from plimsoll_operator.rollout.evidence import AnalysisSettings
+from simulation.conftest import Run
+from simulation.scenarios import NULL
+from simulation.trials import PLIMSOLL
+
+pytestmark = pytest.mark.timeout(12 * 3600)
+
+ALPHA = AnalysisSettings().false_rollback
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in NULL])
+def test_a_good_canary_is_taken_back_no_more_often_than_allowed(run: Run, name: str) -> None:
+    figures = run.healthy[name]["rules"][PLIMSOLL]
+    assert figures["rolled_back_at_most"] <= ALPHA, figures
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in NULL])
+def test_a_good_canary_is_promoted(run: Run, name: str) -> None:
+    assert run.healthy[name]["rules"][PLIMSOLL]["promoted"] >= 0.95
+
+
+@pytest.mark.parametrize(
+    ("name", "median", "ninetieth"),
+    [
+        ("errors 1 % for 0.1 %, 1 canary request/s", 900, 1800),
+        ("all latencies doubled, 1 canary request/s", 100, 180),
+    ],
+    ids=["errors", "latency"],
+)
+def test_a_worse_canary_is_taken_back_after_few_requests(run: Run, name: str, median: int, ninetieth: int) -> None:
+    found = run.worse[name]["rules"][PLIMSOLL]["requests"]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert (found[0] <= median, found[1] <= ninetieth) == (True, True), found
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["errors 5 % for 0.1 %, 10 canary requests/s", "all latencies doubled, 10 canary requests/s"],
+    ids=["errors", "latency"],
+)
+def test_a_plain_fault_is_seen_within_a_minute(run: Run, name: str) -> None:
+    slowest = run.worse[name]["rules"][PLIMSOLL]["seconds"][1]
+    assert slowest is not None
+    assert slowest <= 60
