@@ -8,6 +8,7 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from plimsoll_server.logs import FIELDS
@@ -58,9 +59,19 @@ async def start(
 
 
 def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
+    _look_at_folder(settings.config.model.location)
     from plimsoll_server.engine.build import build_engine
 
     return build_engine(settings.config, settings.memory_limit_bytes, worker)
+
+
+def _look_at_folder(location: str) -> None:
+    """What a missing or incomplete model needs to be told is known before the seconds that torch takes to import."""
+    if Path(location).is_absolute():
+        from plimsoll_server.models.folder import inspect_folder
+        from plimsoll_server.models.location import locate
+
+        inspect_folder(locate(location).folder)
 
 
 def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:

@@ -37,6 +37,17 @@ def test_a_batch_that_might_not_fit_is_not_tried() -> None:
     assert batches == [1], "forty megabytes of sixty: twice as much has no room"
 
 
+@pytest.mark.parametrize(("fits", "measured"), [(2, True), (0, False)], ids=["after two that fitted", "at once"])
+def test_a_trial_that_runs_out_of_memory_is_no_reason_not_to_start(fits: int, measured: bool) -> None:
+    take = taking(20_000, 512, [])
+
+    def forward(sequences: int) -> None:
+        torch.empty(1 << 60 if sequences > fits else 1)
+        take(sequences)  # type: ignore[operator]
+
+    assert (bytes_per_token(forward, 512, AMPLE) is not None) is measured
+
+
 def tier(name: str, tokens: int, limit: int) -> Tier:
     return Tier(name, tokens, 32, limit)
 

@@ -59,6 +59,7 @@ class Engine:
         if self._budget is None or self.info.attention == "eager":
             return None
         await self._on_worker(self._free)
+        self._budget.hold()
         room = self._budget.room()
         per_token = await self._on_worker(lambda: bytes_per_token(self._repeated(sample), len(sample), room))
         await self._on_worker(self._free)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from plimsoll_server.engine.memory import is_out_of_memory
+
 _TELLING_BYTES = 48 << 20
 """A batch that takes so much tells: what the process kept from before and uses again is little beside it."""
 _MOST_SEQUENCES = 32
@@ -18,17 +20,23 @@ def bytes_per_token(forward: Callable[[int], object], tokens: int, room: int) ->
     """What each token of a batch takes, at least 1: by batches of one sequence, two, four, until one tells enough.
 
     `forward` runs a batch of so many sequences of `tokens` each. The next batch is not tried where it might take more
-    than `room` bytes. None where the kernel does not tell.
+    than `room` bytes, and one that runs out of memory ends the trial. None where nothing was measured: the first batch
+    did not fit, or the kernel does not tell.
     """
-    sequences = 1
-    while True:
+    measured = None
+    sequences, growth = 1, 0
+    while sequences <= _MOST_SEQUENCES and growth < _TELLING_BYTES and 2 * growth <= room:
         try:
             growth = _growth(partial(forward, sequences))
         except OSError:
             return None
-        if growth >= _TELLING_BYTES or 2 * growth > room or sequences >= _MOST_SEQUENCES:
-            return max(1, growth // (sequences * tokens))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return measured
+        measured = max(1, growth // (sequences * tokens))
         sequences *= 2
+    return measured
 
 
 def _growth(work: Callable[[], object]) -> int:
