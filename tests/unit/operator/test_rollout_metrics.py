@@ -36,7 +36,7 @@ def status(phase: str, **rollout: Any) -> dict[str, Any]:
 
 def test_a_canarys_evidence_is_told_by_signal(registry: CollectorRegistry, metrics: RolloutMetrics) -> None:
     cluster = trial()
-    watch(cluster, Traffic(failed=1), Traffic(), looks=4)
+    watch(cluster, Traffic(failed=0.2), Traffic(failed=0.2), looks=3)
     metrics.told(DOMAINS, cluster.observed.owner.status, ())
     told = cluster.observed.owner.status["rollout"]
     assert registry.get_sample_value("plimsoll_operator_rollout_phase", {**LABELS, "phase": told["phase"]}) == 1
