@@ -382,6 +382,7 @@ def test_an_id_that_was_used_for_another_verb_is_refused(served: Life) -> None:
     served.lose_status()
     served.cluster.settle()
     assert served.told()["message"] == told["message"]
+    assert served.ask("abort@4#1")["outcome"] == "Accepted"
     assert served.revision(4).rejected is not None
 
 

@@ -70,7 +70,7 @@ def _answered_before(draft: Draft, request: Request) -> Answer | None:
     if verb and verb != request.verb:
         message = f"ID {request.id} was used for {verb} already: give each request one of its own"
         return Answer(request, "Refused", message)
-    if by_status:
+    if by_status and told["verb"] == verb:
         return Answer(request, told["outcome"], told["message"], told.get("revision", ""))
     if restarted or ledger.carried_out(request.id):
         return Answer(request, "Accepted", CARRIED_OUT)
