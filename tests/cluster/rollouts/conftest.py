@@ -44,9 +44,8 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Kept in benchmarks/ when each rollout was played several times."""
     figures = Figures()
     yield figures
-    times = request.config.getoption("--times", 1)
-    if times > 1 and figures.takes:
-        figures.write(f"make bench-rollouts TIMES={times}")
+    if request.config.getoption("--times", 1) > 1 and figures.takes:
+        figures.write(" ".join(("pytest", *request.config.invocation_params.args)))
 
 
 @pytest.fixture(scope="session")
