@@ -227,6 +227,12 @@ def test_what_the_evidence_did_not_decide_is_not_laid_at_its_door(
     assert decision.startswith(words)
 
 
+def test_a_crash_before_any_measurement_has_no_moment_of_one(told: Told) -> None:
+    crash = make_evidence(decision="Rollback", reason="FailsToStart", message="two starts failed", until=trials.at(0))
+    decision = told(make_object("RolledBack", canary="", evidence=crash)).partition("DECISION\n")[2]
+    assert decision.startswith("FailsToStart: two starts failed")
+
+
 def test_a_change_taken_back_in_git_leaves_no_decision(told: Told) -> None:
     found = make_object("Idle", canary="", evidence=make_evidence(), history=trials.make_points(0.9, 0.8))
     text = told(found)

@@ -100,8 +100,11 @@ def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
 
 
 def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str, datetime | None]:
-    """What was decided and why, and when; nothing while it is open."""
-    at = trial.until if trial and trial.by_evidence else None
+    """What was decided and why, and when; nothing while it is open.
+
+    A crash loop is told by the Kubernetes API alone, before anything is measured: its moment is in no measurement.
+    """
+    at = trial.until if trial and trial.by_evidence and trial.until > trial.since else None
     if rejection:
         return f"{rejection['reason']}: {rejection['message']}", at
     if trial and trial.by_evidence:
