@@ -67,7 +67,7 @@ def test_a_rollout_without_a_bad_event_is_promoted_after_about_five_hundred_requ
             {BATCHES: Counts(50, 450, 3, 0)},
             "oom",
             "OutOfMemory",
-            "out of memory in 6.0 % of 150 canary batches against 0 % of 1,350 on stable: evidence",
+            "out of memory: 6.0 % of 150 canary batches against 0 % of 1,350 on stable: evidence",
         ),
     ],
     ids=["errors", "latency", "oom"],
@@ -112,11 +112,19 @@ def test_one_moment_in_which_everything_failed_is_forgiven() -> None:
     assert verdict.decision == "Undecided"
 
 
+def test_a_pod_that_is_slow_now_and_then_is_no_worse_revision() -> None:
+    """Every third interval it is three times as slow, between them somewhat faster."""
+    now, then = {**GOOD, SLOW: Counts(100, 900, 30, 90)}, {**GOOD, SLOW: Counts(100, 900, 5, 90)}
+    verdict, _ = watched(*[now, then, then] * 10)
+    assert verdict.decision != "Rollback"
+
+
 def test_what_is_still_unknown_is_said_with_figures() -> None:
     verdict, _ = watched(GOOD, GOOD)
     assert verdict.decision == "Undecided"
     assert verdict.message == (
-        "oom may still be up to 3.5 % on the canary, and must be below 1.0 %: 200 canary requests so far"
+        "out of memory: up to 3.5 % of the canary's batches cannot be ruled out yet, must be below 1.0 %; "
+        "200 canary requests so far"
     )
 
 

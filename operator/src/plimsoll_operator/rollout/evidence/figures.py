@@ -39,6 +39,7 @@ def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) ->
         threshold=settings.threshold,
         canary_rate=shown.canary_rate,
         stable_rate=shown.stable_rate,
+        bound_part=furthest,
         upper_bound=bound,
         allowed=allowed,
         within_bound=all(bound < allowed for bound, allowed in bounds.values()),

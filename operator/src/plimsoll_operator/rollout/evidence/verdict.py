@@ -12,8 +12,8 @@ Decision = Literal["Undecided", "Rollback", "Promote"]
 class SignalFigures:
     """One signal by its most telling part. Rates are fractions of exposures; `evidence` is E, linear and finite.
 
-    `upper_bound` of the canary's rate must fall below `allowed` for a promotion. Both are those of the part that is
-    furthest from it, which need not be the part that `evidence` comes from.
+    `upper_bound` of the canary's rate must fall below `allowed` for a promotion. Both are those of `bound_part`, the
+    part that is furthest from it, which need not be the one that `evidence` comes from.
     """
 
     name: str
@@ -22,6 +22,7 @@ class SignalFigures:
     threshold: float
     canary_rate: float
     stable_rate: float
+    bound_part: str
     upper_bound: float
     allowed: float
     within_bound: bool

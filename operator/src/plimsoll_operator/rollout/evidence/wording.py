@@ -6,6 +6,7 @@ from plimsoll_operator.rollout.evidence.guards import Pods
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures
 
 _UNIT = {"oom": "batches", "errors": "requests", "latency": "requests", "restarts": "pod-minutes"}
+_ENDED = {"oom": "killed for memory", "restarts": "restarted"}
 
 
 def against(figures: SignalFigures) -> str:
@@ -15,23 +16,27 @@ def against(figures: SignalFigures) -> str:
 
 def compared(figures: SignalFigures) -> str:
     """What was seen of both sides."""
-    if _by_time(figures):
-        what = "killed for memory" if figures.name == "oom" else "restarted"
+    canary, stable = count(figures.canary_exposures), count(figures.stable_exposures)
+    if _by_time(figures.name, figures.part):
         return (
-            f"{what} {count(figures.canary_bad)} times in {count(figures.canary_exposures)} canary pod-minutes against "
-            f"{count(figures.stable_bad)} times in {count(figures.stable_exposures)} on stable"
+            f"{_ENDED[figures.name]} {count(figures.canary_bad)} times in {canary} canary pod-minutes "
+            f"against {count(figures.stable_bad)} times in {stable} on stable"
         )
+    subject = "errors" if figures.name == "errors" else f"{_subject(figures.name, figures.part)}:"
     return (
-        f"{_subject(figures)} {percent(figures.canary_rate)} of {count(figures.canary_exposures)} canary "
-        f"{_UNIT[figures.name]} against {percent(figures.stable_rate)} of {count(figures.stable_exposures)} on stable"
+        f"{subject} {percent(figures.canary_rate)} of {canary} canary {_UNIT[figures.name]} "
+        f"against {percent(figures.stable_rate)} of {stable} on stable"
     )
 
 
 def waiting(figures: SignalFigures, requests: float) -> str:
     """What a promotion waits for."""
+    so_far = f"{count(requests)} canary requests so far"
+    if _by_time(figures.name, figures.bound_part):
+        return f"{_ENDED[figures.name]} more than twice as often per minute as on stable; {so_far}"
     return (
-        f"{figures.name} may still be up to {percent(figures.upper_bound)} on the canary, and must be below "
-        f"{percent(figures.allowed)}: {count(requests)} canary requests so far"
+        f"{_subject(figures.name, figures.bound_part)}: up to {percent(figures.upper_bound)} of the canary's "
+        f"{_UNIT[figures.name]} cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}"
     )
 
 
@@ -59,12 +64,14 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
 
 
-def _subject(figures: SignalFigures) -> str:
-    if figures.name == "oom":
-        return "out of memory in"
-    if figures.name == "latency":
-        return f"slower than {_seconds(figures.part)}:"
-    return figures.name
+def _subject(signal: str, part: str) -> str:
+    match signal:
+        case "oom":
+            return "out of memory"
+        case "latency":
+            return f"slower than {_seconds(part)}"
+        case _:
+            return signal
 
 
 def _seconds(part: str) -> str:
@@ -74,5 +81,5 @@ def _seconds(part: str) -> str:
     return f"{value * 1000:g} ms" if value < 1 else f"{value:g} s"
 
 
-def _by_time(figures: SignalFigures) -> bool:
-    return figures.name == "restarts" or figures.part == "kills"
+def _by_time(signal: str, part: str) -> bool:
+    return signal == "restarts" or part == "kills"
