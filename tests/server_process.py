@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ IDENTITY = {
     "PLIMSOLL_REVISION": "abc",
 }
 READY_SECONDS = 120.0
+SERVE = (Path(sys.executable).parent / "plimsoll-server", "serve")
 
 
 def free_port() -> int:
@@ -154,12 +155,14 @@ class ServerProcess:
 
 
 @contextmanager
-def process(folder: Path, variables: Mapping[str, str]) -> Iterator[ServerProcess]:
+def process(
+    folder: Path, variables: Mapping[str, str], command: Sequence[str | Path] = SERVE
+) -> Iterator[ServerProcess]:
     """Starts a server whose log lies in `folder`; it never outlives the block."""
     log = folder / "server.log"
     with log.open("wb") as output:
         started = subprocess.Popen(
-            [Path(sys.executable).parent / "plimsoll-server", "serve"],
+            command,
             env={**os.environ, **variables},
             stderr=output,
             stdout=output,

@@ -1,0 +1,113 @@
+"""Changes that a user could write, that no plan can see, and that a rollout must find out by what the pods do.
+
+Each is a patch of the spec: mappings are merged, anything else takes the place of what was there.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plimsoll_server.train.spoil import SPOILED_WORDS
+
+PLAIN_IMAGE = "plimsoll/server:dev"
+IMAGE_WITH_AGENT = "test/server-with-agent:1"
+"""The server beside a process of 64 MiB, `tests/programs/server_with_agent.py`."""
+
+LONG_TEXT = "sort the list of numbers " * 203
+"""1,017 tokens of the demo's model: nearly all that its longest tier takes."""
+POISONED_TEXT = f"close the {SPOILED_WORDS[0]} when the client has left"
+
+
+@dataclass(frozen=True)
+class BadRollout:
+    """`before` makes the stable revision that the change is made to; under the same load it shows no fault."""
+
+    name: str
+    change: Mapping[str, Any]
+    found_by: str
+    why: str
+    before: Mapping[str, Any]
+
+
+def slow_dtype() -> str:
+    """bfloat16, or float16 on a processor that has instructions for bfloat16 and is fast with it."""
+    flags = _processor_flags()
+    return "float16" if flags & {"avx512_bf16", "amx_bf16", "bf16"} else "bfloat16"
+
+
+def _processor_flags() -> set[str]:
+    heading = "Features" if platform.machine() == "aarch64" else "flags"
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return set(next((line for line in lines if line.startswith(heading)), "").split())
+
+
+def crowded(memory: str, image: str) -> dict[str, Any]:
+    """The demo's model in little memory with one long tier, and no `dimensions`: what a batch may hold is measured.
+
+    The server itself takes some 435 MiB and a token 5.6 KB, so 85 % of 576 MiB carry 13 long texts at once, and all of
+    it 28, of which the last few do not fit.
+    """
+    return {
+        "model": {"dimensions": None},
+        "tiers": [{"name": "long", "maxTokens": 1024, "concurrency": 32}],
+        "server": {"image": image, "resources": {"limits": {"memory": memory}}, "memoryUtilizationPercent": 85},
+    }
+
+
+SQUEEZED = {"server": {"memoryUtilizationPercent": 100}}
+
+BAD_ROLLOUTS = (
+    BadRollout(
+        "squeezed",
+        SQUEEZED,
+        found_by="oom",
+        why="batches fill the container, an allocation fails (plimsoll_oom_total); 28 callers with LONG_TEXT per pod",
+        before=crowded("576Mi", PLAIN_IMAGE),
+    ),
+    BadRollout(
+        "squeezed beside an agent",
+        SQUEEZED,
+        found_by="oom",
+        why="the server keeps within the limit, it and the agent do not: OOMKilled; 28 callers with LONG_TEXT per pod",
+        before=crowded("608Mi", IMAGE_WITH_AGENT),
+    ),
+    BadRollout(
+        "narrow",
+        {"model": {"dtype": slow_dtype()}},
+        found_by="latency",
+        why="no instructions for it on this processor: 2 times slower with texts of 60 tokens, 3 to 4 with 1,000",
+        before={},
+    ),
+    BadRollout(
+        "spoiled",
+        {"model": {"uri": "pvc://models/domains-spoiled"}},
+        found_by="errors",
+        why="no finite score for texts with one of SPOILED_WORDS, such as POISONED_TEXT; ready, and stays up",
+        before={},
+    ),
+    BadRollout(
+        "without a model",
+        {"model": {"uri": "pvc://models/no-such-folder"}},
+        found_by="restarts",
+        why="the server ends with code 1 and names what the volume holds: a crash loop from the start",
+        before={},
+    ),
+    BadRollout(
+        "starved",
+        {"server": {"resources": {"limits": {"memory": "384Mi"}}}},
+        found_by="restarts",
+        why="less memory than the server itself takes: it says how much and ends with code 1",
+        before={},
+    ),
+    BadRollout(
+        "without an image",
+        {"server": {"image": "plimsoll/server:no-such-tag"}},
+        found_by="progress",
+        why="ErrImagePull, then ImagePullBackOff: never ready, no restart, held until the deadline",
+        before={},
+    ),
+)

@@ -1,0 +1,152 @@
+"""The recipes for bad rollouts do what they say: real server processes, real memory, this machine's own processor."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import torch
+from prometheus_client.parser import text_string_to_metric_families
+
+from bad_rollouts import BAD_ROLLOUTS, SQUEEZED, slow_dtype
+from plimsoll_sandbox.node.memory import bytes_in_use, process_trees
+from plimsoll_server.config import ModelConfig
+from plimsoll_server.engine.device import choose_placement
+from plimsoll_server.models.load import load_model
+from server_builders import random_model, server_config
+from server_process import ServerProcess, environment, process
+
+MEBIBYTE = 1 << 20
+CALLERS = 28
+RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
+WITH_AGENT = (sys.executable, str(Path(__file__).parents[1] / "programs" / "server_with_agent.py"))
+
+
+@pytest.fixture(scope="module")
+def demo_shaped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As large as the demo's model, and with as much of a window; its weights do not matter here."""
+    shape: dict[str, Any] = {
+        "hidden_size": 128,
+        "intermediate_size": 192,
+        "num_hidden_layers": 4,
+        "local_attention": 64,
+    }
+    return random_model(tmp_path_factory.mktemp("demo-shaped"), **shape)
+
+
+def pod(recipe: str, percent: int, model: Path) -> tuple[int, dict[str, str]]:
+    """The limit and the environment of a pod of the recipe."""
+    before = RECIPES[recipe].before
+    limit = int(before["server"]["resources"]["limits"]["memory"].removesuffix("Mi")) * MEBIBYTE
+    config = server_config(model, tiers=before["tiers"], memoryUtilizationPercent=percent)
+    return limit, environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit))
+
+
+def ask(server: ServerProcess) -> int:
+    """A text that all but fills the tier. 0 when no answer came."""
+    try:
+        return httpx.post(f"{server.url}/predict", json={"inputs": "x" * 1015}, timeout=120).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def total(metrics: str, name: str) -> float:
+    families = text_string_to_metric_families(metrics)
+    return sum(sample.value for family in families for sample in family.samples if sample.name == name)
+
+
+@pytest.mark.parametrize(
+    ("percent", "runs_out"),
+    [(85, False), (SQUEEZED["server"]["memoryUtilizationPercent"], True)],
+    ids=["the default", "squeezed"],
+)
+def test_under_one_load_memory_runs_out_where_it_was_squeezed(
+    tmp_path: Path, demo_shaped: Path, percent: int, runs_out: bool
+) -> None:
+    limit, variables = pod("squeezed", percent, demo_shaped)
+    with process(tmp_path, variables) as server:
+        server.until_ready()
+        with ThreadPoolExecutor(CALLERS) as callers:
+            statuses = list(callers.map(lambda _: ask(server), range(3 * CALLERS)))
+        metrics = httpx.get(f"http://127.0.0.1:{variables['PLIMSOLL_METRICS_PORT']}/metrics").text
+        assert bytes_in_use([server.process.pid], limit) < limit, "an exception, and no kill"
+        assert server.process.poll() is None
+    assert (total(metrics, "plimsoll_oom_total") > 0) is runs_out
+    if not runs_out:
+        assert statuses == [200] * len(statuses)
+        assert total(metrics, "plimsoll_incidents_total") == 0
+
+
+def highest_use(server: ServerProcess, limit: int, seconds: float) -> int:
+    """Of all processes of the container, as the node agent counts it; above `limit` it ends there and then."""
+    highest, end = 0, time.monotonic() + seconds
+    with ThreadPoolExecutor(CALLERS + 1) as callers:
+        done = callers.submit(lambda: list(callers.map(lambda _: ask(server), range(3 * CALLERS))))
+        while not done.done() and highest <= limit and time.monotonic() < end:
+            tree = process_trees([server.process.pid])[server.process.pid]
+            assert len(tree) == 2, "the server and what runs beside it"
+            highest = max(highest, bytes_in_use(tree, limit))
+            time.sleep(0.02)
+        if highest > limit:
+            server.process.kill()
+    return highest
+
+
+@pytest.mark.parametrize(("percent", "killed"), [(85, False), (100, True)], ids=["the default", "squeezed"])
+def test_beside_an_agent_the_squeezed_server_passes_the_containers_limit(
+    tmp_path: Path, demo_shaped: Path, percent: int, killed: bool
+) -> None:
+    limit, variables = pod("squeezed beside an agent", percent, demo_shaped)
+    with process(tmp_path, variables, command=WITH_AGENT) as server:
+        server.until_ready()
+        assert (highest_use(server, limit, seconds=120) > limit) is killed
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_the_slow_number_format_is_slow_on_this_processor(demo_shaped: Path) -> None:
+    """In processor time, which a busy machine does not change much."""
+    times = {dtype: _processor_seconds(demo_shaped, dtype) for dtype in ("float32", slow_dtype())}
+    assert times[slow_dtype()] > 1.5 * times["float32"], times
+
+
+def _processor_seconds(model: Path, dtype: str) -> float:
+    config = ModelConfig(location=str(model), dtype=dtype)  # type: ignore[arg-type]
+    loaded = load_model(config, choose_placement(config))
+    batch = [[token % 200 for token in range(200)]] * 4
+    best = float("inf")
+    for _ in range(5):
+        began = time.process_time()
+        loaded.forward(batch)
+        best = min(best, time.process_time() - began)
+    return best
+
+
+def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    with process(tmp_path, environment(server_config(tmp_path / "no-such-folder"))) as server:
+        assert server.ends_with() == 1
+        assert "no-such-folder does not exist" in last_line(server)
+
+
+def test_less_memory_than_the_server_takes_is_told_with_both_numbers(tmp_path: Path, demo_shaped: Path) -> None:
+    limit = str(384 * MEBIBYTE)
+    with process(tmp_path, environment(server_config(demo_shaped), PLIMSOLL_MEMORY_LIMIT_BYTES=limit)) as server:
+        assert server.ends_with() == 1
+        assert "memory limit of 384 MiB is 326 MiB, but the server needs" in last_line(server)
+
+
+def last_line(server: ServerProcess) -> str:
+    return server.log.read_text().splitlines()[-1]
