@@ -1,7 +1,11 @@
-"""Requests in any order, among changes, kills, verdicts and losses: each is answered once, and nothing is lost."""
+"""Requests in any order, among changes, kills, verdicts and losses: each is answered once, and nothing is lost.
+
+The same ones each time; `PLIMSOLL_EXAMPLES=1000` draws so many others.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +18,10 @@ from plimsoll_operator.requests import VERBS
 from plimsoll_operator.rollout.evidence import Decision
 from rollouts import condition
 
-bounded = settings(derandomize=True, deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+more = int(os.environ.get("PLIMSOLL_EXAMPLES", "0"))
+bounded = settings(
+    derandomize=not more, deadline=None, max_examples=more or 40, suppress_health_check=[HealthCheck.too_slow]
+)
 
 FINAL = ("Accepted", "Refused", "Outdated")
 VERSIONS = (1, 2, 3)
