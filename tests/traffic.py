@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,15 @@ from cluster_kit import eventually
 
 PROGRAM = Path(__file__).with_name("traffic_client.py")
 END_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Load:
+    """The `bodies` in turn, `rate` times a second; or from `callers`, each of which asks again once it is answered."""
+
+    bodies: Sequence[Any]
+    rate: float = 0
+    callers: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,12 @@ class Traffic:
             lambda: f"{[str(answer) for answer in self.answers()[-3:]]}, exit code {self.process.poll()}",
         )
 
+    def set_callers(self, callers: int) -> None:
+        """So many from now on."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{callers}\n")
+        self.process.stdin.flush()
+
     def end(self) -> list[Answer]:
         """Stop, and wait for the answers under way."""
         assert self.process.stdin is not None
@@ -73,9 +88,9 @@ class Traffic:
 
 
 @contextmanager
-def traffic(url: str, bodies: Sequence[Any], rate: float, folder: Path) -> Iterator[Traffic]:
-    """POST the `bodies` in turn, `rate` times a second, until the block ends or `end` is called."""
-    order = {"url": url, "bodies": list(bodies), "rate": rate, "out": str(folder / "answers.jsonl")}
+def traffic(url: str, load: Load, folder: Path) -> Iterator[Traffic]:
+    """POST to `url` until the block ends or `end` is called."""
+    order = {"url": url, **asdict(load), "out": str(folder / "answers.jsonl")}
     with subprocess.Popen([sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         try:

@@ -1,8 +1,9 @@
-"""A client in a process of its own that asks so many times a second, waits for nobody and never asks twice.
+"""A client in a process of its own that never asks twice.
 
-Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One line of
-JSON is written for each answer, and for each that never came. What to do is read from the first line of standard input;
-it ends when standard input does, with the requests under way answered.
+It asks so many times a second and waits for nobody; or it is so many callers, of which each asks again when it has its
+answer. Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One
+line of JSON is written for each answer, and for each that never came. What to do is read from the first line of its
+standard input; it ends when that does, with the requests under way answered.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import random
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +26,7 @@ PATIENCE_SECONDS = 60
 """For one answer: slow is not lost."""
 LAST_ANSWERS_SECONDS = 20
 KEPT_CONNECTIONS = 8
+TURN_SECONDS = 0.01
 
 
 @dataclass
@@ -33,6 +36,7 @@ class Client:
     url: str
     bodies: list[Any]
     rate: float
+    callers: int
     out: IO[str]
     idle: deque[aiohttp.ClientSession] = field(default_factory=deque)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
@@ -41,20 +45,45 @@ class Client:
         self.idle = deque(_session(kept=True) for _ in range(KEPT_CONNECTIONS))
         all_kept = tuple(self.idle)
         bodies = itertools.cycle(random.Random(1).sample(self.bodies, len(self.bodies)))
-        began = time.monotonic()
         async with _session(kept=False) as fresh:
-            for number in itertools.count(1):
-                kept = self.idle.popleft() if number % 2 and self.idle else None
-                task = asyncio.create_task(self._ask(kept or fresh, next(bodies), kept))
-                self.under_way.add(task)
-                task.add_done_callback(self.under_way.discard)
-                await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
-                if end.is_set():
-                    break
+            await (self._steadily(fresh, bodies, end) if self.rate else self._in_turns(fresh, bodies, end))
             if self.under_way:
                 await asyncio.wait(self.under_way, timeout=LAST_ANSWERS_SECONDS)
         for session in all_kept:
             await session.close()
+
+    def hear(self, end: asyncio.Event) -> None:
+        """A number of callers from now on; or the end, which comes with the death of the parent at the latest."""
+        line = sys.stdin.readline()
+        if line:
+            self.callers = int(line)
+        else:
+            end.set()
+
+    async def _steadily(self, fresh: aiohttp.ClientSession, bodies: Iterator[Any], end: asyncio.Event) -> None:
+        began = time.monotonic()
+        for number in itertools.count(1):
+            self._send(fresh, next(bodies), may_keep=bool(number % 2))
+            await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
+            if end.is_set():
+                return
+
+    async def _in_turns(self, fresh: aiohttp.ClientSession, bodies: Iterator[Any], end: asyncio.Event) -> None:
+        ended = asyncio.create_task(end.wait())
+        for number in itertools.count(1):
+            self._send(fresh, next(bodies), may_keep=bool(number % 2))
+            if len(self.under_way) >= self.callers:
+                await asyncio.wait({*self.under_way, ended}, return_when=asyncio.FIRST_COMPLETED)
+            # Who is refused waits a little, as callers do; and who is answered is not asked again in the same instant.
+            await asyncio.sleep(TURN_SECONDS)
+            if end.is_set():
+                return
+
+    def _send(self, fresh: aiohttp.ClientSession, body: Any, *, may_keep: bool) -> None:
+        kept = self.idle.popleft() if may_keep and self.idle else None
+        task = asyncio.create_task(self._ask(kept or fresh, body, kept))
+        self.under_way.add(task)
+        task.add_done_callback(self.under_way.discard)
 
     async def _ask(self, session: aiohttp.ClientSession, body: Any, kept: aiohttp.ClientSession | None) -> None:
         record: dict[str, Any] = {"asked": time.time(), "kept": kept is not None}
@@ -83,10 +112,10 @@ def _session(*, kept: bool) -> aiohttp.ClientSession:
 async def main() -> None:
     order = json.loads(sys.stdin.readline())
     end = asyncio.Event()
-    # At the end of the file, which comes with the death of the parent at the latest.
-    asyncio.get_running_loop().add_reader(sys.stdin, end.set)
     with Path(order["out"]).open("w", encoding="utf-8") as out:  # noqa: ASYNC230  one open of a local file
-        await Client(order["url"], order["bodies"], order["rate"], out).ask_until(end)
+        client = Client(order["url"], order["bodies"], order["rate"], order.get("callers", 0), out)
+        asyncio.get_running_loop().add_reader(sys.stdin, client.hear, end)
+        await client.ask_until(end)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from traffic import traffic
+from traffic import Load, traffic
 
 BODIES = [{"inputs": "tides"}]
 
@@ -49,7 +49,7 @@ def forgetful_server() -> Iterator[tuple[str, list[int]]]:
 
 
 def test_a_request_that_is_never_answered_is_told_and_not_repeated(tmp_path: Path) -> None:
-    with forgetful_server() as (url, asked), traffic(url, BODIES, 100, tmp_path) as requests:
+    with forgetful_server() as (url, asked), traffic(url, Load(BODIES, rate=100), tmp_path) as requests:
         requests.wait_for_more(40)
         answers = requests.end()
     assert len(answers) == len(asked)

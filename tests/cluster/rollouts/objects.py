@@ -66,11 +66,12 @@ def counting(name: str, family: str = "steady", replicas: int = 2, **sections: A
 
 
 def changed(manifest: dict[str, Any], **sections: Any) -> dict[str, Any]:
-    """A copy with these fields of the spec in the place of what it had; mappings are merged."""
+    """A copy with these fields in the place of what the spec had. Mappings are merged; None takes a field away."""
     copied = copy.deepcopy(manifest)
     for section, fields in sections.items():
         if isinstance(fields, dict):
-            copied["spec"][section] = {**copied["spec"].get(section, {}), **fields}
+            merged = {**copied["spec"].get(section, {}), **fields}
+            copied["spec"][section] = {field: value for field, value in merged.items() if value is not None}
         else:
             copied["spec"][section] = fields
     return copied

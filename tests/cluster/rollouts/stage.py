@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from plimsoll_operator.cluster.kinds import EVENT, INFERENCE_DEPLOYMENT, POD
 from plimsoll_sandbox.sandbox import Sandbox
 from pod_history import PodHistory, pod_history
 from rollout_history import RolloutHistory, Told, rollout_history
-from traffic import Traffic, traffic
+from traffic import Load, Traffic, traffic
 
 START_SECONDS = 240
 """For a torch server on a machine that does other work; 15 s on a quiet one."""
@@ -68,13 +68,10 @@ class Stage:
     sandbox: Sandbox
     operator: OperatorProcess
     folder: Path
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     @contextmanager
-    def rollout(
-        self, manifest: dict[str, Any], change: dict[str, Any], bodies: Sequence[Any], rate: float, age: float
-    ) -> Iterator[Scene]:
-        """`manifest` serves `bodies`, then its spec becomes that of `change`. The object goes with the block."""
+    def rollout(self, manifest: dict[str, Any], change: dict[str, Any], load: Load, age: float) -> Iterator[Scene]:
+        """`manifest` serves the `load`, then its spec becomes that of `change`. The object goes with the block."""
         name = manifest["metadata"]["name"]
         ready(self.kit, manifest, START_SECONDS)
         time.sleep(age)
@@ -83,7 +80,7 @@ class Stage:
         url = f"{self.sandbox.url(self.kit.namespace, name)}/predict"
         try:
             with (
-                traffic(url, bodies, rate, self.folder) as requests,
+                traffic(url, load, self.folder) as requests,
                 pod_history(self.api, name) as pods,
                 rollout_history(self.api, name) as told,
             ):
@@ -115,14 +112,13 @@ class Stage:
         self,
         manifest: dict[str, Any],
         change: dict[str, Any],
-        bodies: Sequence[Any] = ({"inputs": "sort a list"},),
-        rate: float = 30,
+        load: Load,
         deadline: float = 300,
         meanwhile: Callable[[Scene], None] = lambda _: None,
         age: float = 0,
     ) -> Outcome:
         """A whole rollout of pods that have served for `age` seconds; `meanwhile` may disturb it."""
-        with self.rollout(manifest, change, bodies, rate, age) as scene:
+        with self.rollout(manifest, change, load, age) as scene:
             meanwhile(scene)
             scene.is_over(deadline)
             outcome = self.end(scene)

@@ -12,9 +12,11 @@ from cluster.rollouts.outcome import Outcome
 from cluster.rollouts.stage import Stage
 from cluster.rollouts.verdicts import in_time, was_taken_back
 from light_server import LIGHT_IMAGE
+from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
+LOAD = Load(BODIES, rate=30)
 CRASH_SECONDS = 30
 """From the change to the decision, where a canary crashes from its start."""
 DEADLINE_SECONDS = 20
@@ -33,7 +35,7 @@ def taken(story: str, outcome: Outcome) -> Take:
 
 def test_a_canary_that_crashes_from_its_start_is_not_waited_for(stage: Stage, figures: Figures) -> None:
     manifest = counting("crashes")
-    outcome = stage.play(manifest, changed(manifest, model={"family": "crashes"}, server={"image": LIGHT_IMAGE}))
+    outcome = stage.play(manifest, changed(manifest, model={"family": "crashes"}, server={"image": LIGHT_IMAGE}), LOAD)
     was_taken_back(outcome, "FailsToStart")
     nobody_noticed(outcome)
     assert "no config.json in the model's folder" in str(outcome.owner["status"]["revisions"]), "what the pod said"
@@ -44,7 +46,9 @@ def test_a_canary_that_crashes_from_its_start_is_not_waited_for(stage: Stage, fi
 @pytest.mark.thorough
 def test_the_real_server_without_its_model_is_not_waited_for(stage: Stage, figures: Figures) -> None:
     manifest = real("modelless", replicas=1)
-    outcome = stage.play(manifest, changed(manifest, model={"uri": "pvc://models/no-such-model"}), BODIES, rate=10)
+    outcome = stage.play(
+        manifest, changed(manifest, model={"uri": "pvc://models/no-such-model"}), Load(BODIES, rate=10)
+    )
     was_taken_back(outcome, "FailsToStart")
     nobody_noticed(outcome)
     figures.add(taken("crashes from its start, the real server", outcome))
@@ -74,7 +78,7 @@ def test_a_canary_that_does_not_get_ready_is_taken_back_at_the_deadline(
 ) -> None:
     manifest = counting("late", rollout={"progressDeadline": f"{DEADLINE_SECONDS}s"})
     assert manifest["spec"]["server"]["image"] == COUNTING_IMAGE
-    outcome = stage.play(manifest, changed(manifest, **change))
+    outcome = stage.play(manifest, changed(manifest, **change), LOAD)
     was_taken_back(outcome, "NotReadyInTime")
     nobody_noticed(outcome)
     assert word in outcome.events_of("RolledBack")[0]["message"]

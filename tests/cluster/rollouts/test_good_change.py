@@ -8,13 +8,14 @@ from cluster.rollouts.figures import Figures, Take
 from cluster.rollouts.objects import BODIES, changed, real
 from cluster.rollouts.stage import Stage
 from cluster.rollouts.verdicts import was_promoted
+from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def test_a_good_change_is_promoted_and_not_one_request_fails(stage: Stage, figures: Figures) -> None:
     manifest = real("good")
-    outcome = stage.play(manifest, changed(manifest, longInput={"overlapTokens": 64}), BODIES, rate=45)
+    outcome = stage.play(manifest, changed(manifest, longInput={"overlapTokens": 64}), Load(BODIES, rate=45))
     assert [str(answer) for answer in outcome.failed] == []
     was_promoted(outcome)
     assert {answer.revision for answer in outcome.answers} == {outcome.stable, outcome.canary}

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from cluster.rollouts.figures import Figures, Take
-from cluster.rollouts.objects import changed, counting
+from cluster.rollouts.objects import BODIES, changed, counting
 from cluster.rollouts.outcome import failed
 from cluster.rollouts.stage import Scene, Stage
 from cluster.rollouts.verdicts import BACK_SECONDS, in_time, was_taken_back
@@ -20,10 +20,11 @@ from cluster_kit import eventually
 from operator_process import free_port, running
 from plimsoll_sandbox.sandbox import Sandbox
 from rollout_history import Told
+from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(900)]
 
-RATE = 45
+LOAD = Load(BODIES, rate=45)
 OUTAGE_SECONDS = 30
 TAKEOVER_SECONDS = 17
 """Of a Lease that is not renewed any more: 15 s from when the other saw it last, which looks every 2 s."""
@@ -68,11 +69,11 @@ def test_without_its_prometheus_a_canary_is_held_and_judged_when_it_returns(stag
                 lambda: str(scene.told),
             )
             asked = len(scene.requests.answers())
-            scene.requests.wait_for_more(OUTAGE_SECONDS * RATE // 2, 240)
+            scene.requests.wait_for_more(round(OUTAGE_SECONDS * LOAD.rate / 2), 240)
             assert len(scene.requests.answers()) > asked
             assert {each.phase for each in scene.told.since(told.at)} == {"Analysing"}, "decided without seeing"
 
-    outcome = stage.play(manifest, changed(manifest, model={"family": "faulty"}), rate=RATE, meanwhile=blinded)
+    outcome = stage.play(manifest, changed(manifest, model={"family": "faulty"}), LOAD, meanwhile=blinded)
     was_taken_back(outcome, "MoreErrors")
     first = outcome.first(failed)
     back = outcome.seconds_until_back(failed)
@@ -94,7 +95,7 @@ def test_an_operator_that_is_killed_leaves_the_canary_to_the_next(stage: Stage, 
 
     try:
         with running(successor):
-            outcome = stage.play(manifest, changed(manifest, model={"family": "faulty"}), rate=RATE, meanwhile=orphaned)
+            outcome = stage.play(manifest, changed(manifest, model={"family": "faulty"}), LOAD, meanwhile=orphaned)
             was_taken_back(outcome, "MoreErrors")
             first, back = outcome.first(failed), outcome.seconds_until_back(failed)
             figures.add(Take.of("operator killed", outcome, "first bad response", first, outcome.rejected_at, back))
