@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from audit_tail import AuditTail
 from plimsoll_operator.names import SATURATION_METRIC
 
 Writer = Literal["autoscaler", "others"]
@@ -70,33 +70,32 @@ def turns(writes: Iterable[Write]) -> int:
     return sum(before != after for before, after in itertools.pairwise(falls))
 
 
-def scale_writes(audit_log: Path, namespace: str, name: str) -> ScaleWrites:
-    """Of the Deployments of an InferenceDeployment since there is one of that name; each began with one pod."""
-    events = [event for event in _events(audit_log, namespace) if _concerns(event, name)]
-    events.sort(key=lambda event: str(event["stageTimestamp"]))
-    replicas: dict[str, int] = {}
-    writes = []
-    for event in events:
-        if event["objectRef"].get("subresource") != "scale" or event["verb"] not in ("update", "patch"):
-            continue
-        deployment, count = event["objectRef"]["name"], event["requestObject"]["spec"]["replicas"]
-        writer: Writer = "autoscaler" if event["user"]["username"] == _AUTOSCALER else "others"
-        writes.append(Write(_time(event), deployment, count, replicas.get(deployment, 1), writer))
-        replicas[deployment] = count
-    rounds = [_time(event) for event in events if event["objectRef"].get("subresource") == SATURATION_METRIC]
-    return ScaleWrites(tuple(writes), tuple(rounds))
+class ScaleLog:
+    """Of every Deployment of a namespace from now on."""
 
+    def __init__(self, audit_log: Path, namespace: str) -> None:
+        place = f"/namespaces/{namespace}/"
+        self._tail = AuditTail(
+            audit_log, lambda line: place in line and ("/scale" in line or SATURATION_METRIC in line)
+        )
 
-def _events(audit_log: Path, namespace: str) -> Iterator[dict[str, Any]]:
-    rotated = sorted(audit_log.parent.glob(f"{audit_log.stem}-*{audit_log.suffix}"))
-    for path in (*rotated, audit_log):
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                about = f"/namespaces/{namespace}/" in line and ("/scale" in line or SATURATION_METRIC in line)
-                # The last line may still be on its way.
-                event: dict[str, Any] = json.loads(line) if about and line.endswith("\n") else {}
-                if event.get("responseStatus", {}).get("code") == 200:
-                    yield event
+    def close(self) -> None:
+        self._tail.close()
+
+    def of(self, name: str) -> ScaleWrites:
+        """Of the Deployments of an InferenceDeployment since there is one of that name; each began with one pod."""
+        events = [event for event in self._tail.events() if _concerns(event, name)]
+        replicas: dict[str, int] = {}
+        writes = []
+        for event in events:
+            if event["objectRef"].get("subresource") != "scale" or event["verb"] not in ("update", "patch"):
+                continue
+            deployment, count = event["objectRef"]["name"], event["requestObject"]["spec"]["replicas"]
+            writer: Writer = "autoscaler" if event["user"]["username"] == _AUTOSCALER else "others"
+            writes.append(Write(_time(event), deployment, count, replicas.get(deployment, 1), writer))
+            replicas[deployment] = count
+        rounds = [_time(event) for event in events if event["objectRef"].get("subresource") == SATURATION_METRIC]
+        return ScaleWrites(tuple(writes), tuple(rounds))
 
 
 def _concerns(event: dict[str, Any], name: str) -> bool:

@@ -1,7 +1,8 @@
 """A server that holds each request for as long as it asks, and whose saturation is what it really holds.
 
 `GET /hold?seconds=0.5` takes that long. Saturation is requests held over the concurrency of the only tier, as the real
-server's is, with a shorter mean. The model family `unmeasured` tells nothing of it.
+server's is, with a shorter mean. The model family `unmeasured` tells nothing of it; one of the family `slow` is alive,
+and tells of it, a good while before it is ready.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
 CONFIG = json.loads(os.environ["PLIMSOLL_CONFIG"])
 MEAN_SECONDS = 10
 MEASURED = CONFIG["model"]["family"] != "unmeasured"
+READY_AT = time.monotonic() + (20 if CONFIG["model"]["family"] == "slow" else 0)
 LABELS = ",".join(
     f'{label}="{os.environ.get(variable, "")}"'
     for label, variable in (
@@ -63,6 +65,9 @@ HELD = Held()
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = urlsplit(self.path)
+        if asked.path == "/readyz" and time.monotonic() < READY_AT:
+            self.send_error(503)
+            return
         if asked.path == "/hold":
             self._hold(float(parse_qs(asked.query)["seconds"][0]))
         self._say(_metrics() if asked.path == "/metrics" else os.environ.get("PLIMSOLL_REVISION", ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from helm_chart import Chart
 from operator_process import OperatorProcess, running_operator
 from plimsoll_sandbox.sandbox import Sandbox
 from plimsoll_sandbox.toolchain import Tools
+from scale_writes import ScaleLog
 
 NAMESPACE = "scaling"
 
@@ -45,6 +47,7 @@ def api(kit: Kit) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="package")
-def place(kit: Kit, api: Api, sandbox: Sandbox, operator: OperatorProcess) -> Place:
+def place(kit: Kit, api: Api, sandbox: Sandbox, operator: OperatorProcess) -> Iterator[Place]:
     del operator
-    return Place(kit, api, sandbox)
+    with closing(ScaleLog(sandbox.audit_log, kit.namespace)) as scales:
+        yield Place(kit, api, sandbox, scales)

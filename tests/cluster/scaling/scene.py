@@ -15,7 +15,7 @@ from held_requests import Load, held_requests
 from light_server import light, ready
 from plimsoll_operator.cluster.kinds import AUTOSCALER, DEPLOYMENT, INFERENCE_DEPLOYMENT
 from plimsoll_sandbox.sandbox import Sandbox
-from scale_writes import ScaleWrites, scale_writes
+from scale_writes import ScaleLog, ScaleWrites
 
 HOLDING_IMAGE = "test/holding-server:1"
 CONCURRENCY = 4
@@ -93,7 +93,7 @@ class Scene:
         eventually(moved, PATIENCE, self.explain)
 
     def writes(self) -> ScaleWrites:
-        return scale_writes(self.place.sandbox.audit_log, self.place.kit.namespace, self.name)
+        return self.place.scales.of(self.name)
 
     def looked_at(self, count: int) -> tuple[datetime, datetime]:
         """Wait until the autoscaler has looked so many more times: from when until when."""
@@ -126,6 +126,7 @@ class Place:
     kit: Kit
     api: Api
     sandbox: Sandbox
+    scales: ScaleLog
 
     @contextmanager
     def under_load(self, manifest: dict[str, Any]) -> Iterator[Scene]:

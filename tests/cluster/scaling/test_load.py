@@ -15,6 +15,8 @@ from cluster.scaling.heir import Heir, inherit
 from cluster.scaling.judged import SHORT, Judged, judge
 from cluster.scaling.rising import Rising, rise
 from cluster.scaling.scene import WINDOW_SECONDS, Place
+from cluster.scaling.warming import PODS as WARMING_PODS
+from cluster.scaling.warming import Warming, warm
 from scale_writes import turns
 
 # The first to ask waits for its whole play.
@@ -33,6 +35,7 @@ def plays(place: Place) -> Iterator[dict[str, Future[Any]]]:
             "heir": pool.submit(inherit, place),
             "judged": pool.submit(judge, place),
             "fixed": pool.submit(park, place),
+            "warming": pool.submit(warm, place),
             **{strategy: pool.submit(rise, place, strategy) for strategy in STRATEGIES},
         }
 
@@ -59,7 +62,7 @@ def rising(plays: dict[str, Future[Rising]], request: pytest.FixtureRequest) -> 
 
 @pytest.mark.parametrize("pods", [pytest.param(pods, id=f"{pods}-pods") for pods in (*RAMP, MOST)])
 def test_replicas_follow_the_load_within_two_looks_of_the_autoscaler(following: Following, pods: int) -> None:
-    assert following.rounds[pods] <= 2, str(following.writes)
+    assert following.rises[pods].looks <= 2, str(following.writes)
 
 
 def test_they_rise_with_the_load_and_fall_once_after_it(following: Following) -> None:
@@ -75,6 +78,13 @@ def test_no_pod_is_given_up_before_the_load_was_low_for_a_whole_window(following
 
 def test_no_request_is_lost_when_pods_come_and_go(following: Following) -> None:
     assert following.lost == []
+
+
+def test_pods_that_warm_up_neither_add_to_a_load_nor_hide_it(plays: dict[str, Future[Warming]]) -> None:
+    warming = plays["warming"].result()
+    assert warming.ready < WARMING_PODS, "they were ready too soon: the test shows nothing"
+    assert max(write.replicas for write in warming.writes.writes) == WARMING_PODS, str(warming.writes)
+    assert turns(warming.writes.writes) == 0, str(warming.writes)
 
 
 def test_a_revision_that_takes_over_is_not_shrunk_by_what_the_one_before_it_had_to_do(heir: Heir) -> None:
