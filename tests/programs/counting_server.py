@@ -29,6 +29,8 @@ IDENTITY = Identity(
 )
 LINGER_SECONDS = 3
 CLOSED_SHARE = 0.02
+BYTES_PER_REQUEST = 4 << 20
+held: list[bytes] = []
 ended = threading.Event()
 telemetry = Telemetry(IDENTITY, [TIER])
 
@@ -47,7 +49,13 @@ def slow() -> int:
     return 200
 
 
-FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "slow": slow}
+def hungry() -> int:
+    """Keeps what it takes for each request, so that the pod gets ready and is killed for memory under load."""
+    held.append(b"\1" * BYTES_PER_REQUEST)
+    return 200
+
+
+FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "slow": slow, "hungry": hungry}
 
 
 class Handler(BaseHTTPRequestHandler):
