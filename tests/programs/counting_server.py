@@ -44,18 +44,13 @@ def faulty() -> int:
     return 500 if random.random() < 0.2 else 200
 
 
-def slow() -> int:
-    time.sleep(0.3)
-    return 200
-
-
 def hungry() -> int:
     """Keeps what it takes for each request, so that the pod gets ready and is killed for memory under load."""
     held.append(b"\1" * BYTES_PER_REQUEST)
     return 200
 
 
-FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "slow": slow, "hungry": hungry}
+FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "hungry": hungry}
 
 
 class Handler(BaseHTTPRequestHandler):
