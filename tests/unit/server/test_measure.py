@@ -6,12 +6,23 @@ import pytest
 import torch
 
 from plimsoll_server.engine.measure import bytes_per_token
-from plimsoll_server.engine.memory import MemoryBudgetError, ProcessBudget, private_bytes, process_budget
+from plimsoll_server.engine.memory import (
+    MemoryBudgetError,
+    ProcessBudget,
+    private_bytes,
+    process_budget,
+    return_large_blocks,
+)
 from plimsoll_server.scheduler.tiers import Tier, held_to
 from plimsoll_server.types import Measured
 
 MEBIBYTE = 1 << 20
 AMPLE = 1 << 40
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_the_server_does() -> None:
+    return_large_blocks()
 
 
 def taking(per_token: int, tokens: int, batches: list[int]) -> object:

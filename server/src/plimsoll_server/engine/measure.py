@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plimsoll_server.engine.memory import is_out_of_memory
 
-_TELLING_BYTES = 48 << 20
+_TELLING_BYTES = 20 << 20
 """A batch that takes so much tells: what the process kept from before and uses again is little beside it."""
 _MOST_SEQUENCES = 32
 _SELF = Path("/proc/self")
