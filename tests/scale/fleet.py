@@ -90,6 +90,8 @@ def _manifest(number: int, memory_percent: int) -> Object:
             "server": {"memoryUtilizationPercent": memory_percent},
             # Until this is over after a rollout the autoscaler may not shrink: its object changes once more then.
             "scaling": {"scaleDownStabilization": "10s"},
+            # All of them at once, and none has a request to be judged by.
+            "rollout": {"strategy": "RollingUpdate"},
         },
     }
 

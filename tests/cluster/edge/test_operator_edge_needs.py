@@ -50,6 +50,8 @@ def write(api: Api, model: str = HUB, profile: str = "cpu", **sections: Mapping[
         "gpu": {"profile": profile},
         "tiers": [{"name": "short", "maxTokens": 512}],
         **sections,
+        # Nobody measures a canary here.
+        "rollout": {"strategy": "RollingUpdate", **sections.get("rollout", {})},
     }
     api.apply(kinds.INFERENCE_DEPLOYMENT, {**_head(), "spec": spec})
 
