@@ -29,7 +29,7 @@ WINDOW = timedelta(seconds=WINDOW_SECONDS)
 @pytest.fixture(scope="module")
 def plays(place: Place) -> Iterator[dict[str, Future[Any]]]:
     """All at once: they wait for the autoscaler most of the time."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(max_workers=8) as pool:
         yield {
             "following": pool.submit(follow, place),
             "heir": pool.submit(inherit, place),
