@@ -45,7 +45,7 @@ def api(edge: Edge) -> Iterator[Api]:
 
 
 def write(api: Api, model: str = HUB, profile: str = "cpu", **sections: Mapping[str, Any]) -> None:
-    spec = {
+    spec: dict[str, Any] = {
         "model": {"uri": model},
         "gpu": {"profile": profile},
         "tiers": [{"name": "short", "maxTokens": 512}],
