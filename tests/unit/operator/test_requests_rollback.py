@@ -1,0 +1,88 @@
+"""Back to a revision that served before: which one, what it runs, and that it happens once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from builders import POLICY
+from lives import Life, served_life, under_way
+
+
+@pytest.fixture
+def served() -> Life:
+    return served_life()
+
+
+def test_a_rollback_without_a_name_goes_to_the_revision_that_was_stable_before(served: Life) -> None:
+    told = served.ask("rollback#1")
+    assert (told["outcome"], told["revision"]) == ("Accepted", served.revision(2).hash)
+    assert served.stable == served.revision(2)
+    assert served.cluster.observed.ready == 1
+    rejected = served.revision(3).rejected
+    assert rejected is not None
+    assert rejected.reason == "RolledBackByRequest"
+
+
+def test_a_second_rollback_without_a_name_goes_one_further(served: Life) -> None:
+    served.ask("rollback#1")
+    served.ask("rollback#2")
+    assert served.stable == served.revision(1)
+
+
+def test_a_rollback_to_a_named_revision_runs_the_template_that_it_ran_then(served: Life) -> None:
+    template = served.revision(1).template["spec"]
+    served.cluster.policy = replace(POLICY, server_image="plimsoll/server:2")
+    served.ask("rollback@1#1")
+    assert served.stable == served.revision(1)
+    [deployment] = [live for key, live in served.cluster.observed.children.items() if key.kind == "Deployment"]
+    assert deployment["spec"]["template"]["spec"] == template
+
+
+def test_a_rollback_never_leaves_less_than_what_served(served: Life) -> None:
+    served.cluster.request(served.bound("rollback@1#1"))
+    assert all(state.ready >= 1 for state in served.cluster.settle())
+
+
+def test_during_a_canary_a_rollback_must_say_where_to(served: Life) -> None:
+    under_way(served)
+    told = served.ask("rollback#1")
+    assert told["outcome"] == "Refused"
+    assert "`kubectl plimsoll abort domains -n guardrails`" in told["message"]
+    served.ask("rollback@3#2")
+    assert served.told()["outcome"] == "Accepted"
+    assert served.stable == served.revision(3)
+    assert served.revision(4).rejected is not None
+
+
+def test_a_rollback_to_a_revision_that_never_served_is_refused(served: Life) -> None:
+    under_way(served)
+    served.change(5)
+    served.cluster.settle()
+    told = served.ask("rollback@4#1")
+    assert told["outcome"] == "Refused"
+    assert "never served" in told["message"]
+
+
+@pytest.mark.parametrize("writes", range(12))
+@pytest.mark.parametrize("asked", ["rollback#1", "rollback@1#1"])
+def test_an_operator_killed_at_any_write_of_a_rollback_goes_back_once(served: Life, asked: str, writes: int) -> None:
+    served.cluster.request(served.bound(asked))
+    back = served.revision(1 if "@" in asked else 2).hash
+    for _ in range(30):
+        served.cluster.reconcile(writes=writes)
+        served.lose_status()
+    served.cluster.settle()
+    assert served.stable.hash == back
+    assert served.revision(3).rejected is not None
+    assert served.told()["outcome"] == "Accepted"
+
+
+def test_a_spec_set_back_after_a_rollback_is_at_rest(served: Life) -> None:
+    served.ask("rollback#1")
+    pods = list(served.cluster.pods)
+    served.change(2)
+    served.cluster.settle()
+    assert served.cluster.pods == pods
+    assert served.cluster.observed.owner.status["rollout"]["phase"] == "Idle"
