@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from plimsoll_server.api.parting import some_age
+from plimsoll_server.settings import read_settings
 from server_builders import server_config, topic_model
-from server_process import IDENTITY, Server, serving
+from server_process import IDENTITY, Server, environment, serving
 
 YOUNG, OLD_AT_ONCE = "3600", "0.01"
 """Ages in seconds: never reached in a test, and over before a first answer."""
@@ -119,3 +121,10 @@ def accepted_at(address: tuple[str, int]) -> Iterator[socket.socket]:
         with suppress(OSError), socket.socket(fileno=os.dup(int(descriptor.name))) as copy:
             if copy.getsockname() == address and copy.getpeername():
                 yield copy
+
+
+def test_connections_grow_a_minute_old_and_not_all_the_same() -> None:
+    usual = read_settings(environment(server_config("/models/any"))).connection_max_age_seconds
+    ages = [some_age(usual) for _ in range(200)]
+    assert usual == 60
+    assert 48 <= min(ages) < 54 < 66 < max(ages) <= 72

@@ -95,6 +95,9 @@ def test_an_empty_variable_counts_as_absent() -> None:
     [
         pytest.param({"PLIMSOLL_CONFIG": ""}, "PLIMSOLL_CONFIG is not set", id="no configuration"),
         pytest.param({"PLIMSOLL_HTTP_PORT": "http"}, "PLIMSOLL_HTTP_PORT", id="port"),
+        pytest.param(
+            {"PLIMSOLL_CONNECTION_MAX_AGE_SECONDS": "0"}, "PLIMSOLL_CONNECTION_MAX_AGE_SECONDS", id="no age at all"
+        ),
         pytest.param({"PLIMSOLL_MEMORY_LIMIT_BYTES": "4Gi"}, "PLIMSOLL_MEMORY_LIMIT_BYTES", id="limit with a unit"),
         pytest.param({"PLIMSOLL_LOG_LEVEL": "loud"}, "PLIMSOLL_LOG_LEVEL", id="log level"),
     ],

@@ -21,16 +21,20 @@ _PART_AT = "connection_part_at"
 """Key in a request's state: when its connection is old, on the monotonic clock."""
 
 
+def some_age(max_age: float) -> float:
+    """More or less a fifth: connections that were made together shall not end together."""
+    return max_age * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  nothing secret
+
+
 def aging_protocol(max_age: float) -> type[H11Protocol]:
     """uvicorn's protocol, one object per connection, with a time to part in the state of each request.
 
-    `max_age` is in seconds, more or less a fifth: connections that were made together shall not end together.
+    `max_age` is in seconds.
     """
 
     class AgingProtocol(H11Protocol):
         def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
-            age = max_age * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  nothing secret
-            super().__init__(app_state={**app_state, _PART_AT: time.monotonic() + age}, **options)
+            super().__init__(app_state={**app_state, _PART_AT: time.monotonic() + some_age(max_age)}, **options)
 
     return AgingProtocol
 
