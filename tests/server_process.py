@@ -31,7 +31,7 @@ IDENTITY = {
     "PLIMSOLL_DEPLOYMENT": "domains",
     "PLIMSOLL_REVISION": "abc",
 }
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 SERVE = (Path(sys.executable).parent / "plimsoll-server", "serve")
 
 
