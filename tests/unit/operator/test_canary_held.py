@@ -98,3 +98,14 @@ def test_a_change_during_a_promotion_is_judged_beside_both() -> None:
     assert min(state.ready for state in states) >= 4
     assert (trials.of(1), trials.of(3)) == (None, None)
     assert len(pods_of(trials.observed, 2)) == 4
+
+
+def test_a_plain_rollout_under_way_goes_on_as_a_canary_where_the_strategy_changes() -> None:
+    trials = changed(served(4), strategy="RollingUpdate")
+    trials.until(lambda trials: len(pods_of(trials.observed, 2)) == 3)
+    begun = pods_of(trials.observed, 2)
+    changed(trials, strategy="Canary")
+    trials.decision = "Promote"
+    states = [*trials.until_phase("Analysing"), *trials.until_phase("Idle")]
+    assert min(state.ready for state in states) >= 4
+    assert begun <= pods_of(states[-1], 2)
