@@ -19,11 +19,10 @@ END_SECONDS = 30
 
 @dataclass(frozen=True)
 class Load:
-    """The `bodies` in turn, `rate` times a second; or from `callers`, each of which asks again once it is answered."""
+    """The `bodies` in turn, `rate` times a second."""
 
     bodies: Sequence[Any]
-    rate: float = 0
-    callers: int = 0
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,6 @@ class Traffic:
             deadline,
             lambda: f"{[str(answer) for answer in self.answers()[-3:]]}, exit code {self.process.poll()}",
         )
-
-    def set_callers(self, callers: int) -> None:
-        """So many from now on."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{callers}\n")
-        self.process.stdin.flush()
 
     def end(self) -> list[Answer]:
         """Stop, and wait for the answers under way."""

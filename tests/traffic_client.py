@@ -1,7 +1,6 @@
-"""A client in a process of its own that never asks twice.
+"""A client in a process of its own that asks so many times a second, waits for nobody and never asks twice.
 
-It asks so many times a second and waits for nobody; or it is so many callers, of which each asks again when it has its
-answer. Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One
+Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One
 line of JSON is written for each answer, and for each that never came. What to do is read from the first line of its
 standard input; it ends when that does, with the requests under way answered.
 """
@@ -26,7 +25,6 @@ PATIENCE_SECONDS = 60
 """For one answer: slow is not lost."""
 LAST_ANSWERS_SECONDS = 20
 KEPT_CONNECTIONS = 8
-TURN_SECONDS = 0.01
 
 
 @dataclass
@@ -36,7 +34,6 @@ class Client:
     url: str
     bodies: list[Any]
     rate: float
-    callers: int
     out: IO[str]
     idle: deque[aiohttp.ClientSession] = field(default_factory=deque)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
@@ -46,36 +43,17 @@ class Client:
         all_kept = tuple(self.idle)
         bodies = itertools.cycle(random.Random(1).sample(self.bodies, len(self.bodies)))
         async with _session(kept=False) as fresh:
-            await (self._steadily(fresh, bodies, end) if self.rate else self._in_turns(fresh, bodies, end))
+            await self._steadily(fresh, bodies, end)
             if self.under_way:
                 await asyncio.wait(self.under_way, timeout=LAST_ANSWERS_SECONDS)
         for session in all_kept:
             await session.close()
-
-    def hear(self, end: asyncio.Event) -> None:
-        """A number of callers from now on; or the end, which comes with the death of the parent at the latest."""
-        line = sys.stdin.readline()
-        if line:
-            self.callers = int(line)
-        else:
-            end.set()
 
     async def _steadily(self, fresh: aiohttp.ClientSession, bodies: Iterator[Any], end: asyncio.Event) -> None:
         began = time.monotonic()
         for number in itertools.count(1):
             self._send(fresh, next(bodies), may_keep=bool(number % 2))
             await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
-            if end.is_set():
-                return
-
-    async def _in_turns(self, fresh: aiohttp.ClientSession, bodies: Iterator[Any], end: asyncio.Event) -> None:
-        ended = asyncio.create_task(end.wait())
-        for number in itertools.count(1):
-            self._send(fresh, next(bodies), may_keep=bool(number % 2))
-            if len(self.under_way) >= self.callers:
-                await asyncio.wait({*self.under_way, ended}, return_when=asyncio.FIRST_COMPLETED)
-            # Who is refused waits a little, as callers do; and who is answered is not asked again in the same instant.
-            await asyncio.sleep(TURN_SECONDS)
             if end.is_set():
                 return
 
@@ -113,9 +91,9 @@ async def main() -> None:
     order = json.loads(sys.stdin.readline())
     end = asyncio.Event()
     with Path(order["out"]).open("w", encoding="utf-8") as out:  # noqa: ASYNC230  one open of a local file
-        client = Client(order["url"], order["bodies"], order["rate"], order.get("callers", 0), out)
-        asyncio.get_running_loop().add_reader(sys.stdin, client.hear, end)
-        await client.ask_until(end)
+        # At the end of the file, which comes with the death of the parent at the latest.
+        asyncio.get_running_loop().add_reader(sys.stdin, end.set)
+        await Client(order["url"], order["bodies"], order["rate"], out).ask_until(end)
 
 
 if __name__ == "__main__":

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from bad_rollouts import BAD_ROLLOUTS, LONG_TEXT, slow_dtype
+from bad_rollouts import slow_dtype
 from cluster.rollouts.figures import Figures, Take
-from cluster.rollouts.objects import BODIES, LONGER_BODIES, ROLLOUT, changed, counting, real
+from cluster.rollouts.objects import BODIES, LONGER_BODIES, changed, counting, real
 from cluster.rollouts.outcome import Judge, Outcome, failed, slower_than
-from cluster.rollouts.stage import Scene, Stage
+from cluster.rollouts.stage import Stage
 from cluster.rollouts.verdicts import BACK_SECONDS, in_time, was_taken_back
 from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 OBJECTIVE_SECONDS = 0.025
-CALLERS_PER_POD = 28
-LONG_HISTORY_SECONDS = 300
 HISTORY_SECONDS = 180
 """Two pods that have never been killed in so long are history enough for a canary that is killed three times in half a
 minute; a revision that is in use has more."""
-
-
-def as_many_for_the_canary(scene: Scene) -> None:
-    """Once there are two pods, each has its full load again: memory runs out in full batches only."""
-    scene.reaches(300, "Analysing")
-    scene.requests.set_callers(2 * CALLERS_PER_POD)
 
 
 def ended_in_time(figures: Figures, story: str, outcome: Outcome, bad: Judge) -> None:
@@ -65,31 +57,3 @@ def test_a_canary_that_is_killed_for_memory_under_load_is_taken_back_for_the_kil
     )
     was_taken_back(outcome, "OOMKilled")
     ended_in_time(figures, "killed for memory under load", outcome, failed)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(
-    ("recipe", "reason", "statuses", "age"),
-    [
-        pytest.param("squeezed", "OutOfMemory", {503}, 0, id="its-own-counter"),
-        pytest.param("squeezed beside an agent", "OOMKilled", {0, 503}, LONG_HISTORY_SECONDS, id="killed"),
-    ],
-)
-def test_memory_squeezed_for_capacity_is_taken_back_on_what_runs_out(
-    stage: Stage, figures: Figures, recipe: str, reason: str, statuses: set[int], age: float
-) -> None:
-    squeezed = next(each for each in BAD_ROLLOUTS if each.name == recipe)
-    # One kill is enough here: with torch a second one is a minute away, and stable has to be ten times as old.
-    manifest = real("squeezed", replicas=1, rollout={**ROLLOUT, "analysis": {"interval": "5s", "oomKills": 1}})
-    stable = changed(manifest, **squeezed.before)
-    outcome = stage.play(
-        stable,
-        changed(stable, **squeezed.change),
-        Load([{"inputs": LONG_TEXT}], callers=CALLERS_PER_POD),
-        deadline=600,
-        meanwhile=as_many_for_the_canary,
-        age=age,
-    )
-    was_taken_back(outcome, reason)
-    assert {answer.status for answer in outcome.failed} <= statuses
-    ended_in_time(figures, f"memory {squeezed.name}", outcome, failed)

@@ -20,8 +20,8 @@ from plimsoll_operator.cluster.measuring import Measuring
 from plimsoll_operator.cluster.prometheus import Prometheus, PrometheusAccess, Range
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
-from plimsoll_operator.rollout.measurements import Inquiry
-from plimsoll_operator.rollout.signals import SIGNALS, Signal
+from plimsoll_operator.rollout.measuring.measurements import Inquiry
+from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 from plimsoll_sandbox.toolchain import Tools
 from plimsoll_server.telemetry import Identity, Telemetry
 from prometheus_process import PrometheusProcess, running_prometheus
