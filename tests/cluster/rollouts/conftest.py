@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     figures = Figures()
     yield figures
     if request.config.getoption("--times", 1) > 1 and figures.takes:
-        figures.write(" ".join(("pytest", *request.config.invocation_params.args)))
+        figures.write(shlex.join(("pytest", *map(str, request.config.invocation_params.args))))
 
 
 @pytest.fixture(scope="session")
