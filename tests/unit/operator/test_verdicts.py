@@ -39,7 +39,7 @@ def watched(*intervals: dict[SeriesKey, Counts], pods: Pods | None = None) -> tu
 
 
 def test_a_rollout_without_a_bad_event_is_promoted_after_about_five_hundred_requests() -> None:
-    verdict, intervals = watched(*[{**GOOD, BATCHES: Counts(100, 900, 0, 0)}] * 20)
+    verdict, intervals = watched(*[{**GOOD, BATCHES: Counts(25, 225, 0, 0)}] * 20)
     assert verdict.decision == "Promote"
     assert intervals == 5
     assert verdict.message == (
@@ -95,6 +95,14 @@ def test_a_stable_revision_without_requests_holds_no_good_fix_back() -> None:
     assert verdict.decision == "Promote"
 
 
+def test_latencies_that_cannot_be_compared_yet_hold_a_promotion_up() -> None:
+    """The stable revision answers, but where its latencies are is not known."""
+    unknown = {**GOOD, SLOW: Counts(100, 0, 10, 0), ERRORS: Counts(100, 9, 0, 0)}
+    verdict, _ = watched(*[unknown] * 10)
+    assert verdict.decision == "Undecided"
+    assert verdict.message == "latency cannot be compared yet; 1,000 canary requests so far"
+
+
 def test_a_canary_that_answers_nothing_is_never_promoted() -> None:
     silent = {ERRORS: Counts(100, 900, 100, 900), BATCHES: GOOD[BATCHES]}
     verdict, _ = watched(*[silent] * 40)
@@ -123,7 +131,7 @@ def test_what_is_still_unknown_is_said_with_figures() -> None:
     verdict, _ = watched(GOOD, GOOD)
     assert verdict.decision == "Undecided"
     assert verdict.message == (
-        "out of memory: up to 3.5 % of the canary's batches cannot be ruled out yet, must be below 1.0 %; "
+        "out of memory: up to 1.9 % of the canary's requests cannot be ruled out yet, must be below 1.0 %; "
         "200 canary requests so far"
     )
 

@@ -34,9 +34,11 @@ def waiting(figures: SignalFigures, requests: float) -> str:
     so_far = f"{count(requests)} canary requests so far"
     if _by_time(figures.name, figures.bound_part):
         return f"{_ENDED[figures.name]} more than twice as often per minute as on stable; {so_far}"
+    if figures.allowed >= 1:
+        return f"{figures.name} cannot be compared yet; {so_far}"
     return (
-        f"{_subject(figures.name, figures.bound_part)}: up to {percent(figures.upper_bound)} of the canary's "
-        f"{_UNIT[figures.name]} cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}"
+        f"{_subject(figures.name, figures.bound_part)}: up to {percent(figures.upper_bound)} of the canary's requests "
+        f"cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}"
     )
 
 
