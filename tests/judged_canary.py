@@ -8,11 +8,11 @@ from typing import Any
 
 from builders import make_pods, make_workload
 from plimsoll_operator.conditions import timestamp
-from plimsoll_operator.rollout.analysis import Analysis, Pair
-from plimsoll_operator.rollout.analysis_status import render_analysis
-from plimsoll_operator.rollout.data import Availability
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Counts, Interval, SeriesKey
-from plimsoll_operator.rollout.history import with_point
+from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair
+from plimsoll_operator.rollout.measuring.analysis_status import render_analysis
+from plimsoll_operator.rollout.measuring.data import Availability
+from plimsoll_operator.rollout.measuring.history import with_point
 from trials import CANARY, SINCE, STABLE
 
 SETTINGS = AnalysisSettings()

@@ -9,9 +9,9 @@ from builders import Cluster, make_spec
 from plimsoll_operator.observed import Manifest, Milestones
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
-from plimsoll_operator.rollout.inquiry import inquire
-from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem
-from plimsoll_operator.rollout.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+from plimsoll_operator.rollout.measuring.inquiry import inquire
+from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem
+from plimsoll_operator.rollout.measuring.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
 
 BOUNDS = ("0.1", "0.25", "1.0", ALL)
 

@@ -14,8 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from builders import PROFILES, make_spec
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.names import METRICS_PORT, SATURATION_METRIC
-from plimsoll_operator.rollout.measurements import Inquiry
-from plimsoll_operator.rollout.signals import SERVED, SIGNALS, Signal
+from plimsoll_operator.rollout.measuring.measurements import Inquiry
+from plimsoll_operator.rollout.measuring.signals import SERVED, SIGNALS, Signal
 from plimsoll_operator.spec import parse_spec
 from plimsoll_sandbox.demo.scaling import QUERY
 from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.requests import Ledger, Restarts
-from plimsoll_operator.rollout.measurements import Measurements
+from plimsoll_operator.rollout.measuring.measurements import Measurements
 
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""

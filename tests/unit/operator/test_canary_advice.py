@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import make_spec
-from plimsoll_operator.rollout.advice import steps_that_cannot_be_had
+from plimsoll_operator.rollout.canary.advice import steps_that_cannot_be_had
 from plimsoll_operator.spec import parse_spec
 
 

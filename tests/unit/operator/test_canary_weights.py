@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll_operator.rollout.weights import Step, canary_pods, steps_of, weight_percent
+from plimsoll_operator.rollout.canary.weights import Step, canary_pods, steps_of, weight_percent
 
 
 @pytest.mark.parametrize(

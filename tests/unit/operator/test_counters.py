@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW
-from plimsoll_operator.rollout.counters import intervals
 from plimsoll_operator.rollout.evidence import Counts, SeriesKey
-from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
-from plimsoll_operator.rollout.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+from plimsoll_operator.rollout.measuring.counters import intervals
+from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Values
+from plimsoll_operator.rollout.measuring.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
 
 STEP = timedelta(seconds=10)
 ERRORS = SeriesKey("errors")

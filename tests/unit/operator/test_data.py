@@ -8,7 +8,7 @@ import pytest
 
 from builders import Cluster
 from measured import Traffic, lose_prometheus, trial, watch
-from plimsoll_operator.rollout.analysis_status import read_analysis
+from plimsoll_operator.rollout.measuring.analysis_status import read_analysis
 
 BUSY, IDLE = Traffic(), Traffic(ok=0)
 

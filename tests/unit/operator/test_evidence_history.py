@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders import NOW
-from plimsoll_operator.rollout.history import MOST_POINTS, with_point
+from plimsoll_operator.rollout.measuring.history import MOST_POINTS, with_point
 
 INTERVAL = timedelta(seconds=10)
 

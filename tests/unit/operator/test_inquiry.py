@@ -9,9 +9,9 @@ import pytest
 
 from builders import NOW, make_owner, make_spec
 from plimsoll_operator.observed import Owner
-from plimsoll_operator.rollout.inquiry import MOST_STEPS, SETTLE, inquire, next_moment
-from plimsoll_operator.rollout.promql import any_of, quoted
-from plimsoll_operator.rollout.signals import SIGNALS
+from plimsoll_operator.rollout.measuring.inquiry import MOST_STEPS, SETTLE, inquire, next_moment
+from plimsoll_operator.rollout.measuring.promql import any_of, quoted
+from plimsoll_operator.rollout.measuring.signals import SIGNALS
 
 STEP = timedelta(seconds=10)
 

@@ -10,8 +10,8 @@ import pytest
 from builders import NOW
 from plimsoll_operator.cluster.measuring import measurements
 from plimsoll_operator.cluster.prometheus_answer import Answer, RawSeries
-from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Values
-from plimsoll_operator.rollout.signals import REQUESTS, SIGNALS
+from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Values
+from plimsoll_operator.rollout.measuring.signals import REQUESTS, SIGNALS
 
 STEP = timedelta(seconds=10)
 INQUIRY = Inquiry("guardrails", "domains", "new", "old", NOW, NOW + STEP, NOW + 3 * STEP, STEP, 3)

@@ -9,9 +9,9 @@ import pytest
 
 from builders import NOW, make_pod, make_workload
 from plimsoll_operator.observed import Milestones, Pod, Workload
-from plimsoll_operator.rollout import pod_record
 from plimsoll_operator.rollout.evidence import Counts
-from plimsoll_operator.rollout.pod_record import KILLS, MOST_PODS, RESTARTS, PodRecord
+from plimsoll_operator.rollout.measuring import pod_record
+from plimsoll_operator.rollout.measuring.pod_record import KILLS, MOST_PODS, RESTARTS, PodRecord
 
 HOUR_AGO = NOW - timedelta(hours=1)
 BEGAN = PodRecord(NOW - timedelta(minutes=2))

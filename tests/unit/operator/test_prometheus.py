@@ -23,7 +23,7 @@ from plimsoll_operator.cluster.measuring import Measuring
 from plimsoll_operator.cluster.prometheus import MOST_BYTES, Prometheus, PrometheusAccess
 from plimsoll_operator.cluster.prometheus_answer import MOST_SERIES, PrometheusError, read_answer
 from plimsoll_operator.observed import Owner
-from plimsoll_operator.rollout.measurements import Measurements
+from plimsoll_operator.rollout.measuring.measurements import Measurements
 from scripted_apiserver import Answer, ScriptedApiserver, ok, scripted_apiserver
 from tls_files import Issuer
 

@@ -19,7 +19,7 @@ from plimsoll_operator.cli.report import load_line
 from plimsoll_operator.gpu_profiles import GpuProfile, InvalidGpuProfileError, parse_gpu_profiles
 from plimsoll_operator.observed import Manifest, Observed, Owner
 from plimsoll_operator.reconcile import Policy, reconcile
-from plimsoll_operator.rollout.advice import steps_that_cannot_be_had
+from plimsoll_operator.rollout.canary.advice import steps_that_cannot_be_had
 from plimsoll_operator.spec import parse_spec
 
 EXCEEDED = 1

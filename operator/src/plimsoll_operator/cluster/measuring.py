@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from plimsoll_operator.cluster.prometheus import Prometheus, Range
 from plimsoll_operator.cluster.prometheus_answer import Answer, PrometheusError, RawSeries
 from plimsoll_operator.observed import Owner
-from plimsoll_operator.rollout.inquiry import SETTLE, inquire
-from plimsoll_operator.rollout.measurements import Counter, Inquiry, Measurements, Problem, Values
-from plimsoll_operator.rollout.signals import SIGNALS, Signal
+from plimsoll_operator.rollout.measuring.inquiry import SETTLE, inquire
+from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem, Values
+from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 
 logger = logging.getLogger(__name__)
 

@@ -27,7 +27,7 @@ from plimsoll_operator.cluster.profiles import ProfileTable, read_profiles
 from plimsoll_operator.model_source import ClaimModel, parse_model_source
 from plimsoll_operator.names import LABEL_NAME, is_revision_object_name, revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Owner, Revision
-from plimsoll_operator.rollout.measurements import Measurements
+from plimsoll_operator.rollout.measuring.measurements import Measurements
 
 Measure = Callable[[Owner], Awaitable[Measurements | None]]
 """What Prometheus tells of an object's canary; None when there is nothing to ask now. Never fails, is never long."""

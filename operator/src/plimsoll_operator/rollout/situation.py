@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from plimsoll_operator.observed import Rejection, Workload
-from plimsoll_operator.rollout.stage import Stage
+from plimsoll_operator.rollout.canary.stage import Stage
 
 Phase = Literal[
     "Idle",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from plimsoll_operator.rollout import canary, recreate, rolling_update
+from plimsoll_operator.rollout import recreate, rolling_update
+from plimsoll_operator.rollout.canary import strategy as canary
+from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.rollout.situation import Move
-from plimsoll_operator.rollout.trial import Trial
 
 Strategy = Callable[[Trial], Move]
 

@@ -12,9 +12,9 @@ from plimsoll_operator.load_line import LoadLine
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed, Rejection, Revision, Workload
 from plimsoll_operator.plan import Rehearsal, Scale
 from plimsoll_operator.requests import Answer, Ledger, Restarts
-from plimsoll_operator.rollout.analysis import Analysis
 from plimsoll_operator.rollout.evidence import Data, Evidence, Verdict
-from plimsoll_operator.rollout.inquiry import SETTLE
+from plimsoll_operator.rollout.measuring.analysis import Analysis
+from plimsoll_operator.rollout.measuring.inquiry import SETTLE
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 

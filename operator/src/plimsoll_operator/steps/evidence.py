@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from plimsoll_operator.observed import Manifest, Revision
-from plimsoll_operator.rollout.analysis import Analysis, Pair, carried_on
-from plimsoll_operator.rollout.analysis_status import read_analysis, render_analysis
 from plimsoll_operator.rollout.evidence import AnalysisSettings
-from plimsoll_operator.rollout.history import with_point
-from plimsoll_operator.rollout.inquiry import next_moment
+from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair, carried_on
+from plimsoll_operator.rollout.measuring.analysis_status import read_analysis, render_analysis
+from plimsoll_operator.rollout.measuring.history import with_point
+from plimsoll_operator.rollout.measuring.inquiry import next_moment
 from plimsoll_operator.spec import Spec
 from plimsoll_operator.steps.draft import Draft
 

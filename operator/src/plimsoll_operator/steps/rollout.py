@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from plimsoll_operator.observed import Rejection, Revision
 from plimsoll_operator.plan import Scale
-from plimsoll_operator.rollout.phases import idle, rolled_back
+from plimsoll_operator.rollout.canary.phases import idle, rolled_back
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason

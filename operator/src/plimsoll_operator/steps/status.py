@@ -7,7 +7,7 @@ from typing import Any
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
-from plimsoll_operator.rollout.stage import render_stage
+from plimsoll_operator.rollout.canary.stage import render_stage
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import render_evidence
 from plimsoll_operator.steps.request import last_request

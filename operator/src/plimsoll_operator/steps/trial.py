@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from plimsoll_operator.diagnosis import diagnose
 from plimsoll_operator.observed import Revision, Workload
-from plimsoll_operator.rollout.stage import Stage, read_stage
-from plimsoll_operator.rollout.trial import Trial
+from plimsoll_operator.rollout.canary.stage import Stage, read_stage
+from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import analysis_settings
 from plimsoll_operator.steps.progress import deadline

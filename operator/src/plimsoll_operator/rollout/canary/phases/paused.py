@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from plimsoll_operator.rollout.capacity import kept_up
-from plimsoll_operator.rollout.phases.surging import stage_of
+from plimsoll_operator.rollout.canary.capacity import kept_up
+from plimsoll_operator.rollout.canary.phases.surging import stage_of
+from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.situation import Move, retired
-from plimsoll_operator.rollout.trial import Trial, merged
 
 
 def advance(trial: Trial) -> Move:

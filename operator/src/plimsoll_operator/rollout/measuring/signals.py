@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from plimsoll_operator.rollout.measurements import Inquiry
-from plimsoll_operator.rollout.promql import any_of, quoted
+from plimsoll_operator.rollout.measuring.measurements import Inquiry
+from plimsoll_operator.rollout.measuring.promql import any_of, quoted
 
 Kind = tuple[str, str]
 """A metric, and the value of its own label."""

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from plimsoll_operator.observed import Pod, Rejection, Workload
+from plimsoll_operator.rollout.canary.stage import Stage
+from plimsoll_operator.rollout.canary.weights import Step, steps_of, weight_percent
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Data, Verdict
 from plimsoll_operator.rollout.situation import Phase, Situation
-from plimsoll_operator.rollout.stage import Stage
-from plimsoll_operator.rollout.weights import Step, steps_of, weight_percent
 from plimsoll_operator.spec import Canary
 
 

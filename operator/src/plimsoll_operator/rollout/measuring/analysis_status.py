@@ -7,10 +7,10 @@ from typing import Any
 
 from plimsoll_operator.conditions import timestamp
 from plimsoll_operator.observed import Manifest
-from plimsoll_operator.rollout.analysis import Analysis
-from plimsoll_operator.rollout.data import Availability
 from plimsoll_operator.rollout.evidence import SignalFigures, Verdict, from_status, to_status
-from plimsoll_operator.rollout.pod_record import PodRecord
+from plimsoll_operator.rollout.measuring.analysis import Analysis
+from plimsoll_operator.rollout.measuring.data import Availability
+from plimsoll_operator.rollout.measuring.pod_record import PodRecord
 
 
 def render_analysis(analysis: Analysis, verdict: Verdict) -> dict[str, Any]:

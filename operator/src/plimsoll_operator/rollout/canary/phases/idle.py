@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.rollout.situation import Move
-from plimsoll_operator.rollout.trial import Trial
 
 
 def advance(trial: Trial) -> Move:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from plimsoll_operator.rollout.weights import Step, steps_of, weight_percent
+from plimsoll_operator.rollout.canary.weights import Step, steps_of, weight_percent
 from plimsoll_operator.spec import Spec
 
 NEAR = 5

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Pod
-from plimsoll_operator.rollout.trial import Trial, waiting_since
+from plimsoll_operator.rollout.canary.trial import Trial, waiting_since
 
 BROKEN_FOR = timedelta(minutes=1)
 """Without a ready pod for so long, where none of them is on its way back."""

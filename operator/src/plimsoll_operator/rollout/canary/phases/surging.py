@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plimsoll_operator.rollout.capacity import kept_up, no_place, place_given
+from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, place_given
+from plimsoll_operator.rollout.canary.stage import Stage
+from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, retired
-from plimsoll_operator.rollout.stage import Stage
-from plimsoll_operator.rollout.trial import Trial, merged
 
 
 def is_done(trial: Trial) -> bool:

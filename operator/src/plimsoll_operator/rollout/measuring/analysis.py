@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Workload
-from plimsoll_operator.rollout import pod_record
-from plimsoll_operator.rollout.counters import intervals
-from plimsoll_operator.rollout.data import BLIND, Availability, availability
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Evidence, Verdict, judge
-from plimsoll_operator.rollout.measurements import Measurements
-from plimsoll_operator.rollout.pod_record import News, PodRecord
+from plimsoll_operator.rollout.measuring import pod_record
+from plimsoll_operator.rollout.measuring.counters import intervals
+from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
+from plimsoll_operator.rollout.measuring.measurements import Measurements
+from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.evidence import Data, Interval, SeriesKey
-from plimsoll_operator.rollout.measurements import Measurements
+from plimsoll_operator.rollout.measuring.measurements import Measurements
 
 REQUESTS = SeriesKey("errors")
 

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence import Counts, Interval, SeriesKey
 from plimsoll_operator.rollout.evidence.figures import OBJECTIVE
-from plimsoll_operator.rollout.measurements import Counter, Measurements, Values
-from plimsoll_operator.rollout.signals import SIGNALS, Kind, Signal, Tally
+from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Values
+from plimsoll_operator.rollout.measuring.signals import SIGNALS, Kind, Signal, Tally
 
 Strata = dict[SeriesKey, dict[str, Counts]]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Rejection
-from plimsoll_operator.rollout.outage import is_broken
+from plimsoll_operator.rollout.canary.outage import is_broken
+from plimsoll_operator.rollout.canary.trial import Trial, gone, merged, waiting_since
 from plimsoll_operator.rollout.situation import Move
-from plimsoll_operator.rollout.trial import Trial, gone, merged, waiting_since
 
 
 def decided(trial: Trial) -> Move | None:

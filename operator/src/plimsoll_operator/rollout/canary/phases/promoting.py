@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plimsoll_operator.observed import Workload
+from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.handover import kept, short_of_gpus, shrunk
 from plimsoll_operator.rollout.situation import Move, Phase, changed, retired
-from plimsoll_operator.rollout.trial import Trial, merged
 
 
 def advance(trial: Trial) -> Move:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from plimsoll_operator.rollout import rolling_update
-from plimsoll_operator.rollout.decision import decided
-from plimsoll_operator.rollout.phases import analysing, inconclusive, paused, promoting, rolling_back, surging
+from plimsoll_operator.rollout.canary.decision import decided
+from plimsoll_operator.rollout.canary.phases import analysing, inconclusive, paused, promoting, rolling_back, surging
+from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.rollout.situation import Move, Phase
-from plimsoll_operator.rollout.trial import Trial
 
 PHASES: Mapping[Phase, Callable[[Trial], Move]] = {
     "Surging": surging.advance,

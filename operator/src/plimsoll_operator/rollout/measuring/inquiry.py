@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Manifest, Owner
-from plimsoll_operator.rollout.measurements import Inquiry
+from plimsoll_operator.rollout.measuring.measurements import Inquiry
 from plimsoll_operator.spec import InvalidSpecError, parse_spec
 
 SETTLE = timedelta(seconds=2)

@@ -7,8 +7,8 @@ so within a second, and for every reason that there is.
 from __future__ import annotations
 
 from plimsoll_operator.observed import Workload
-from plimsoll_operator.rollout.outage import is_broken
-from plimsoll_operator.rollout.trial import Trial
+from plimsoll_operator.rollout.canary.outage import is_broken
+from plimsoll_operator.rollout.canary.trial import Trial
 
 
 def place_given(trial: Trial) -> dict[str, int]:

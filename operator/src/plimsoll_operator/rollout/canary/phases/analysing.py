@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from plimsoll_operator.observed import Rejection
-from plimsoll_operator.rollout.capacity import kept_up
-from plimsoll_operator.rollout.decision import promotion, rejected
+from plimsoll_operator.rollout.canary.capacity import kept_up
+from plimsoll_operator.rollout.canary.decision import promotion, rejected
+from plimsoll_operator.rollout.canary.phases.surging import stage_of
+from plimsoll_operator.rollout.canary.stage import Stage
+from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.evidence import step_is_done
-from plimsoll_operator.rollout.phases.surging import stage_of
 from plimsoll_operator.rollout.situation import Move, retired
-from plimsoll_operator.rollout.stage import Stage
-from plimsoll_operator.rollout.trial import Trial, merged
 
 
 def advance(trial: Trial) -> Move:
