@@ -19,7 +19,7 @@ from cluster_kit import Kit, eventually
 from operator_process import OperatorProcess
 from plimsoll_operator.names import ANNOTATION_REQUEST
 from plimsoll_sandbox.sandbox import Sandbox
-from traffic import traffic
+from traffic import Load, traffic
 
 pytestmark = pytest.mark.cluster
 
@@ -43,7 +43,7 @@ def arranged(
             if rate := situation.requests_a_second:
                 url = f"{sandbox.url(situation.namespace, TOLD)}/predict"
                 folder = tmp_path_factory.mktemp(situation.name)
-                stack.enter_context(traffic(url, [{"inputs": "sort a list"}], rate, folder))
+                stack.enter_context(traffic(url, Load([{"inputs": "sort a list"}], rate), folder))
             place.apply(situation.second)
         for situation in CANARY_SITUATIONS:
             if situation.request:
