@@ -47,7 +47,7 @@ class DemoCluster:
         end = time.monotonic() + deadline
         last = ""
         while time.monotonic() < end:
-            conditions = {c["type"]: c for c in self.deployment().get("status", {}).get("conditions", ())}
+            conditions = _conditions(self.deployment())
             ready = conditions.get("Ready")
             said = f"Ready={ready['status']}  {ready['reason']}: {ready['message']}" if ready else ""
             if said and said != last:
@@ -63,6 +63,14 @@ class DemoCluster:
         raise DemoError(
             f"the InferenceDeployment was not Ready within {deadline:.0f} s; it said: {last}", self.commands.log
         )
+
+
+def _conditions(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By type; none while the object still tells of the spec before this one."""
+    status = found.get("status", {})
+    if status.get("observedGeneration") != found["metadata"]["generation"]:
+        return {}
+    return {condition["type"]: condition for condition in status.get("conditions", ())}
 
 
 def model_volume(folder: Path, namespace: str = NAMESPACE, volume: str = "demo-models") -> tuple[dict[str, Any], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from plimsoll_sandbox.demo.commands import Commands, installed
 from plimsoll_sandbox.demo.graph import draw
 from plimsoll_sandbox.demo.images import write_image_map
 from plimsoll_sandbox.demo.predictions import classify, prediction_table, read_texts
+from plimsoll_sandbox.demo.rollback import RATE, ask_why, show_rollback, spoil, take_back, watch_rollback
 from plimsoll_sandbox.demo.scaling import CLIENTS, LOAD_SECONDS, ScalingRun, watch_scaling
 from plimsoll_sandbox.demo.story import DemoError, Story
 from plimsoll_sandbox.errors import SandboxError
@@ -30,7 +32,7 @@ SANDBOX = "demo"
 NODES = ("cpu:3",)
 # Containers that fail are tried again sooner than a kubelet would: nobody waits five minutes at a demo.
 RESTART_BACKOFF_SECONDS = 2.0
-STEPS = 8
+STEPS = 10
 WIDTH = 110
 READY_DEADLINE_SECONDS = 180
 TRAINING_DEADLINE_SECONDS = 600
@@ -61,7 +63,7 @@ def main() -> None:
 def demo(
     record: Annotated[Path | None, typer.Option(help="Also write what is shown to this SVG file.")] = None,
 ) -> None:
-    """From nothing to a classified long text on a real control plane, scaling included."""
+    """From nothing to a classified long text on a real control plane, scaling and a bad change taken back included."""
     # A terminal has a width of its own; a log and a picture have none.
     width = None if sys.stdout.isatty() and record is None else WIDTH
     console = Console(width=width, record=record is not None, highlight=False)
@@ -88,9 +90,7 @@ def play(stage: Stage) -> None:
         model = _train(stage)
     with story.step("The cluster: apiserver, controllers, scheduler, Prometheus, three nodes"):
         sandbox = _start(stage, tools)
-    cluster = DemoCluster(
-        stage.commands.with_environment(KUBECONFIG=str(sandbox.kubeconfig)), tools.kubectl, tools.helm
-    )
+    cluster = DemoCluster(_on_the_cluster(stage.commands, sandbox), tools.kubectl, tools.helm)
     with story.step("Helm installs the operator"):
         _install(stage, cluster, sandbox.prometheus_url)
     with story.step("kubectl applies an InferenceDeployment; the operator does the rest"):
@@ -104,8 +104,20 @@ def play(stage: Stage) -> None:
             watch_scaling(story, cluster, sandbox.prometheus_url, f"{url}/predict", [text.text for text in texts[:2]])
         )
         _show_scaling(stage, run)
+    with story.step(f"A bad change: weights that fail on a word, shipped under {RATE} requests a second"):
+        uri = spoil(story, cluster)
+        show_rollback(story, cluster, asyncio.run(watch_rollback(story, cluster, f"{url}/predict", uri)))
+    with story.step("What happened? What whoever is on call would type, and what is left to do in git"):
+        ask_why(story, cluster)
+        _take_back(stage, cluster)
     with story.step("Your turn"):
         _what_next(stage, url)
+
+
+def _on_the_cluster(commands: Commands, sandbox: Sandbox) -> Commands:
+    """With the sandbox's kubeconfig; and kubectl finds its plugin, kubectl-plimsoll, where users have it: on PATH."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return commands.with_environment(KUBECONFIG=str(sandbox.kubeconfig), PATH=path)
 
 
 def _train(stage: Stage) -> Path:
@@ -188,6 +200,12 @@ def _show_scaling(stage: Stage, run: ScalingRun) -> None:
         raise DemoError(
             "the autoscaler did not scale down again: kubectl describe hpa -n guardrails says why", stage.commands.log
         )
+
+
+def _take_back(stage: Stage, cluster: DemoCluster) -> None:
+    take_back(
+        stage.story, cluster, stage.manifest, str(stage.manifest.relative_to(stage.checkout)), READY_DEADLINE_SECONDS
+    )
 
 
 def _what_next(stage: Stage, url: str) -> None:

@@ -43,7 +43,7 @@ async def watch_scaling(
     load = asyncio.create_task(run_load(url, texts, CLIENTS, LOAD_SECONDS))
     end = started + LOAD_SECONDS + COOL_DOWN_SECONDS
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-        while time.monotonic() < end and not (load.done() and _back_to_one(run)):
+        while time.monotonic() < end and not (load.done() and _up_and_down(run)):
             sample = await _sample(session, cluster, prometheus, started)
             _tell_change(story, run, sample)
             run.samples.append(sample)
@@ -52,8 +52,9 @@ async def watch_scaling(
     return run
 
 
-def _back_to_one(run: ScalingRun) -> bool:
-    return bool(run.samples) and run.samples[-1].replicas == 1
+def _up_and_down(run: ScalingRun) -> bool:
+    """On a busy machine the second pod may be ready only when the load is over already."""
+    return run.most_replicas > 1 and run.samples[-1].replicas == 1
 
 
 def _tell_change(story: Story, run: ScalingRun, sample: Sample) -> None:

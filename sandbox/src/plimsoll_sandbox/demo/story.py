@@ -9,6 +9,11 @@ from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+INDENTED = (0, 0, 0, 6)
 
 
 class DemoError(Exception):
@@ -38,6 +43,18 @@ class Story:
 
     def say(self, line: str) -> None:
         self.console.print(f"      {line}", soft_wrap=True)
+
+    def moment(self, seconds: float, line: str) -> None:
+        """What happened so many seconds after the beginning; a long line goes on below its own start."""
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(justify="right", min_width=5)
+        grid.add_row(f"{seconds:.0f} s", line)
+        self.console.print(Padding(grid, INDENTED, expand=False))
+
+    def output(self, text: str) -> None:
+        """What a command printed, broken where a terminal would break it."""
+        for line in text.splitlines():
+            self.console.print(Padding(Text(line, overflow="fold"), INDENTED, expand=False))
 
     def show(self, what: RenderableType) -> None:
         self.console.print(what)

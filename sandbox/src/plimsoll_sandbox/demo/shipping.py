@@ -1,0 +1,91 @@
+"""A change of the spec, and what the object tells of its rollout until it has ended one way or the other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.markup import escape
+
+from plimsoll_sandbox.demo.cluster import NAME, NAMESPACE, DemoCluster
+from plimsoll_sandbox.demo.requests import Answer
+from plimsoll_sandbox.demo.story import DemoError, Story
+
+DEADLINE_SECONDS = 300
+"""Some 50 s are usual; a busy machine answers fewer requests a second, and evidence takes requests."""
+LOOK_SECONDS = 1.0
+CALM_SECONDS = 10.0
+"""Within a phase the object tells something new every five seconds; a reader wants less."""
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A rollout that has ended: `at` is when the change was made, on the monotonic clock."""
+
+    at: float
+    phase: str
+    revision: str
+    stable: str
+    reason: str
+
+
+async def ship(story: Story, cluster: DemoCluster, spec: dict[str, Any], answers: Sequence[Answer]) -> Shipped:
+    """Patch the spec and tell what follows. Raises DemoError when the rollout has no end within the deadline."""
+    patch = json.dumps({"spec": spec}, separators=(",", ":"))
+    argv = ("-n", NAMESPACE, "patch", "infd", NAME, "--type", "merge", "-p", patch)
+    story.command(f"kubectl {' '.join(argv[:-1])} '{patch}'")
+    await asyncio.to_thread(cluster.kubectl, *argv)
+    teller = Teller(story, time.monotonic())
+    while time.monotonic() < teller.began + DEADLINE_SECONDS:
+        found = await asyncio.to_thread(cluster.deployment)
+        if found["status"].get("observedGeneration") == found["metadata"]["generation"]:
+            teller.tell(found["status"], answers)
+            if teller.phase in ("Idle", "RolledBack"):
+                return _shipped(found["status"], teller)
+        await asyncio.sleep(LOOK_SECONDS)
+    raise DemoError(
+        f"the rollout had no end within {DEADLINE_SECONDS} s; it said: {teller.phase}, {teller.message}",
+        cluster.commands.log,
+    )
+
+
+@dataclass
+class Teller:
+    """Tells each phase when it begins, what is new within it now and then, and the first answer that is no answer."""
+
+    story: Story
+    began: float
+    phase: str = ""
+    message: str = ""
+    told_at: float = 0.0
+    failed: bool = False
+
+    def tell(self, status: dict[str, Any], answers: Sequence[Answer]) -> None:
+        first = first_failure(answers, self.began)
+        if first and not self.failed:
+            self.failed = True
+            self.story.moment(
+                first.at - self.began, f"[red]first bad answer[/]: {first.status} from revision {first.revision}"
+            )
+        phase = status["rollout"]["phase"]
+        message = next(c["message"] for c in status["conditions"] if c["type"] == "Ready")
+        now = time.monotonic()
+        if phase != self.phase or (message != self.message and now - self.told_at >= CALM_SECONDS):
+            self.story.moment(now - self.began, f"[bold]{phase}[/]: {escape(message)}")
+            self.told_at = now
+        self.phase, self.message = phase, message
+
+
+def first_failure(answers: Sequence[Answer], since: float) -> Answer | None:
+    """The first request that was not answered 200."""
+    return next((answer for answer in answers if answer.at >= since and not answer.good), None)
+
+
+def _shipped(status: dict[str, Any], teller: Teller) -> Shipped:
+    asked = next(revision for revision in status["revisions"] if revision["askedFor"])
+    reason = asked.get("rejected", {}).get("reason", "Promoted")
+    return Shipped(teller.began, teller.phase, asked["hash"], status["rollout"]["stable"], reason)
