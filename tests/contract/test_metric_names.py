@@ -123,7 +123,8 @@ def test_what_a_server_emits_is_counted_by_every_signal() -> None:
     }
     assert told["errors"][""].exposures == len(SERVED)
     assert told["errors"][""].bad > 0
-    assert told["oom"]["batches"] == (1, 1)
+    batches = told["oom"]["batches"]
+    assert (batches.exposures, batches.bad) == (1, 1)
     assert (told["latency"]["0.25"].bad, told["latency"]["0.4"].bad) == (1, 0)
 
 
