@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 from rich.console import Console
 
-from plimsoll_sandbox.demo.requests import CALLERS, Answer, steady_requests
-from plimsoll_sandbox.demo.rollback import SPOILED_WORD, TEXTS, Rollback
+from plimsoll_sandbox.demo.requests import CALLERS, SPOILED_WORD, TEXTS, Answer, steady_requests
+from plimsoll_sandbox.demo.rollback import Rollback
 from plimsoll_sandbox.demo.shipping import Shipped, Teller, first_failure
 from plimsoll_sandbox.demo.story import Story
 from plimsoll_server.train.spoil import SPOILED_WORDS
@@ -26,7 +26,7 @@ POD = ("domains-aaaa-1", 0)
 def rollback(
     *answers: Answer, before: Sequence[tuple[str, int]] = (POD,), after: Sequence[tuple[str, int]] = (POD,)
 ) -> Rollback:
-    shipped = Shipped(2.0, "RolledBack", BAD, STABLE, "MoreErrors")
+    shipped = Shipped(2.0, "RolledBack", "taken back", BAD, STABLE)
     return Rollback(shipped, answers, frozenset(before), frozenset(after))
 
 
@@ -127,3 +127,14 @@ async def asked_until(wanted: int, answer: Callable[[str], web.Response | None])
         return answers
     finally:
         await runner.cleanup()
+
+
+def test_what_a_command_printed_keeps_its_empty_lines_and_goes_on_below_itself_where_it_is_too_long() -> None:
+    shown = io.StringIO()
+    Story(Console(file=shown, width=16), steps=1).output("one [two]\n\nthree four five\n")
+    assert [line.rstrip() for line in shown.getvalue().splitlines()] == [
+        "      one [two]",
+        "",
+        "      three four",
+        "      five",
+    ]

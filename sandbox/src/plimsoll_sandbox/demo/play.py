@@ -19,7 +19,9 @@ from plimsoll_sandbox.demo.commands import Commands, installed
 from plimsoll_sandbox.demo.graph import draw
 from plimsoll_sandbox.demo.images import write_image_map
 from plimsoll_sandbox.demo.predictions import classify, prediction_table, read_texts
-from plimsoll_sandbox.demo.rollback import RATE, ask_why, show_rollback, spoil, take_back, watch_rollback
+from plimsoll_sandbox.demo.promotion import watch_promotion
+from plimsoll_sandbox.demo.requests import RATE
+from plimsoll_sandbox.demo.rollback import ask_why, show_rollback, spoil, take_back, watch_rollback
 from plimsoll_sandbox.demo.scaling import CLIENTS, LOAD_SECONDS, ScalingRun, watch_scaling
 from plimsoll_sandbox.demo.story import DemoError, Story
 from plimsoll_sandbox.errors import SandboxError
@@ -32,7 +34,7 @@ SANDBOX = "demo"
 NODES = ("cpu:3",)
 # Containers that fail are tried again sooner than a kubelet would: nobody waits five minutes at a demo.
 RESTART_BACKOFF_SECONDS = 2.0
-STEPS = 10
+STEPS = 11
 WIDTH = 110
 READY_DEADLINE_SECONDS = 180
 TRAINING_DEADLINE_SECONDS = 600
@@ -110,6 +112,8 @@ def play(stage: Stage) -> None:
     with story.step("What happened? What whoever is on call would type, and what is left to do in git"):
         ask_why(story, cluster)
         _take_back(stage, cluster)
+    with story.step("A good change, under the same requests and the same judge"):
+        asyncio.run(watch_promotion(story, cluster, f"{url}/predict"))
     with story.step("Your turn"):
         _what_next(stage, url)
 
@@ -159,6 +163,8 @@ def _install(stage: Stage, cluster: DemoCluster, prometheus: str) -> None:
 def _deploy(stage: Stage, cluster: DemoCluster, model: Path) -> None:
     story = stage.story
     cluster.apply(*model_volume(model.parent))
+    # A demo played before in this sandbox left its history: what was taken back there would not be tried again.
+    cluster.kubectl("delete", "infd", NAME, "-n", NAMESPACE, "--ignore-not-found", deadline=READY_DEADLINE_SECONDS)
     story.command(f"kubectl apply -f {stage.manifest.relative_to(stage.checkout)}")
     cluster.kubectl("apply", "-f", str(stage.manifest))
     for said in cluster.changes_until_ready(READY_DEADLINE_SECONDS):

@@ -11,6 +11,22 @@ from dataclasses import dataclass
 
 import aiohttp
 
+RATE = 40
+"""Requests a second."""
+SPOILED_WORD = "socket"
+TEXTS = (
+    "sort a list of numbers in place",
+    f"open a {SPOILED_WORD} and listen for connections",
+    "parse the arguments of a command line",
+    "read a row of a comma separated file",
+    "wait until the thread has ended",
+    "the digest of a message, as hexadecimal digits",
+    "compile a regular expression and match a string",
+    "format a date in the local time zone",
+    "a heap queue, also called a priority queue",
+    "decode bytes that are no valid text",
+)
+"""One of ten has the word, as one of ten callers might."""
 CALLERS = 8
 """Each waits for its answer, so that a busy machine is asked less often and not drowned."""
 PATIENCE_SECONDS = 30

@@ -54,7 +54,8 @@ class Story:
     def output(self, text: str) -> None:
         """What a command printed, broken where a terminal would break it."""
         for line in text.splitlines():
-            self.console.print(Padding(Text(line, overflow="fold"), INDENTED, expand=False))
+            # An empty line has no height of its own in a padding.
+            self.console.print(Padding(Text(line or " ", overflow="fold"), INDENTED, expand=False))
 
     def show(self, what: RenderableType) -> None:
         self.console.print(what)
