@@ -10,6 +10,7 @@ import sys
 import typer
 
 from plimsoll_server.errors import StartError
+from plimsoll_server.last_words import leave
 from plimsoll_server.logs import configure_logs
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ def serve() -> None:
         code = asyncio.run(serve_until_told(settings))
     except StartError as error:
         log.critical("cannot start: %s", error)
+        # From the environment: the settings may be what is wrong.
+        leave(os.environ.get("PLIMSOLL_TERMINATION_LOG", ""), str(error))
         code = 1
     logging.shutdown()
     sys.stdout.flush()

@@ -1,0 +1,54 @@
+"""Why a server cannot start is what the operator quotes: a plain sentence from its beginning, and no line of a log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plimsoll_operator.cluster.parse import LAST_WORDS, parse_pod
+from plimsoll_server.last_words import MOST_CHARACTERS, leave
+from server_builders import server_config
+from server_process import environment, process
+
+
+def quoted(message: str) -> str:
+    """What the operator makes of a container that ended with this termination message."""
+    ended: dict[str, Any] = {"name": "server", "state": {"terminated": {"exitCode": 1, "message": message}}}
+    return parse_pod({"metadata": {"name": "pod"}, "status": {"containerStatuses": [ended]}}).last_exit_message
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "termination-log"
+    file.write_text("what the attempt before left, which was longer than what there is to say now")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        pytest.param(server_config(Path("/nowhere/no-such-folder")), "no-such-folder does not exist", id="model"),
+        pytest.param({}, "version", id="configuration"),
+    ],
+)
+def test_what_keeps_a_server_from_starting_is_quoted(
+    tmp_path: Path, file: Path, config: dict[str, Any], words: str
+) -> None:
+    variables = {**environment(config), "PLIMSOLL_TERMINATION_LOG": str(file)}
+    with process(tmp_path, variables) as server:
+        assert server.ends_with() == 1
+    assert words in quoted(file.read_text())
+    assert "{" not in quoted(file.read_text()), "a line of the log"
+
+
+def test_a_long_sentence_is_quoted_from_its_beginning(file: Path) -> None:
+    leave(str(file), "found no folder " + "and a neighbour " * 100)
+    assert MOST_CHARACTERS == LAST_WORDS
+    assert quoted(file.read_text()).startswith("found no folder and a neighbour")
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/termination-log", "/dev/full"])
+def test_without_a_file_the_log_has_to_do(path: str) -> None:
+    leave(path, "there is no model")
