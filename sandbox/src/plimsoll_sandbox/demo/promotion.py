@@ -10,7 +10,7 @@ from plimsoll_sandbox.demo.story import Story
 
 CHANGE = {"longInput": {"overlapTokens": 256}}
 DEADLINE_SECONDS = 180
-"""Some 45 s are usual. A promotion takes a few hundred requests, and a busy machine answers fewer a second."""
+"""About a minute is usual: a promotion takes some 500 requests, and a busy machine answers fewer a second."""
 
 
 async def watch_promotion(story: Story, cluster: DemoCluster, url: str) -> None:
