@@ -25,6 +25,9 @@ OUTCOMES: Mapping[str, str] = {"RolloutStarted": "started", "Promoted": "promote
 Identity = tuple[str, str]
 """Namespace and name."""
 
+_COMMON = ("inference_namespace", "inference_deployment")
+"""As the servers' series have them. `namespace` would be that of the operator's pod wherever a scrape adds it."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -70,17 +73,17 @@ class RolloutMetrics(Collector):
         phase = GaugeMetricFamily(
             "plimsoll_operator_rollout_phase",
             "1 for the phase of each rollout that is not at rest.",
-            labels=["namespace", "name", "phase"],
+            labels=[*_COMMON, "phase"],
         )
         requests = GaugeMetricFamily(
             "plimsoll_operator_rollout_requests",
             "Requests of the canary that were compared so far.",
-            labels=["namespace", "name"],
+            labels=_COMMON,
         )
         evidence = GaugeMetricFamily(
             "plimsoll_operator_rollout_evidence",
             "Evidence against the canary by signal; at status.rollout.evidence.signals[].threshold it is taken back.",
-            labels=["namespace", "name", "signal"],
+            labels=[*_COMMON, "signal"],
         )
         for identity, standing in list(self._standing.items()):
             phase.add_metric([*identity, standing.phase], 1)

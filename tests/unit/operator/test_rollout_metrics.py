@@ -12,7 +12,7 @@ from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout_metrics import MOST_OBJECTS, RolloutMetrics
 
 DOMAINS = ("guardrails", "domains")
-LABELS = {"namespace": "guardrails", "name": "domains"}
+LABELS = {"inference_namespace": "guardrails", "inference_deployment": "domains"}
 
 
 @pytest.fixture
@@ -27,7 +27,12 @@ def metrics(registry: CollectorRegistry) -> RolloutMetrics:
 
 def series(registry: CollectorRegistry) -> set[str]:
     """Names of what is told of single objects."""
-    return {sample.name for metric in registry.collect() for sample in metric.samples if "namespace" in sample.labels}
+    return {
+        sample.name
+        for metric in registry.collect()
+        for sample in metric.samples
+        if "inference_namespace" in sample.labels
+    }
 
 
 def status(phase: str, **rollout: Any) -> dict[str, Any]:
@@ -91,6 +96,8 @@ def test_a_fleet_that_is_all_in_rollouts_is_told_in_part(registry: CollectorRegi
     for number in range(MOST_OBJECTS + 10):
         metrics.told(("guardrails", str(number)), status("RolledBack"), ())
     metrics.told(("guardrails", "3"), status("Surging"), ())
-    samples = [sample for metric in registry.collect() for sample in metric.samples if "namespace" in sample.labels]
+    samples = [
+        sample for metric in registry.collect() for sample in metric.samples if "inference_namespace" in sample.labels
+    ]
     assert len(samples) == MOST_OBJECTS
-    assert {"namespace": "guardrails", "name": "3", "phase": "Surging"} in [sample.labels for sample in samples]
+    assert {**LABELS, "inference_deployment": "3", "phase": "Surging"} in [sample.labels for sample in samples]
