@@ -20,7 +20,7 @@ def make_signal(name: str, evidence: str = "0.4", **fields: Any) -> dict[str, An
         "name": name,
         "evidence": evidence,
         "threshold": "400",
-        "canaryRate": "0.001",
+        "canaryRate": "0",
         "stableRate": "0.001",
         "upperBound": "0.013",
         "allowed": "0.011",
@@ -33,8 +33,9 @@ def make_signal(name: str, evidence: str = "0.4", **fields: Any) -> dict[str, An
 
 
 def make_oom() -> dict[str, Any]:
-    """Not one batch of either revision ran out of memory."""
-    return make_signal("oom", "0.9", part="batches", canaryRate="0", stableRate="0", stableBad="0", upperBound="0.008")
+    """Not one batch of either revision ran out of memory; four requests were answered in one."""
+    batches = {"part": "batches", "canaryExposures": "103", "stableExposures": "1030"}
+    return make_signal("oom", "0.9", **batches, stableRate="0", stableBad="0", upperBound="0.008")
 
 
 def make_points(*evidence: float, signal: str = "errors", step_at: int = 1000) -> list[dict[str, Any]]:

@@ -33,6 +33,10 @@ def under(phase: str, reason: str = "", **evidence: Any) -> dict[str, Any]:
     return make_object(phase, reason=reason or phase, evidence=make_evidence(**evidence))
 
 
+def quiet() -> dict[str, Any]:
+    return under("Analysing", "NoTraffic", data="NoTraffic")
+
+
 def crash_looping() -> dict[str, Any]:
     """It never served, so nothing was compared: the history alone knows why."""
     because = {"reason": "CrashLoop", "message": "two starts failed, exit code 1: its last words: no config.json"}
@@ -40,16 +44,28 @@ def crash_looping() -> dict[str, Any]:
     return make_object("RolledBack", {"revisions": revisions}, message="taken back")
 
 
+def rejection(reason: str) -> dict[str, Any]:
+    return {"revisions": [{"hash": CANARY, "rejected": {"reason": reason, "message": "so it is"}}]}
+
+
 def rejected(reason: str) -> dict[str, Any]:
-    revisions = [{"hash": CANARY, "rejected": {"reason": reason, "message": "so it is"}}]
-    return make_object("RolledBack", {"revisions": revisions}, canary="", evidence=make_evidence())
+    return make_object("RolledBack", rejection(reason), canary="", evidence=make_evidence())
 
 
 PHASES = {
     "starting": (make_object("Surging"), "the canary starts", "the comparison begins when the first pod"),
-    "under analysis": (trials.analysing(), "under analysis", "promoted or rolled back by itself, within 30m"),
+    "under analysis": (trials.analysing(), "under analysis", "it waits for you after 30m without a decision"),
     "no metrics": (under("Analysing", "NoMetrics", data="NoMetrics"), "Prometheus gives no answer", "prometheus.url"),
-    "no traffic": (under("Analysing", "NoTraffic", data="NoTraffic"), "no time is lost", "send requests"),
+    "no traffic": (
+        under("Analysing", "NoTraffic", data="NoTraffic"),
+        "there is nothing to compare",
+        "after 30m without data it is held, and has all of that time again",
+    ),
+    "the next step": (
+        make_object("Surging", evidence=make_evidence(), step=2, steps=3),
+        "the canary starts",
+        "it goes on when the pods of step 2 are ready",
+    ),
     "canary unseen": (under("Analysing", "CanaryMissing", data="CanaryMissing"), "no series", "port 9090"),
     "promoting": (
         make_object("Promoting", stable=CANARY, canary="", evidence=make_evidence(decision="Promote")),
@@ -59,20 +75,71 @@ PHASES = {
     "promoted": (
         make_object("Idle", stable=CANARY, canary="", evidence=make_evidence(decision="Promote", message="no harm")),
         "promoted",
-        f"revision {CANARY} serves; kubectl plimsoll rollback domains",
+        f"revision {CANARY} serves; kubectl plimsoll rollback domains -n guardrails",
     ),
-    "rolling back": (under("RollingBack", decision="Rollback"), "being rolled back", "what served before goes on"),
+    "rolling back": (
+        make_object("RollingBack", rejection("MoreErrors"), canary="", evidence=make_evidence(decision="Rollback")),
+        "being rolled back",
+        "retry domains -n guardrails tries the very same",
+    ),
     "rolled back": (trials.rolled_back(), "rolled back on errors", f"the spec of revision {STABLE} ends the rollout"),
     "taken back by request": (rejected("Aborted"), "Aborted: so it is", "who took it back"),
     "taken back for memory": (rejected("OOMKilled"), "OOMKilled: so it is", "lower memoryUtilizationPercent"),
-    "crash loop": (crash_looping(), "CrashLoop: two starts failed", "kubectl plimsoll retry domains"),
-    "paused": (under("Paused"), "paused", "kubectl plimsoll resume domains"),
-    "inconclusive": (under("Inconclusive"), "undecided", "kubectl plimsoll promote domains, or kubectl plimsoll abort"),
+    "crash loop": (crash_looping(), "CrashLoop: two starts failed", "kubectl plimsoll retry domains -n guardrails"),
+    "paused": (under("Paused"), "paused", "kubectl plimsoll resume domains -n guardrails"),
+    "inconclusive": (under("Inconclusive"), "undecided", "kubectl plimsoll promote domains -n guardrails, or kubectl"),
     "no GPU": (make_object("Surging", reason="NoFreeGPU"), "the canary starts", "free or add a GPU"),
     "frozen": (make_object("Paused", reason="Frozen"), "paused", "wait for the thaw"),
     "never judged": (make_object("Idle", canary=""), "at rest", "no rollout was compared yet"),
     "another strategy": (make_object("Progressing"), "rolling out", "one after the other"),
 }
+
+
+SETTINGS = [
+    pytest.param("onInconclusive", "Promote", trials.analysing, "it is promoted after 30m without", id="promote"),
+    pytest.param("onInconclusive", "Rollback", trials.analysing, "it is rolled back after 30m without", id="roll back"),
+    pytest.param("onNoData", "Promote", quiet, "after 30m without data it is promoted", id="promote unseen"),
+    pytest.param("onNoData", "Rollback", quiet, "after 30m without data it is rolled back", id="roll back unseen"),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "make", "advice"), SETTINGS)
+def test_what_time_brings_is_told_by_the_objects_own_settings(
+    told: Told, setting: str, value: str, make: Callable[[], dict[str, Any]], advice: str
+) -> None:
+    found = make()
+    found["spec"]["rollout"] = {"canary": {setting: value}}
+    assert advice in told(found).partition("WHAT TO DO NEXT")[2]
+
+
+def test_on_the_way_back_by_git_there_is_nothing_to_mend_or_to_retry(told: Told) -> None:
+    going_back = make_object("RollingBack", canary="", evidence=make_evidence())
+    assert told(going_back).partition("WHAT TO DO NEXT\n")[2].splitlines() == [
+        "nothing: the canary's pods end, what served before goes on"
+    ]
+
+
+def test_every_command_to_copy_names_the_namespace(told: Told) -> None:
+    for phase, (found, *_) in PHASES.items():
+        commands = told(found).partition("WHAT TO DO NEXT")[2].split("kubectl plimsoll ")[1:]
+        assert all(" domains -n guardrails" in command for command in commands), phase
+
+
+def test_memory_is_bounded_in_requests_however_many_share_a_batch(told: Told) -> None:
+    oom = make_signal("oom", part="batches", canaryExposures="78", upperBound="0.013", allowed="0.01")
+    text = told(under("Analysing", requests=300, signals=[oom]))
+    [line] = [line for line in text.splitlines() if line.startswith("out of memory: ")]
+    assert line.startswith("out of memory: 300 of about ")
+    assert line.endswith("requests; its bound 1.3 % of requests must fall below 1 % of requests")
+    assert "0 of 78 batches" in text
+
+
+def test_a_bound_is_told_by_the_counts_that_it_is_of(told: Told) -> None:
+    """What speaks most against the canary need not be what is furthest from a promotion."""
+    bound = {"boundPart": "requests", "boundExposures": "400", "boundBad": "1"}
+    errors = make_signal("errors", part="abandoned", canaryExposures="900", canaryBad="90", canaryRate="0.1", **bound)
+    [line] = [line for line in told(under("Analysing", signals=[errors])).splitlines() if "its bound" in line]
+    assert line.startswith("errors (failed requests): 400 of about ")
 
 
 @pytest.mark.parametrize(("found", "verdict", "advice"), PHASES.values(), ids=PHASES.keys())
@@ -96,7 +163,7 @@ def test_a_rollout_under_analysis_tells_what_is_still_missing(told: Told) -> Non
 
 
 def test_a_rate_above_what_is_allowed_is_not_promised_a_number_of_requests(told: Told) -> None:
-    bad = make_signal("errors", canaryRate="0.02", upperBound="0.04")
+    bad = make_signal("errors", canaryRate="0.02", canaryBad="8", upperBound="0.04")
     assert "more of the same will not bring it there" in told(under("Analysing", signals=[bad]))
 
 
@@ -114,9 +181,11 @@ def test_a_signal_that_was_never_measured_is_named(told: Told) -> None:
         (make_signal("latency", part="objective"), "slow answers (above the objective)"),
         (make_signal("oom", part="kills", canaryBad="3", canaryExposures="12.5"), "(3 of 12 pod-minutes)"),
         (make_signal("oom", part="batches"), "(0 of 412 batches)"),
+        (make_signal("errors", part="abandoned"), "errors (callers gave up)"),
+        (make_signal("errors", part="refused"), "errors (refused as too long or invalid)"),
         (make_signal("warmth"), "warmth"),
     ],
-    ids=["bucket", "bucket of seconds", "objective", "kills", "batches", "a newer operator's"],
+    ids=["bucket", "bucket of seconds", "objective", "kills", "batches", "abandoned", "refused", "a newer operator's"],
 )
 def test_a_signal_is_told_in_its_own_units(told: Told, signal: dict[str, Any], words: str) -> None:
     assert words in told(under("Analysing", signals=[signal]))

@@ -6,20 +6,38 @@ from collections.abc import Iterator, Mapping
 
 from plimsoll_operator.cli.explanation.trial import Json, Trial
 
-_WAIT_FOR_VERDICT = "nothing: it is promoted or rolled back by itself, within {max_duration} of data at the latest"
+_WAIT_FOR_VERDICT = (
+    "nothing: it is promoted or rolled back by itself; {undecided} after {max_duration} without a decision"
+)
 _HURRY = "kubectl plimsoll promote {name} skips the rest; kubectl plimsoll abort {name} takes it back now"
 _REJECTED = (
     "mend the change and apply it: another spec is another revision, and is tried at once",
     "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
     "kubectl plimsoll retry {name} tries the very same once more, where the cause lay elsewhere",
 )
+_ENDING = "nothing: the canary's pods end, what served before goes on"
+_NEXT_STEP = (
+    "nothing: it goes on when the pods of step {step} are ready, and what was compared counts",
+    "a pod that never gets there rolls the canary back at spec.rollout.progressDeadline",
+)
+UNDECIDED = {"Pause": "it waits for you", "Promote": "it is promoted", "Rollback": "it is rolled back"}
+"""What becomes of a canary by `onInconclusive`."""
+WITHOUT_DATA = {
+    "Hold": "it is held, and has all of that time again once there is data",
+    "Promote": "it is promoted",
+    "Rollback": "it is rolled back",
+}
+"""The same by `onNoData`."""
 
 BY_REASON: Mapping[str, tuple[str, ...]] = {
     "NoMetrics": (
         "see that Prometheus runs and answers the operator: the chart's prometheus.url names it",
         "kubectl plimsoll promote {name} decides without metrics; kubectl plimsoll abort {name} takes it back",
     ),
-    "NoTraffic": ("send requests, or let it wait: time without requests costs nothing", _HURRY),
+    "NoTraffic": (
+        "send requests: time without them counts; after {max_duration} without data {without_data}",
+        _HURRY,
+    ),
     "CanaryMissing": (
         "see that Prometheus scrapes the canary's pods: they serve metrics on port 9090",
         "where its series stay away it is rolled back at the deadline",
@@ -54,7 +72,7 @@ BY_PHASE: Mapping[str, tuple[str, ...]] = {
     "WaitingForGPU": ("free or add a GPU; it goes on by itself",),
     "Analysing": (_WAIT_FOR_VERDICT, _HURRY),
     "Promoting": ("nothing: the canary grows to full size, and the pods of the old revision follow",),
-    "RollingBack": ("nothing: the canary's pods end, what served before goes on", *_REJECTED),
+    "RollingBack": (_ENDING,),
     "RolledBack": _REJECTED,
     "Paused": (
         "kubectl plimsoll resume {name}, or spec.rollout.paused: false where the spec holds it",
@@ -75,14 +93,25 @@ _UNCOMPARED = (
 def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]:
     """Lines of what to do, the likeliest first. `rejected_for` is the reason in one word, or empty."""
     rollout: Json = found.get("status", {}).get("rollout", {})
-    settings: Json = found["spec"].get("rollout", {})
-    phase = str(rollout.get("phase", ""))
-    at_rest = _PROMOTED if trial else _UNCOMPARED
-    look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
-    lines = look + (BY_REASON.get(str(rollout.get("reason", ""))) or BY_PHASE.get(phase) or at_rest)
+    canary: Json = found["spec"].get("rollout", {}).get("canary", {})
+    metadata: Json = found["metadata"]
     words = {
-        "name": found["metadata"]["name"],
+        "name": f"{metadata['name']} -n {metadata.get('namespace', 'default')}",
         "stable": rollout.get("stable") or "STABLE",
-        "max_duration": settings.get("canary", {}).get("maxDuration", "30m"),
+        "step": rollout.get("step", 1),
+        "max_duration": canary.get("maxDuration", "30m"),
+        "undecided": UNDECIDED[canary.get("onInconclusive", "Pause")],
+        "without_data": WITHOUT_DATA[canary.get("onNoData", "Hold")],
     }
-    yield from (line.format(**words) for line in lines)
+    yield from (line.format(**words) for line in _lines(rollout, trial, rejected_for))
+
+
+def _lines(rollout: Json, trial: Trial | None, rejected_for: str) -> tuple[str, ...]:
+    phase = str(rollout.get("phase", ""))
+    if by_reason := BY_REASON.get(str(rollout.get("reason", ""))):
+        return by_reason
+    if phase == "Surging" and trial and trial.requests:
+        return _NEXT_STEP
+    look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
+    cause = _REJECTED if phase == "RollingBack" and rejected_for else ()
+    return look + (BY_PHASE.get(phase) or (_PROMOTED if trial else _UNCOMPARED)) + cause

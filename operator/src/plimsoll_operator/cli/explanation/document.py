@@ -12,7 +12,8 @@ from plimsoll_operator.conditions import timestamp
 
 def document_of(story: Story) -> dict[str, Any]:
     """`trial` is null where nothing was compared."""
-    document = {**asdict(story), "compared": dict(story.compared)}
+    document = asdict(story)
+    del document["compared"]  # The same in words, which `trial` has in figures.
     return {_camel(name): _rendered(value) for name, value in document.items()}
 
 

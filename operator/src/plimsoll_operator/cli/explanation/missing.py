@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plimsoll_operator.cli.explanation.trial import Json, Signal, Trial
-from plimsoll_operator.cli.explanation.wording import PER_MINUTE, naming, number, rate
+from plimsoll_operator.cli.explanation.wording import PER_MINUTE, bound, bound_naming, called, naming, number
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
 NO_DATA = {
-    "NoTraffic": "requests: the canary or the stable revision gets none, so nothing is counted and no time is lost",
+    "NoTraffic": "requests: the canary or the stable revision gets none, so there is nothing to compare",
     "NoMetrics": "metrics: Prometheus gives no answer; kills, crashes and restarts are judged meanwhile",
     "CanaryMissing": "the canary's series: it has pods that are ready, and Prometheus has no series of them",
 }
@@ -34,32 +34,34 @@ def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:
 
 def exposures_needed(signal: Signal, margin: float) -> int | None:
     """Of the canary, until the bound is below what is allowed, should the rates stay as they are; None: never."""
-    if signal.canary_rate is None or signal.allowed is None or signal.canary_rate >= signal.allowed:
+    bad = signal.bound_rate
+    if bad is None or signal.allowed is None or bad >= signal.allowed:
         return None
     too_few, enough = 0, 1
-    while upper_bound(enough, signal.canary_rate * enough, margin) >= signal.allowed:
+    while upper_bound(enough, bad * enough, margin) >= signal.allowed:
         too_few, enough = enough, 2 * enough
         if enough > TOO_MANY:
             return None
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        fits = upper_bound(middle, signal.canary_rate * middle, margin) < signal.allowed
+        fits = upper_bound(middle, bad * middle, margin) < signal.allowed
         too_few, enough = (too_few, middle) if fits else (middle, enough)
     return enough
 
 
 def _line(signal: Signal, margin: float) -> str:
-    named = naming(signal.name, signal.part)
+    """By the counts that the bound is of: of what tells most there may be more, or fewer."""
+    named, said = bound_naming(signal), called(signal, signal.bound_part)
     if signal.upper_bound is None or signal.allowed is None:
-        return f"{named.called}: not measured yet"
+        return f"{said}: not measured yet"
     if named.per == PER_MINUTE:
-        return f"{named.called}: {rate(signal, signal.canary_rate)} must fall below {rate(signal, signal.allowed)}"
-    bound = f"its bound {rate(signal, signal.upper_bound)} must fall below {rate(signal, signal.allowed)}"
+        return f"{said}: {bound(signal, signal.upper_bound)} must fall below {bound(signal, signal.allowed)}"
+    below = f"its bound {bound(signal, signal.upper_bound)} must fall below {bound(signal, signal.allowed)}"
     needed = exposures_needed(signal, margin)
     if needed is None:
-        return f"{named.called}: {bound}, and more of the same will not bring it there"
-    how_far = f"{number(signal.canary_exposures)} of about {_rounded(max(needed, signal.canary_exposures + 1))}"
-    return f"{named.called}: {how_far} {named.exposures}; {bound}"
+        return f"{said}: {below}, and more of the same will not bring it there"
+    how_far = f"{number(signal.bound_exposures)} of about {_rounded(max(needed, signal.bound_exposures + 1))}"
+    return f"{said}: {how_far} {named.exposures}; {below}"
 
 
 def _rounded(count: float) -> str:

@@ -11,7 +11,7 @@ from plimsoll_operator.cli.explanation.curves import curves_of
 from plimsoll_operator.cli.explanation.story import Story
 from plimsoll_operator.cli.explanation.terminal import draw
 from plimsoll_operator.cli.explanation.trial import Signal
-from plimsoll_operator.cli.explanation.wording import called, counts, moment, naming, number, rate, span
+from plimsoll_operator.cli.explanation.wording import bound, called, counts, moment, naming, number, rate, span
 
 _GOOD = ("promoted", "at rest")
 _BAD = ("rolled back", "being rolled back")
@@ -56,8 +56,8 @@ def _signals(story: Story) -> Text | None:
             "" if signal.threshold is None else number(signal.threshold),
             _rate(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures),
             _rate(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures),
-            "" if signal.bounds_nothing else rate(signal, signal.upper_bound),
-            "" if signal.bounds_nothing else (good if signal.passes else uneasy)(rate(signal, signal.allowed)),
+            "" if signal.bounds_nothing else bound(signal, signal.upper_bound),
+            "" if signal.bounds_nothing else (good if signal.passes else uneasy)(bound(signal, signal.allowed)),
         )
         for signal in story.trial.signals
     ]

@@ -36,10 +36,19 @@ class Signal:
     stable_bad: float
     part: str = ""
     """Which of a signal's counts these are, such as `kills` of out of memory or the bucket of the latency."""
+    bound_part: str = ""
+    """Of which counts the bound is: those that are furthest from a promotion, which need not tell most."""
+    bound_exposures: float = 0
+    bound_bad: float = 0
 
     @property
     def reached(self) -> bool:
         return self.evidence is not None and self.threshold is not None and self.evidence >= self.threshold
+
+    @property
+    def bound_rate(self) -> float | None:
+        """The canary's own rate, of what the bound is of."""
+        return self.bound_bad / self.bound_exposures if self.bound_exposures else None
 
     @property
     def bounds_nothing(self) -> bool:
@@ -109,19 +118,20 @@ def parse_trial(rollout: Json) -> Trial | None:
     if not evidence.get("since"):
         return None
     since = datetime.fromisoformat(evidence["since"])
+    requests = round(_number(evidence.get("requests")) or 0)
     return Trial(
         canary=str(evidence.get("canary", "")),
         stable=str(evidence.get("stable") or rollout.get("stable") or ""),
         since=since,
         until=datetime.fromisoformat(evidence["until"]) if evidence.get("until") else since,
-        requests=round(_number(evidence.get("requests")) or 0),
+        requests=requests,
         data=str(evidence.get("data", "")),
         data_message=str(evidence.get("dataMessage", "")),
         decision=str(evidence.get("decision", "Undecided")),
         signal=str(evidence.get("signal", "")),
         reason=str(evidence.get("reason", "")),
         message=str(evidence.get("message", "")),
-        signals=tuple(_signal(found) for found in evidence.get("signals", ())),
+        signals=tuple(_signal(found, requests) for found in evidence.get("signals", ())),
         points=tuple(_points(rollout.get("history", ()))),
         outcome=_outcome(rollout, str(evidence.get("canary", ""))),
     )
@@ -136,7 +146,12 @@ def _outcome(rollout: Json, canary: str) -> Outcome:
     return "" if phase in _ON_TRIAL else "Withdrawn"
 
 
-def _signal(found: Json) -> Signal:
+def _signal(found: Json, requests: int) -> Signal:
+    """Of an older operator, which told no counts of its bound: those of the requests that batches are bounded by."""
+    exposures, bad = _number(found.get("canaryExposures")) or 0, _number(found.get("canaryBad")) or 0
+    part = str(found.get("part", ""))
+    bound_part = str(found.get("boundPart", part))
+    of_requests = (found["name"], bound_part) == ("oom", "batches")
     return Signal(
         name=str(found["name"]),
         evidence=_number(found.get("evidence")),
@@ -145,11 +160,14 @@ def _signal(found: Json) -> Signal:
         stable_rate=_number(found.get("stableRate")),
         upper_bound=_number(found.get("upperBound")),
         allowed=_number(found.get("allowed")),
-        canary_exposures=_number(found.get("canaryExposures")) or 0,
-        canary_bad=_number(found.get("canaryBad")) or 0,
+        canary_exposures=exposures,
+        canary_bad=bad,
         stable_exposures=_number(found.get("stableExposures")) or 0,
         stable_bad=_number(found.get("stableBad")) or 0,
-        part=str(found.get("part", "")),
+        part=part,
+        bound_part=bound_part,
+        bound_exposures=_number(found.get("boundExposures")) or (requests if of_requests else exposures),
+        bound_bad=bad if (told := _number(found.get("boundBad"))) is None else told,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from plimsoll_operator.cli.explanation.trial import Signal, Trial
-from plimsoll_operator.cli.explanation.wording import naming, rate
+from plimsoll_operator.cli.explanation.wording import bound, naming, rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,15 +33,15 @@ def draw_rows(axes: Axes, trial: Trial, styles: Mapping[str, tuple[str, str]], o
 
 
 def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
-    if signal.allowed is None or not signal.allowed or signal.canary_rate is None:
+    if signal.allowed is None or not signal.allowed or signal.bound_rate is None:
         axes.annotate("not measured", (0.02, row), va="center", fontsize="small", color=GREY)
         return
-    canary = min(signal.canary_rate / signal.allowed, WIDEST)
+    canary = min(signal.bound_rate / signal.allowed, WIDEST)
     most = WIDEST if signal.upper_bound is None else min(signal.upper_bound / signal.allowed, WIDEST)
     end = ">" if most == WIDEST else "|"
     axes.plot([0, most], [row, row], color=colour, linewidth=1.6, marker=end, markevery=[1], clip_on=False)
     axes.plot([canary], [row], color=colour, marker=mark, markersize=7, clip_on=False)
-    if signal.stable_rate is not None:
+    if signal.stable_rate is not None and signal.part == signal.bound_part:
         stable = min(signal.stable_rate / signal.allowed, WIDEST)
         axes.plot([stable], [row], color="black", marker="o", markersize=7, fillstyle="none", clip_on=False)
     axes.annotate(
@@ -58,6 +58,6 @@ def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
 
 def _figures(signal: Signal) -> str:
     return (
-        f"canary {rate(signal, signal.canary_rate)}, at most {rate(signal, signal.upper_bound)}; "
-        f"stable {rate(signal, signal.stable_rate)}; allowed {rate(signal, signal.allowed)}"
+        f"canary {rate(signal, signal.canary_rate)}, at most {bound(signal, signal.upper_bound)}; "
+        f"stable {rate(signal, signal.stable_rate)}; allowed {bound(signal, signal.allowed)}"
     )

@@ -25,27 +25,52 @@ NAMES = {
     "latency": Naming("slow answers", "requests"),
     "restarts": Naming("restarts", "pod-minutes", PER_MINUTE),
 }
-_KILLS = Naming("out of memory", "pod-minutes", PER_MINUTE)
+PARTS = {
+    ("oom", "kills"): Naming("out of memory", "pod-minutes", PER_MINUTE),
+    ("errors", "requests"): Naming("errors (failed requests)", "requests"),
+    ("errors", "abandoned"): Naming("errors (callers gave up)", "requests"),
+    ("errors", "refused"): Naming("errors (refused as too long or invalid)", "requests"),
+}
 
 
 def naming(signal: str, part: str = "") -> Naming:
     """A signal of a newer operator goes by its own name."""
-    return _KILLS if (signal, part) == ("oom", "kills") else NAMES.get(signal, Naming(signal, "exposures"))
+    return PARTS.get((signal, part)) or NAMES.get(signal, Naming(signal, "exposures"))
 
 
-def called(signal: Signal) -> str:
-    """With the time above which an answer counts as slow."""
-    name = naming(signal.name).called
-    if signal.name != "latency" or not signal.part:
+def bound_naming(signal: Signal) -> Naming:
+    """Batches that run out of memory are bounded as a share of the requests."""
+    return NAMES["errors"] if bounds_requests(signal) else naming(signal.name, signal.bound_part)
+
+
+def bounds_requests(signal: Signal) -> bool:
+    return (signal.name, signal.bound_part) == ("oom", "batches")
+
+
+def called(signal: Signal, part: str | None = None) -> str:
+    """With the time above which an answer counts as slow; by another part than the most telling one where stated."""
+    part = signal.part if part is None else part
+    name = naming(signal.name, part).called
+    if signal.name != "latency" or not part:
         return name
-    if not signal.part[0].isdigit():
+    if not part[0].isdigit():
         return f"{name} (above the objective)"
-    seconds = float(signal.part)
+    seconds = float(part)
     return f"{name} (above {seconds * 1000:g} ms)" if seconds < 1 else f"{name} (above {seconds:g} s)"
 
 
 def rate(signal: Signal, value: float | None) -> str:
-    return "unknown" if value is None else f"{number(100 * value)} {naming(signal.name, signal.part).per}"
+    return _told(value, naming(signal.name, signal.part))
+
+
+def bound(signal: Signal, value: float | None) -> str:
+    """`upper_bound` or `allowed`, in what these are shares of."""
+    told = _told(value, bound_naming(signal))
+    return f"{told} of requests" if bounds_requests(signal) and value is not None else told
+
+
+def _told(value: float | None, named: Naming) -> str:
+    return "unknown" if value is None else f"{number(100 * value)} {named.per}"
 
 
 def in_one_line(signal: Signal) -> str:
@@ -55,7 +80,7 @@ def in_one_line(signal: Signal) -> str:
     said = f"{called(signal)}: {against}{limit} against it"
     if signal.bounds_nothing:
         return said
-    return f"{said}; at most {rate(signal, signal.upper_bound)}, allowed {rate(signal, signal.allowed)}"
+    return f"{said}; at most {bound(signal, signal.upper_bound)}, allowed {bound(signal, signal.allowed)}"
 
 
 def counts(bad: float, exposures: float, of: str) -> str:
