@@ -58,7 +58,11 @@ def test_pod_minutes_count_from_when_a_pod_was_scheduled() -> None:
     [
         pytest.param(ended(after=60, served=True), 0, 1, 0, id="a crash of one that served"),
         pytest.param(ended(after=60, served=True, reason="OOMKilled", code=137), 1, 0, 0, id="killed under load"),
-        pytest.param(ended(after=60, served=True, code=137), 1, 0, 0, id="killed, and nobody says why"),
+        pytest.param(ended(after=60, served=True, code=137, reason=""), 1, 0, 0, id="killed, and nobody says why"),
+        pytest.param(ended(after=60, served=True, code=137), 0, 1, 0, id="killed by its kubelet, after a probe"),
+        pytest.param(
+            ended(after=60, served=True, code=137, reason="ContainerStatusUnknown"), 0, 1, 0, id="lost with its node"
+        ),
         pytest.param(ended(after=3), 0, 1, 1, id="a start that failed"),
         pytest.param(ended(after=3, restarts=1), 0, 2, 2, id="two starts that failed"),
         pytest.param(ended(after=3, reason="OOMKilled", code=137), 1, 0, 1, id="killed before it was ready"),
@@ -111,7 +115,7 @@ def test_what_the_canary_did_stays_when_its_pods_are_gone() -> None:
 
 
 def test_both_sides_make_one_interval_of_two_signals() -> None:
-    canary = pod_record.news(workload(ended(after=60, served=True, code=137)), BEGAN, NOW)
+    canary = pod_record.news(workload(ended(after=60, served=True, code=137, reason="OOMKilled")), BEGAN, NOW)
     stable = pod_record.news(workload(running("b"), running("c")), BEGAN, NOW)
     counts = pod_record.interval(canary, stable, start=BEGAN.at, end=NOW).counts
     assert counts == {KILLS: {"pods": Counts(2, 4, 1, 0)}, RESTARTS: {"pods": Counts(2, 4, 0, 0)}}

@@ -79,7 +79,7 @@ def test_a_worse_canary_is_taken_back_after_three_intervals(
     assert (verdict.decision, verdict.signal, verdict.reason) == ("Rollback", signal, reason)
     assert intervals == 3
     assert verdict.message.startswith(message)
-    assert verdict.message.endswith(", needs 400")
+    assert verdict.message.endswith(f", rolled back from {SETTINGS.threshold(signal):.0f} on")
 
 
 def test_a_broken_stable_revision_holds_no_good_fix_back() -> None:
@@ -139,15 +139,31 @@ def test_what_is_still_unknown_is_said_with_figures() -> None:
 @pytest.mark.parametrize(
     ("pods", "reason"),
     [
-        (Pods(canary_kills=3, canary_minutes=6, stable_minutes=60), "OOMKilled"),
+        (Pods(canary_kills=3, canary_minutes=6, stable_minutes=70), "OOMKilled"),
         (Pods(canary_kills=2, canary_minutes=6, stable_minutes=60), None),
-        (Pods(canary_kills=3, canary_minutes=6, stable_minutes=59), None),
-        (Pods(canary_kills=3, stable_kills=1, canary_minutes=6, stable_minutes=600), None),
+        (Pods(canary_kills=3, canary_minutes=6, stable_minutes=60), None),
+        (Pods(canary_kills=5, canary_minutes=6, stable_minutes=60), "OOMKilled"),
+        (Pods(canary_kills=3, canary_minutes=6), None),
+        (Pods(canary_kills=3, stable_kills=1, canary_minutes=2, stable_minutes=129_600), "OOMKilled"),
+        (Pods(canary_kills=3, stable_kills=1, canary_minutes=6, stable_minutes=100), None),
+        (Pods(canary_kills=3, stable_kills=40, canary_minutes=6, stable_minutes=600), None),
         (Pods(canary_failed_starts=2), "FailsToStart"),
         (Pods(canary_failed_starts=1), None),
         (Pods(canary_failed_starts=5, stable_failed_starts=1), None),
     ],
-    ids=["killed", "killed twice", "stable not long enough", "stable too", "crash loop", "once", "stable's starts too"],
+    ids=[
+        "killed",
+        "killed twice",
+        "stable not long enough",
+        "long enough for five",
+        "stable has no past",
+        "one old kill of stable",
+        "a kill of stable that is not old",
+        "stable as often",
+        "crash loop",
+        "once",
+        "stable's starts too",
+    ],
 )
 def test_kubernetes_counts_decide_without_metrics(pods: Pods, reason: str | None) -> None:
     verdict = judge(Evidence.fresh("canary", START), SETTINGS, pods)

@@ -9,20 +9,37 @@ each formula, its source, and the simulations that hold the promise to account).
     verdict = judge(evidence, settings, pods)            # Undecided | Rollback | Promote, with words and figures
     status = to_status(evidence)                         # decimal strings; from_status(status) == evidence, exactly
 
-Signals and their units: "errors" and "latency" count requests, "oom" batches and pod-minutes, "restarts" pod-minutes.
+Signals (`JUDGED`) and their units: "errors" and "latency" count requests, "oom" batches and pod-minutes, "restarts"
+pod-minutes.
 """
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.counts import Counts, Data, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import (
+    ABANDONED,
+    FAILURES,
+    INCIDENTS,
+    OBJECTIVE,
+    REFUSED,
+    Counts,
+    Data,
+    Interval,
+    SeriesKey,
+)
 from plimsoll_operator.rollout.evidence.guards import Pods
 from plimsoll_operator.rollout.evidence.judge import judge
-from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, SIGNALS, AnalysisSettings, step_is_done
+from plimsoll_operator.rollout.evidence.judged import JUDGED
+from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings, step_is_done
 from plimsoll_operator.rollout.evidence.state import from_status, to_status
 from plimsoll_operator.rollout.evidence.verdict import Decision, SignalFigures, Verdict
 
 __all__ = [
+    "ABANDONED",
+    "FAILURES",
+    "INCIDENTS",
+    "JUDGED",
     "MIN_REQUESTS",
-    "SIGNALS",
+    "OBJECTIVE",
+    "REFUSED",
     "AnalysisSettings",
     "Counts",
     "Data",

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from plimsoll_operator.rollout.evidence.counts import Interval, SeriesKey
+from plimsoll_operator.rollout.evidence import dispersion
+from plimsoll_operator.rollout.evidence.counts import INCIDENTS, Interval, SeriesKey
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
-
-REQUESTS = SeriesKey("errors")
 
 
 @dataclass(frozen=True)
@@ -41,11 +40,18 @@ class Evidence:
 
     def _grown(self, interval: Interval, settings: AnalysisSettings) -> Mapping[SeriesKey, Series]:
         grown = {
-            key: self.series.get(key, Series()).updated(strata, settings) for key, strata in interval.counts.items()
+            key: self.series.get(key, Series()).updated(strata, settings, dispersion.most(key, settings))
+            for key, strata in interval.counts.items()
         }
         return {**self.series, **grown}
 
     @property
     def requests(self) -> float:
-        """Canary requests so far."""
-        return self.series[REQUESTS].canary if REQUESTS in self.series else 0.0
+        """Canary requests so far, whatever became of them."""
+        of_errors = (series.canary for key, series in self.series.items() if key.signal == INCIDENTS.signal)
+        return max(of_errors, default=0.0)
+
+    @property
+    def served(self) -> float:
+        """Those of them that neither their callers gave up nor were invalid."""
+        return self.series[INCIDENTS].canary if INCIDENTS in self.series else 0.0

@@ -15,12 +15,25 @@ Data = Literal["Measured", "NoTraffic", "NoMetrics", "CanaryMissing"]
 class SeriesKey(NamedTuple):
     """One pair of counters that is compared: `part` tells apart what a signal is made of.
 
-    ("errors", ""), ("latency", "0.25") for each bucket, ("latency", "objective"), ("oom", "batches"), ("oom", "kills"),
-    ("restarts", "").
+    Those of the constants below, ("latency", "0.25") for each bucket, ("oom", "kills") and ("restarts", "").
     """
 
     signal: str
     part: str = ""
+
+
+INCIDENTS = SeriesKey("errors")
+"""Served requests, and incidents among them: what fails together counts once. For the evidence."""
+
+FAILURES = SeriesKey("errors", "requests")
+"""Served requests, and those that failed: what callers see. For the bound of a promotion, and in words."""
+
+ABANDONED = SeriesKey("errors", "abandoned")
+REFUSED = SeriesKey("errors", "refused")
+"""All requests, and those whose callers gave up, or were told that they asked for something invalid."""
+
+OBJECTIVE = SeriesKey("latency", "objective")
+BATCHES = SeriesKey("oom", "batches")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,27 @@ With few events η is 1 and nothing is lost; with many, an interval's worth of t
 two noisy pods can say. μ is known before the interval's events are, and E[exp(ηL)] ≤ E[exp(L)]^η ≤ 1 (Jensen), so the
 promise of `mixture` holds for any η in [0, 1] chosen like this (tempering: Grünwald, ALT 2012).
 
-On top of that, an interval adds at most half the logarithm of the threshold: neither one nor two intervals ever decide.
+On top of that, an interval adds somewhat less than half the logarithm of the threshold: neither one nor two intervals
+ever decide. What callers do themselves, giving up or asking for something invalid, sticks to their connection, and that
+to one pod for a minute or so (the server's PLIMSOLL_CONNECTION_MAX_AGE_SECONDS): it takes two minutes of it to decide.
 Less than L is always allowed.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from plimsoll_operator.rollout.evidence.counts import ABANDONED, REFUSED, SeriesKey
+from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
+
 NOISE_VARIANCE = 1.0
 """ρ: a pod's risk wanders by as much as itself. Chosen by simulation: docs/rollout-evidence.md."""
 
-LEAST_SHARES = 2
-"""Into how many of the most that one interval may add the threshold is split."""
+MOST_SHARE = 0.49
+"""Of the way to the threshold, that one interval may go."""
+
+CALLERS_TIME = timedelta(minutes=2)
+"""How long what callers do has to last: two lives of a connection."""
 
 
 def temper(expected: float) -> float:
@@ -28,6 +38,8 @@ def temper(expected: float) -> float:
     return 1 / (1 + NOISE_VARIANCE * expected)
 
 
-def most(log_threshold: float) -> float:
+def most(key: SeriesKey, settings: AnalysisSettings) -> float:
     """Nats that one interval may add to any alternative."""
-    return log_threshold / LEAST_SHARES
+    of_callers = key in (ABANDONED, REFUSED)
+    share = min(MOST_SHARE, settings.interval / CALLERS_TIME) if of_callers else MOST_SHARE
+    return share * settings.log_threshold

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import exp
+from typing import NamedTuple
 
-from plimsoll_operator.rollout.evidence.accumulated import REQUESTS, Evidence
-from plimsoll_operator.rollout.evidence.counts import SeriesKey
+from plimsoll_operator.rollout.evidence.accumulated import Evidence
+from plimsoll_operator.rollout.evidence.counts import BATCHES, FAILURES, INCIDENTS, OBJECTIVE, SeriesKey
 from plimsoll_operator.rollout.evidence.mixture import log_mean_exp
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
@@ -16,9 +17,24 @@ from plimsoll_operator.rollout.evidence.verdict import SignalFigures
 MOST_EVIDENCE = 1e12
 """What is shown of more: the figure goes into status, and nobody needs its exponent."""
 
-LATENCY, OBJECTIVE = "latency", "objective"
+LATENCY = OBJECTIVE.signal
+KILLS, RESTARTS = SeriesKey("oom", "kills"), SeriesKey("restarts")
 _TAIL, _MEDIAN = 0.05, 0.5
-_BY_TIME = frozenset({("oom", "kills"), ("restarts", "")})
+
+FORGIVEN_MINUTES = 10
+"""Pod-minutes of the canary in which one restart is let pass: a node reboots under good ones as well."""
+
+FAILS_TOGETHER = 10
+"""As how many requests that can fail by themselves a batch counts, however many it has."""
+
+
+class _Bound(NamedTuple):
+    """The canary's upper bound, what it must be below, and what it is the bound of."""
+
+    upper: float
+    allowed: float
+    exposures: float = 0.0
+    bad: float = 0.0
 
 
 def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) -> SignalFigures | None:
@@ -26,57 +42,88 @@ def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) ->
     parts = {key.part: series for key, series in evidence.series.items() if key.signal == name}
     if not parts:
         return None
-    logs = {part: series.log_evidence for part, series in parts.items()}
-    telling = max(logs, key=lambda part: (logs[part], -parts[part].stable_rate))
-    mean = exp(min(log_mean_exp(logs.values()), 700.0))
-    bounds = {part: _bound((name, part), evidence, settings) for part in _to_bound(name, parts)}
+    logs = {part: series.log_evidence for part, series in parts.items() if (name, part) != FAILURES}
+    telling = max(logs or parts, key=lambda part: (logs.get(part, 0.0), -parts[part].stable_rate))
+    mean = exp(min(log_mean_exp(logs.values()), 700.0)) if logs else 1.0
+    bounds = {part: _bound(SeriesKey(name, part), evidence, settings) for part in _to_bound(name, parts)}
     if not bounds:
-        bounds = {telling: (0.0, 1.0) if _has_no_match(evidence, parts) else (1.0, 1.0)}
-    furthest = max(bounds, key=lambda part: bounds[part][0] - bounds[part][1])
-    shown = parts[telling if mean > 1 else furthest]
-    bound, allowed = bounds[furthest]
+        bounds = {telling: _Bound(0.0 if _has_no_match(evidence, parts) else 1.0, 1.0)}
+    furthest = max(bounds, key=lambda part: bounds[part].upper - bounds[part].allowed)
+    part = _in_requests(telling, parts) if mean > 1 else furthest
+    shown, bounded = parts[part], parts[furthest]
+    bound = bounds[furthest]
     return SignalFigures(
         name=name,
-        part=telling if mean > 1 else furthest,
+        part=part,
         evidence=min(mean, MOST_EVIDENCE),
-        threshold=settings.threshold,
+        threshold=settings.threshold(name),
         canary_rate=shown.canary_rate,
         stable_rate=shown.stable_rate,
         bound_part=furthest,
-        upper_bound=bound,
-        allowed=allowed,
-        within_bound=all(bound < allowed for bound, allowed in bounds.values()),
+        upper_bound=bound.upper,
+        allowed=bound.allowed,
+        within_bound=all(bound.upper < bound.allowed for bound in bounds.values()),
         canary_exposures=shown.canary,
         canary_bad=shown.canary_bad,
         stable_exposures=shown.stable,
         stable_bad=shown.stable_bad,
+        bound_exposures=bound.exposures,
+        bound_bad=bound.bad,
+        unmatched=1 - bounded.compared / bounded.canary if name == LATENCY and bounded.compared else 0.0,
     )
 
 
-def _bound(key: tuple[str, str], evidence: Evidence, settings: AnalysisSettings) -> tuple[float, float]:
-    """The canary's upper bound and what it must be below.
+def _in_requests(telling: str, parts: Mapping[str, Series]) -> str:
+    """Incidents tell of failures, and are told as what callers saw of them."""
+    return FAILURES.part if telling == INCIDENTS.part and FAILURES.part in parts else telling
+
+
+def _bound(key: SeriesKey, evidence: Evidence, settings: AnalysisSettings) -> _Bound:
+    """How far the canary is bounded by that part.
 
     Half an hour of a few pods bounds no rate per minute usefully: there, the rate itself must not be twice stable's.
     Batches without memory are bounded as a share of the requests, of which they fail one at least, as errors are.
+    Latencies are bounded where the stable revision served the same tier: how long a text takes is no fault by itself.
     """
-    series = evidence.series[SeriesKey(*key)]
-    if key in _BY_TIME:
-        return series.canary_rate, 2 * series.stable_rate if series.canary_bad else 1.0
-    if key[0] == "oom":
-        exposures = evidence.requests
+    series = evidence.series[key]
+    if key in (KILLS, RESTARTS):
+        return _Bound(series.canary_rate, _allowed_by_time(key, series))
+    exposures, bad, rate = series.canary, series.canary_bad, series.stable_rate
+    if key.signal == BATCHES.signal:
+        exposures = evidence.served
         rate = series.expected / exposures if exposures else 0.0
-    else:
-        exposures, rate = series.canary, series.stable_rate
+    elif key.signal == LATENCY:
+        exposures, bad = series.compared, series.compared_bad
+    elif key == FAILURES:
+        together = _together(evidence)
+        exposures, bad = exposures / together, bad / together
     allowed = min(1.0, max(2 * rate, rate + settings.margin))
-    return upper_bound(exposures, series.canary_bad, settings.margin), allowed
+    return _Bound(upper_bound(exposures, bad, settings.margin), allowed, exposures, bad)
+
+
+def _allowed_by_time(key: SeriesKey, series: Series) -> float:
+    if not series.canary_bad:
+        return 1.0
+    forgiven = 1 / FORGIVEN_MINUTES if key == RESTARTS and series.canary_bad <= 1 else 0.0
+    return max(2 * series.stable_rate, forgiven)
+
+
+def _together(evidence: Evidence) -> float:
+    """How many requests fail at once, as far as it was seen, and might, as far as it was not (Kish's design effect)."""
+    failures, incidents, batches = (evidence.series.get(key, Series()) for key in (FAILURES, INCIDENTS, BATCHES))
+    seen = failures.canary_bad / incidents.canary_bad if incidents.canary_bad else 1.0
+    unseen = failures.canary / (FAILS_TOGETHER * batches.canary) if batches.canary else 1.0
+    return max(1.0, seen, unseen)
 
 
 def _to_bound(name: str, parts: Mapping[str, Series]) -> list[str]:
-    """The parts that a promotion looks at: all, but of the latency's buckets those in the tail that holds 5 to 50 %.
+    """The parts that a promotion looks at: failures by requests, and latency by the buckets with 5 to 50 % beyond them.
 
     Rarer ones would need thousands of requests to bound, commoner ones cannot double; without one in that range, the
     commonest of the rarer ones.
     """
+    if name == FAILURES.signal and FAILURES.part in parts:
+        return [part for part in parts if part != INCIDENTS.part]
     if name != LATENCY:
         return list(parts)
     compared = {part: series.stable_rate for part, series in parts.items() if series.compared}
@@ -91,7 +138,7 @@ def _has_no_match(evidence: Evidence, parts: Mapping[str, Series]) -> bool:
 
     The stable revision answers nothing (to enough requests, or it gets none), or all takes longer than any bucket.
     """
-    asked = evidence.series[REQUESTS].stable if REQUESTS in evidence.series else 0.0
+    asked = evidence.series[INCIDENTS].stable if INCIDENTS in evidence.series else 0.0
     if max(series.canary for series in parts.values()) < MIN_REQUESTS:
         return False
     if any(series.stable for series in parts.values()):

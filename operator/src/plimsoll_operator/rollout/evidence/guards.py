@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
 
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 
-HISTORY = 10
-"""How many times the canary's pod-minutes the stable revision must have run without a kill, its past included."""
+COUNTED_KILLS = 3
+"""Fewer `oomKills` are the user's word that none is chance: then a ninth of the exposure is little enough."""
+
+_LITTLE = 1 / 9
+"""A tenth of the stable revision's pod-minutes, with the default tolerance."""
+
+_FIRST_SHARE, _NEXT = 3 / 4, 1 / 4
+"""Of the guard's budget: what the first count of kills may spend, and each further one of what the one before may."""
 
 FAILED_STARTS = 2
 
@@ -25,12 +32,30 @@ class Pods:
 
 
 def killed_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
-    """`oomKills` of the canary while stable had none over ten times as many pod-minutes.
+    """At least `oomKills` of the canary, and more of all kills than chance gives it for its share of the pod-minutes.
 
-    Were both as likely to be killed, all of three kills would be the canary's with a chance of (1/11)^3 = 0.08 %.
+    Of x + y kills, x are the canary's; were it as good as is tolerated, they would be binomial with its share of the
+    exposure (Przyborowski & Wilenski, Biometrika 31, 1940). All looks at the same x are one, since that chance is also
+    the one that so few of the stable revision's come before the canary's xth, and the looks at all x have the budget.
     """
-    never_on_stable = pods.stable_kills == 0 and pods.stable_minutes >= HISTORY * pods.canary_minutes
-    return pods.canary_kills >= settings.oom_kills and never_on_stable
+    further = pods.canary_kills - settings.oom_kills
+    if further < 0 or not pods.stable_minutes:
+        return False
+    first = _FIRST_SHARE * settings.guarded
+    if settings.oom_kills < COUNTED_KILLS:
+        first = max(first, _LITTLE**settings.oom_kills)
+    exposed = settings.tolerated_ratio * pods.canary_minutes
+    share = exposed / (exposed + pods.stable_minutes)
+    return _at_least(pods.canary_kills, pods.canary_kills + pods.stable_kills, share) <= first * _NEXT**further
+
+
+def _at_least(hits: int, trials: int, chance: float) -> float:
+    """P(X ≥ hits) of a binomial X; `chance` is below one."""
+    if chance <= 0:
+        return 0.0
+    ways = (lgamma(trials + 1) - lgamma(k + 1) - lgamma(trials - k + 1) for k in range(hits, trials + 1))
+    logs = (way + k * log(chance) + (trials - k) * log1p(-chance) for k, way in enumerate(ways, hits))
+    return sum(exp(value) for value in logs)
 
 
 def fails_to_start(pods: Pods) -> bool:

@@ -6,17 +6,16 @@ from plimsoll_operator.rollout.evidence import wording
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
 from plimsoll_operator.rollout.evidence.figures import signal_figures
 from plimsoll_operator.rollout.evidence.guards import Pods, fails_to_start, killed_too_often
-from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, SIGNALS, AnalysisSettings
+from plimsoll_operator.rollout.evidence.judged import JUDGED, NEEDED
+from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures, Verdict
 
-_REASONS = {"oom": "OutOfMemory", "errors": "MoreErrors", "latency": "HigherLatency", "restarts": "MoreRestarts"}
-_NEEDED = ("oom", "errors", "latency")
 _UNKNOWN = Pods()
 
 
 def judge(evidence: Evidence, settings: AnalysisSettings, pods: Pods = _UNKNOWN) -> Verdict:
     """What is to become of the canary now. May be asked after every interval: looking often costs nothing."""
-    found = [signal_figures(name, evidence, settings) for name in SIGNALS]
+    found = [signal_figures(name, evidence, settings) for name in JUDGED]
     signals = tuple(figures for figures in found if figures is not None)
     return (
         _guarded(evidence, settings, pods, signals)
@@ -40,14 +39,14 @@ def _guarded(
 def _taken_back(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict | None:
     for figures in signals:
         if figures.evidence >= figures.threshold:
-            reason = _REASONS[figures.name]
+            reason = JUDGED[figures.name].reason
             return Verdict("Rollback", figures.name, reason, wording.against(figures), evidence.requests, signals)
     return None
 
 
 def _promoted(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict | None:
     measured = {figures.name for figures in signals}
-    enough = evidence.requests >= MIN_REQUESTS and measured.issuperset(_NEEDED)
+    enough = evidence.requests >= MIN_REQUESTS and measured.issuperset(NEEDED)
     if not enough or not all(figures.within_bound for figures in signals):
         return None
     words = f"no worse than stable in {wording.count(evidence.requests)} canary requests: {_bounds(signals)}"
@@ -56,11 +55,7 @@ def _promoted(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict
 
 def _bounds(signals: tuple[SignalFigures, ...]) -> str:
     """The bounds that were reached, one clause per signal."""
-    return ", ".join(
-        f"{figures.name} at most {wording.percent(figures.upper_bound)} (allowed {wording.percent(figures.allowed)})"
-        for figures in signals
-        if figures.name in _NEEDED
-    )
+    return ", ".join(wording.bounded(figures) for figures in signals if figures.name in NEEDED)
 
 
 def _undecided(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict:
@@ -70,7 +65,7 @@ def _undecided(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdic
     if requests < MIN_REQUESTS:
         words = f"{wording.count(requests)} canary requests so far, at least {MIN_REQUESTS} are needed"
         return Verdict("Undecided", "", "GatheringEvidence", words, requests, signals)
-    missing = [name for name in _NEEDED if name not in {figures.name for figures in signals}]
+    missing = [name for name in NEEDED if name not in {figures.name for figures in signals}]
     if missing:
         words = f"nothing was measured of {' and '.join(missing)}"
         return Verdict("Undecided", missing[0], "SignalMissing", words, requests, signals)

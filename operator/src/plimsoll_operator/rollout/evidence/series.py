@@ -14,8 +14,8 @@ from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 class Series:
     """Sums over the intervals. `log_ratios`: the tempered L(ψ), one for each alternative.
 
-    `compared` are the canary's exposures in strata that the stable revision served at the same time, `expected` the bad
-    events among them, had they gone at the stable revision's rate of the same stratum and interval.
+    `compared` are the canary's exposures in strata that the stable revision served at the same time, `compared_bad` the
+    bad events among them, `expected` what these were, had they gone at the stable revision's rate there and then.
     """
 
     log_ratios: tuple[float, ...] = mixture.FLAT
@@ -24,30 +24,30 @@ class Series:
     canary_bad: float = 0.0
     stable_bad: float = 0.0
     compared: float = 0.0
+    compared_bad: float = 0.0
     expected: float = 0.0
 
-    def updated(self, strata: Mapping[str, Counts], settings: AnalysisSettings) -> Series:
-        """With one more interval."""
-        gained = self._gained(strata, settings)
+    def updated(self, strata: Mapping[str, Counts], settings: AnalysisSettings, most: float) -> Series:
+        """With one more interval, which may add `most` nats."""
+        gained = self._gained(strata, settings, most)
         canary, stable, canary_bad, stable_bad = self.canary, self.stable, self.canary_bad, self.stable_bad
-        compared, expected = self.compared, self.expected
+        compared, compared_bad, expected = self.compared, self.compared_bad, self.expected
         for counts in strata.values():
             canary, canary_bad = canary + counts.canary, canary_bad + counts.canary_bad
             stable, stable_bad = stable + counts.stable, stable_bad + counts.stable_bad
             if counts.stable > 0:
-                compared += counts.canary
+                compared, compared_bad = compared + counts.canary, compared_bad + counts.canary_bad
                 expected += counts.canary * counts.stable_bad / counts.stable
         log_ratios = tuple([old + new for old, new in zip(self.log_ratios, gained, strict=True)])
-        return Series(log_ratios, canary, stable, canary_bad, stable_bad, compared, expected)
+        return Series(log_ratios, canary, stable, canary_bad, stable_bad, compared, compared_bad, expected)
 
-    def _gained(self, strata: Mapping[str, Counts], settings: AnalysisSettings) -> tuple[float, ...]:
+    def _gained(self, strata: Mapping[str, Counts], settings: AnalysisSettings, most: float) -> tuple[float, ...]:
         raw = mixture.log_likelihood_ratios(strata.values(), settings.tolerated_ratio)
         if raw is mixture.FLAT:
             return raw
         # The rate of before: what an interval may say must not depend on what it says.
         rate = self.stable_bad / self.stable if self.stable else 0.0
         eta = dispersion.temper(rate * sum([counts.canary for counts in strata.values()]))
-        most = dispersion.most(settings.log_threshold)
         return tuple([min(eta * value, most) for value in raw])
 
     @property

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import log
 
-SIGNALS = ("oom", "errors", "latency", "restarts")
-"""The false-alarm budget is split evenly over them (Bonferroni)."""
+from plimsoll_operator.rollout.evidence.judged import JUDGED
+
+GUARDED = "oom"
+"""The signal that has a guard beside its evidence."""
 
 MIN_REQUESTS = 100
 """Canary requests before any promotion."""
@@ -28,13 +30,23 @@ class AnalysisSettings:
     interval: timedelta = timedelta(seconds=10)
 
     @property
-    def threshold(self) -> float:
-        """Evidence at which one signal takes the canary back: 400 at 1 % over four signals."""
-        return len(SIGNALS) / self.false_rollback
+    def budget(self) -> float:
+        """The chance of a false alarm that one signal has: 0.25 % of 1 % over four signals."""
+        return self.false_rollback / len(JUDGED)
+
+    @property
+    def guarded(self) -> float:
+        """The half of memory's budget that goes to the guard on kills."""
+        return self.budget / 2
+
+    def threshold(self, signal: str) -> float:
+        """Evidence at which that signal takes the canary back: 400 at 1 %, and 800 for memory."""
+        return 1 / (self.budget - self.guarded if signal == GUARDED else self.budget)
 
     @property
     def log_threshold(self) -> float:
-        return log(self.threshold)
+        """Of a signal with all of its budget."""
+        return -log(self.budget)
 
     @property
     def tolerated_ratio(self) -> float:

@@ -13,7 +13,9 @@ class SignalFigures:
     """One signal by its most telling part. Rates are fractions of exposures; `evidence` is E, linear and finite.
 
     `upper_bound` of the canary's rate must fall below `allowed` for a promotion. Both are those of `bound_part`, the
-    part that is furthest from it, which need not be the one that `evidence` comes from.
+    part that is furthest from it, which need not be the one that `evidence` comes from: it is the bound of
+    `bound_bad` in `bound_exposures`, none where nothing is bounded so. `unmatched` is the share of the canary's
+    exposures there that the stable revision had no like of, and that are not in the bound.
     """
 
     name: str
@@ -30,6 +32,9 @@ class SignalFigures:
     canary_bad: float
     stable_exposures: float
     stable_bad: float
+    bound_exposures: float = 0.0
+    bound_bad: float = 0.0
+    unmatched: float = 0.0
 
 
 @dataclass(frozen=True)

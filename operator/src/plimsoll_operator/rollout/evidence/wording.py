@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from plimsoll_operator.rollout.evidence.counts import ABANDONED, REFUSED
 from plimsoll_operator.rollout.evidence.guards import Pods
+from plimsoll_operator.rollout.evidence.judged import JUDGED
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures
 
-_UNIT = {"oom": "batches", "errors": "requests", "latency": "requests", "restarts": "pod-minutes"}
+_CALLERS = {ABANDONED.part: "given up by their callers", REFUSED.part: "refused as invalid"}
+WORTH_TELLING = 0.05
 _ENDED = {"oom": "killed for memory", "restarts": "restarted"}
 
 
 def against(figures: SignalFigures) -> str:
     """Why the canary is taken back."""
-    return f"{compared(figures)}: evidence {count(figures.evidence)}, needs {count(figures.threshold)}"
+    return f"{compared(figures)}: evidence {count(figures.evidence)}, rolled back from {count(figures.threshold)} on"
 
 
 def compared(figures: SignalFigures) -> str:
@@ -22,9 +25,10 @@ def compared(figures: SignalFigures) -> str:
             f"{_ENDED[figures.name]} {count(figures.canary_bad)} times in {canary} canary pod-minutes "
             f"against {count(figures.stable_bad)} times in {stable} on stable"
         )
-    subject = "errors" if figures.name == "errors" else f"{_subject(figures.name, figures.part)}:"
+    subject = _subject(figures.name, figures.part)
+    subject = subject if subject == "errors" else f"{subject}:"
     return (
-        f"{subject} {percent(figures.canary_rate)} of {canary} canary {_UNIT[figures.name]} "
+        f"{subject} {percent(figures.canary_rate)} of {canary} canary {JUDGED[figures.name].unit} "
         f"against {percent(figures.stable_rate)} of {stable} on stable"
     )
 
@@ -33,19 +37,36 @@ def waiting(figures: SignalFigures, requests: float) -> str:
     """What a promotion waits for."""
     so_far = f"{count(requests)} canary requests so far"
     if _by_time(figures.name, figures.bound_part):
+        if 2 * figures.stable_rate < figures.allowed:
+            return f"restarted once, which is let pass if it was alone in ten of the canary's pod-minutes; {so_far}"
         return f"{_ENDED[figures.name]} more than twice as often per minute as on stable; {so_far}"
     if figures.allowed >= 1:
         return f"{figures.name} cannot be compared yet; {so_far}"
     return (
         f"{_subject(figures.name, figures.bound_part)}: up to {percent(figures.upper_bound)} of the canary's requests "
-        f"cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}"
+        f"cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}{_unmatched(figures)}"
     )
 
 
+def bounded(figures: SignalFigures) -> str:
+    """What was reached of one signal, in a clause."""
+    subject = _CALLERS.get(figures.bound_part, figures.name) if figures.name == ABANDONED.signal else figures.name
+    most, allowed = percent(figures.upper_bound), percent(figures.allowed)
+    return f"{subject} at most {most} (allowed {allowed}{_unmatched(figures)})"
+
+
+def _unmatched(figures: SignalFigures) -> str:
+    """Said where it is more than chance: a tier that only the canary serves."""
+    if figures.unmatched < WORTH_TELLING:
+        return ""
+    return f"; {percent(figures.unmatched)} of its answers are in tiers that stable did not serve meanwhile"
+
+
 def kills(pods: Pods) -> str:
+    stable = f"{pods.stable_kills}" if pods.stable_kills else "none"
     return (
-        f"killed for memory {pods.canary_kills} times in {count(pods.canary_minutes)} canary pod-minutes against none "
-        f"in {count(pods.stable_minutes)} on stable"
+        f"killed for memory {pods.canary_kills} times in {count(pods.canary_minutes)} canary pod-minutes against "
+        f"{stable} in {count(pods.stable_minutes)} on stable"
     )
 
 
@@ -70,6 +91,8 @@ def _subject(signal: str, part: str) -> str:
     match signal:
         case "oom":
             return "out of memory"
+        case "errors":
+            return _CALLERS.get(part, signal)
         case "latency":
             return f"slower than {_seconds(part)}"
         case _:

@@ -102,10 +102,8 @@ def _with_pods(
     analysis: Analysis, news: Sequence[News], pair: Pair, settings: AnalysisSettings, now: datetime
 ) -> Analysis:
     interval = pod_record.interval(*news, start=analysis.pods.at, end=now)
-    # The pods' intervals have ends of their own: they are taken in at any time and hold no series of the others.
-    evidence = replace(analysis.evidence, until=interval.start).updated(interval, settings)
     return replace(
         analysis,
-        evidence=replace(evidence, until=analysis.evidence.until),
+        evidence=analysis.evidence.with_pods(interval, settings),
         pods=pod_record.carried_on(analysis.pods, pair.canary, pair.stable, now),
     )

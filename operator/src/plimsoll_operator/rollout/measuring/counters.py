@@ -16,8 +16,7 @@ from datetime import timedelta
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from plimsoll_operator.rollout.evidence import Counts, Interval, SeriesKey
-from plimsoll_operator.rollout.evidence.figures import OBJECTIVE
+from plimsoll_operator.rollout.evidence import OBJECTIVE, Counts, Interval, SeriesKey
 from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Values
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Kind, Signal, Tally
 
@@ -71,7 +70,7 @@ def _with_objectives(counts: Strata, objectives: Mapping[str, timedelta]) -> Str
         if any(tier in counts[key] for key in bounds)
     }
     strata = {tier: found for tier, found in met.items() if found is not None}
-    return {**counts, SeriesKey(LATENCY, OBJECTIVE): strata} if strata else counts
+    return {**counts, OBJECTIVE: strata} if strata else counts
 
 
 def _shared(counters: Mapping[Counter, Values], canary: str, stable: str) -> dict[Counter, Values]:

@@ -19,7 +19,7 @@ RESTARTS = SeriesKey("restarts")
 STRATUM = "pods"
 
 KILLED = 137
-"""Exit code of a process ended by SIGKILL: some runtimes do not say that it was for memory."""
+"""Exit code of a process ended by SIGKILL: for memory, or by the kubelet after a probe that failed or a lost node."""
 
 MOST_PODS = 64
 """Pods whose exits status keeps: those that ended most often."""
@@ -112,7 +112,8 @@ def exits_of(pod: Pod) -> int:
 
 
 def was_killed(pod: Pod) -> bool:
-    return pod.last_exit_reason == OOM_KILLED or pod.last_exit_code == KILLED
+    """For memory. The exit code alone says so only where the runtime gives no reason at all."""
+    return pod.last_exit_reason == OOM_KILLED or (pod.last_exit_code == KILLED and not pod.last_exit_reason)
 
 
 def failed_to_start(pod: Pod) -> bool:
