@@ -7,7 +7,7 @@ object or its rollout. It is asked from the thread that answers scrapes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -31,11 +31,13 @@ _COMMON = ("inference_namespace", "inference_deployment")
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one rollout stands; `evidence` by signal, none without a canary that is judged."""
+    """Where one rollout stands; `evidence` and its `threshold` by signal, none without a canary that is judged."""
 
     phase: str
+    revisions: tuple[tuple[str, str], ...] = ()  # by role
+    weight: float = 0
     requests: float = 0
-    evidence: tuple[tuple[str, float], ...] = ()
+    evidence: tuple[tuple[str, float, float], ...] = ()
 
 
 class RolloutMetrics(Collector):
@@ -70,35 +72,41 @@ class RolloutMetrics(Collector):
             self.gone(identity)
 
     def collect(self) -> Iterator[Metric]:
-        phase = GaugeMetricFamily(
-            "plimsoll_operator_rollout_phase",
-            "1 for the phase of each rollout that is not at rest.",
-            labels=[*_COMMON, "phase"],
-        )
-        requests = GaugeMetricFamily(
-            "plimsoll_operator_rollout_requests",
-            "Requests of the canary that were compared so far.",
-            labels=_COMMON,
-        )
-        evidence = GaugeMetricFamily(
-            "plimsoll_operator_rollout_evidence",
-            "Evidence against the canary by signal; at status.rollout.evidence.signals[].threshold it is taken back.",
-            labels=[*_COMMON, "signal"],
-        )
+        phase = _gauge("phase", "1 for the phase of each rollout that is not at rest.", "phase")
+        revision = _gauge("revision", "1 for the revision that is stable, and for the canary.", "revision", "role")
+        weight = _gauge("weight_ratio", "Share of the requests that the canary gets, by its pods.")
+        requests = _gauge("requests", "Requests of the canary that were compared so far.")
+        evidence = _gauge("evidence", "Evidence against the canary; at the threshold it is taken back.", "signal")
+        threshold = _gauge("threshold", "Evidence at which the canary is taken back.", "signal")
         for identity, standing in list(self._standing.items()):
             phase.add_metric([*identity, standing.phase], 1)
+            for role, name in standing.revisions:
+                revision.add_metric([*identity, name, role], 1)
+            weight.add_metric([*identity], standing.weight)
             if standing.evidence:
                 requests.add_metric([*identity], standing.requests)
-            for signal, value in standing.evidence:
+            for signal, value, limit in standing.evidence:
                 evidence.add_metric([*identity, signal], value)
-        yield from (phase, requests, evidence)
+                threshold.add_metric([*identity, signal], limit)
+        yield from (phase, revision, weight, requests, evidence, threshold)
+
+
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"plimsoll_operator_rollout_{name}", text, labels=[*_COMMON, *labels])
 
 
 def standing_of(status: Manifest) -> Standing:
     rollout = status.get("rollout", {})
     evidence = rollout.get("evidence", {})
-    phase = rollout.get("phase", "")
+    standing = Standing(
+        phase=rollout.get("phase", ""),
+        revisions=tuple((role, rollout[role]) for role in ("stable", "canary") if rollout.get(role)),
+        weight=rollout.get("weightPercent", 0) / 100,
+    )
     if not rollout.get("canary") or evidence.get("canary") != rollout["canary"]:
-        return Standing(phase)
-    signals = tuple((figures["name"], float(figures["evidence"])) for figures in evidence.get("signals", ()))
-    return Standing(phase, evidence.get("requests", 0), signals)
+        return standing
+    signals = tuple(
+        (figures["name"], float(figures["evidence"]), float(figures["threshold"]))
+        for figures in evidence.get("signals", ())
+    )
+    return replace(standing, requests=evidence.get("requests", 0), evidence=signals)

@@ -12,6 +12,8 @@ from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout_metrics import MOST_OBJECTS, RolloutMetrics
 
 DOMAINS = ("guardrails", "domains")
+FIGURES = {"name": "errors", "evidence": "2.5", "threshold": "400"}
+ALWAYS = {"plimsoll_operator_rollout_phase", "plimsoll_operator_rollout_weight_ratio"}
 LABELS = {"inference_namespace": "guardrails", "inference_deployment": "domains"}
 
 
@@ -45,9 +47,14 @@ def test_a_canarys_evidence_is_told_by_signal(registry: CollectorRegistry, metri
     metrics.told(DOMAINS, cluster.observed.owner.status, ())
     told = cluster.observed.owner.status["rollout"]
     assert registry.get_sample_value("plimsoll_operator_rollout_phase", {**LABELS, "phase": told["phase"]}) == 1
+    for role in ("stable", "canary"):
+        labels = {**LABELS, "revision": told[role], "role": role}
+        assert registry.get_sample_value("plimsoll_operator_rollout_revision", labels) == 1
+    assert registry.get_sample_value("plimsoll_operator_rollout_weight_ratio", LABELS) == told["weightPercent"] / 100
     assert registry.get_sample_value("plimsoll_operator_rollout_requests", LABELS) == told["evidence"]["requests"]
     for figures in told["evidence"]["signals"]:
         labels = {**LABELS, "signal": figures["name"]}
+        assert registry.get_sample_value("plimsoll_operator_rollout_threshold", labels) == float(figures["threshold"])
         assert registry.get_sample_value("plimsoll_operator_rollout_evidence", labels) == float(figures["evidence"])
 
 
@@ -56,10 +63,10 @@ def test_a_canarys_evidence_is_told_by_signal(registry: CollectorRegistry, metri
     [
         pytest.param(status("Idle"), set(), id="at rest"),
         pytest.param({}, set(), id="nothing is known"),
-        pytest.param(status("RolledBack"), {"plimsoll_operator_rollout_phase"}, id="rolled back"),
+        pytest.param(status("RolledBack"), ALWAYS, id="rolled back"),
         pytest.param(
-            status("Surging", canary="newer", evidence={"canary": "new", "signals": [{"name": "x", "evidence": "1"}]}),
-            {"plimsoll_operator_rollout_phase"},
+            status("Surging", canary="newer", evidence={"canary": "new", "signals": [FIGURES]}),
+            ALWAYS | {"plimsoll_operator_rollout_revision"},
             id="evidence of another canary",
         ),
     ],
@@ -67,9 +74,8 @@ def test_a_canarys_evidence_is_told_by_signal(registry: CollectorRegistry, metri
 def test_what_is_over_is_told_no_more(
     registry: CollectorRegistry, metrics: RolloutMetrics, now: dict[str, Any], expected: set[str]
 ) -> None:
-    signals = [{"name": "errors", "evidence": "2.5"}]
-    metrics.told(DOMAINS, status("Analysing", canary="new", evidence={"canary": "new", "signals": signals}), ())
-    assert len(series(registry)) == 3
+    metrics.told(DOMAINS, status("Analysing", canary="new", evidence={"canary": "new", "signals": [FIGURES]}), ())
+    assert len(series(registry)) == 6
     metrics.told(DOMAINS, now, ())
     assert series(registry) == expected
 
@@ -96,8 +102,6 @@ def test_a_fleet_that_is_all_in_rollouts_is_told_in_part(registry: CollectorRegi
     for number in range(MOST_OBJECTS + 10):
         metrics.told(("guardrails", str(number)), status("RolledBack"), ())
     metrics.told(("guardrails", "3"), status("Surging"), ())
-    samples = [
-        sample for metric in registry.collect() for sample in metric.samples if "inference_namespace" in sample.labels
-    ]
+    samples = [sample for metric in registry.collect() for sample in metric.samples if "phase" in sample.labels]
     assert len(samples) == MOST_OBJECTS
     assert {**LABELS, "inference_deployment": "3", "phase": "Surging"} in [sample.labels for sample in samples]
