@@ -14,7 +14,7 @@ import pytest
 from plimsoll_operator.cli.main import main
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.names import ANNOTATION_REQUEST, LABEL_REVISION
-from scripted_apiserver import ScriptedApiserver, ok, scripted_apiserver
+from scripted_apiserver import ScriptedApiserver, ok, refusal, scripted_apiserver
 
 OBJECT = kinds.INFERENCE_DEPLOYMENT.path("guardrails", "domains")
 OBJECTS = kinds.INFERENCE_DEPLOYMENT.path("guardrails")
@@ -175,6 +175,26 @@ async def test_a_revision_that_is_not_there_is_refused_with_those_that_are(
     said = await run("rollback", "domains", "dddd", "-n", "guardrails")
     assert said.code == 1
     assert f"it has {CANARY}, {STABLE}, cccc333333" in said.err
+
+
+@pytest.mark.parametrize("words", [["status"], ["explain"], ["promote"], ["rollback"]], ids=lambda words: words[0])
+async def test_a_script_gets_a_document_also_where_the_object_is_not_there(
+    run: Run, apiserver: ScriptedApiserver, words: list[str]
+) -> None:
+    apiserver.answer(f"GET {OBJECT}", refusal(404, "NotFound", "not found"))
+    apiserver.answer("GET /apis", ok({"groups": []}))
+    said = await run(*words, "domains", "-n", "guardrails", "-o", "json")
+    assert said.code == 1
+    assert said.document.keys() == {"error"}
+    assert said.err == f"error: {said.document['error']}\n"
+
+
+async def test_a_cluster_that_does_not_answer_is_named_with_what_to_do(run: Run, apiserver: ScriptedApiserver) -> None:
+    apiserver.answer(f"GET {OBJECT}", refusal(503, "ServiceUnavailable", "down for a moment"))
+    said = await run("status", "domains", "-n", "guardrails", "-o", "json")
+    assert said.code == 1
+    assert "gives no answer: see that it is up" in said.document["error"]
+    assert "context 'test' gives no answer" in said.err
 
 
 async def test_a_change_that_the_operator_has_not_seen_is_told(run: Run, apiserver: ScriptedApiserver) -> None:

@@ -29,7 +29,8 @@ def test_scripts_get_the_figures_as_numbers(tmp_path: Path) -> None:
     run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, trials.rolled_back()), "-o", "json"])
     told = json.loads(run.stdout)
     assert (told["phase"], told["verdict"], told["decidedAt"]) == ("RolledBack", "rolled back", "2026-05-04T03:01:40Z")
-    assert told["trial"]["signals"][1]["evidence"] == 530
+    assert told["name"] == "guardrails/domains"
+    assert (told["trial"]["requests"], told["trial"]["signals"][1]["evidence"]) == (500, 530)
     assert told["trial"]["points"][-1] == {
         "at": "2026-05-04T03:01:40Z",
         "step": 1,
@@ -79,3 +80,10 @@ def test_a_picture_of_nothing_is_refused_with_the_reason(tmp_path: Path) -> None
 def test_either_a_name_or_a_file_is_asked_for(arguments: list[str]) -> None:
     run = CliRunner().invoke(app, ["explain", *arguments])
     assert isinstance(run.exception, WrongInputError)
+
+
+@pytest.mark.parametrize("option", ["--namespace", "--context", "--kubeconfig"])
+def test_a_cluster_that_a_file_does_not_ask_is_refused(tmp_path: Path, option: str) -> None:
+    run = CliRunner().invoke(app, ["explain", "-f", saved(tmp_path, trials.analysing()), option, "other"])
+    assert isinstance(run.exception, WrongInputError)
+    assert "without a cluster" in str(run.exception)

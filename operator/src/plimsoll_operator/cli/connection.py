@@ -15,7 +15,7 @@ import yaml
 
 from plimsoll_operator.cli.errors import CliError, WrongInputError
 from plimsoll_operator.cluster.access import Access
-from plimsoll_operator.cluster.errors import ForbiddenError
+from plimsoll_operator.cluster.errors import ForbiddenError, UnavailableError
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.observed import Manifest
@@ -52,7 +52,14 @@ class Target:
 
     async def read(self, kube: Kube) -> Manifest:
         """The object as it is now. Raises CliError, KubeError."""
-        found = await kube.find(INFERENCE_DEPLOYMENT, self.namespace, self.name)
+        try:
+            found = await kube.find(INFERENCE_DEPLOYMENT, self.namespace, self.name)
+        except UnavailableError as error:
+            which = f"the cluster of context {self.access.context!r}" if self.access.context else "the cluster"
+            raise UnavailableError(
+                f"{which} gives no answer: see that it is up and can be reached from here, or choose another with "
+                f"--context ({error})"
+            ) from error
         return found if found is not None else await self._not_found(kube)
 
     async def _not_found(self, kube: Kube) -> NoReturn:

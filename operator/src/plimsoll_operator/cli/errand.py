@@ -15,7 +15,7 @@ from plimsoll_operator.cli.asked import Asked, new_id, said_of
 from plimsoll_operator.cli.connection import Target
 from plimsoll_operator.cli.errors import CliError, NotYetError, WrongInputError
 from plimsoll_operator.cli.goals import Goal
-from plimsoll_operator.cli.output import Format, show_json
+from plimsoll_operator.cli.output import Format, show_json, told_if_it_fails
 from plimsoll_operator.duration import parse_duration
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.requests import InvalidRequestError, Request, parse_request
@@ -89,9 +89,10 @@ async def _run(errand: Errand, target: Target, patience: timedelta | None, outpu
         typer.echo(f"{target}: {text}", err=output is Format.json)
 
     async with target.connected() as kube:
-        found = await target.read(kube)
+        with told_if_it_fails(output):
+            found = await target.read(kube)
+            request = _request(errand, found)
         _say_what_is_not_seen_yet(found, say)
-        request = _request(errand, found)
         asked = Asked(kube, target, request, time.monotonic, say, found=found)
         done = False
         try:

@@ -19,7 +19,7 @@ from plimsoll_operator.cli.explanation.sections import sections
 from plimsoll_operator.cli.explanation.story import Story, tell
 from plimsoll_operator.cli.manifest import read_manifests
 from plimsoll_operator.cli.name import Name
-from plimsoll_operator.cli.output import Format, Output, show_json
+from plimsoll_operator.cli.output import Format, Output, show_json, told_if_it_fails
 from plimsoll_operator.cli.status import read_with_pods
 from plimsoll_operator.cluster.parse import is_active, parse_pod
 from plimsoll_operator.observed import Manifest
@@ -45,7 +45,12 @@ def explain(
     """Tell what the last rollout was judged by: what was compared, the evidence over time, the decision and why."""
     if bool(name) == bool(filename):
         raise WrongInputError("expected the NAME of an InferenceDeployment, or -f FILE with a saved one")
-    found, pods = _saved(filename) if filename else _live(name, namespace, context, kubeconfig)
+    if filename and (namespace or context or kubeconfig):
+        raise WrongInputError(
+            "-f FILE is explained without a cluster: leave out --namespace, --context and --kubeconfig"
+        )
+    with told_if_it_fails(output):
+        found, pods = _saved(filename) if filename else _live(name, namespace, context, kubeconfig)
     story = tell(found, [parse_pod(pod) for pod in pods if is_active(pod)])
     if output == Format.json:
         show_json(document_of(story))

@@ -1,4 +1,4 @@
-"""The commands of `kubectl plimsoll`. A new verb is a file beside this one and a line here."""
+"""The commands of `kubectl plimsoll`. A new one is a file beside this one and a line here, or an entry in `verbs`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import sys
 
 import typer
 
-from plimsoll_operator.cli.abort import abort
 from plimsoll_operator.cli.errors import CliError
 from plimsoll_operator.cli.explain import explain
-from plimsoll_operator.cli.pause import pause
 from plimsoll_operator.cli.plan import plan
-from plimsoll_operator.cli.promote import promote
-from plimsoll_operator.cli.restart import restart
-from plimsoll_operator.cli.resume import resume
-from plimsoll_operator.cli.retry import retry
-from plimsoll_operator.cli.rollback import rollback
 from plimsoll_operator.cli.status import status
+from plimsoll_operator.cli.verbs import add_verbs
 from plimsoll_operator.cluster.errors import KubeError
 
 app = typer.Typer(
@@ -28,8 +22,7 @@ app = typer.Typer(
 app.command()(status)
 app.command()(explain)
 app.command()(plan)
-for asks in (promote, abort, retry, restart, rollback, pause, resume):
-    app.command()(asks)
+add_verbs(app)
 
 
 def main() -> None:

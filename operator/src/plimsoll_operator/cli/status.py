@@ -10,7 +10,7 @@ from typing import Any
 from plimsoll_operator.cli.connection import Context, Kubeconfig, Namespace, Target, target_of
 from plimsoll_operator.cli.console import show
 from plimsoll_operator.cli.name import Name
-from plimsoll_operator.cli.output import Format, Output, show_json
+from plimsoll_operator.cli.output import Format, Output, show_json, told_if_it_fails
 from plimsoll_operator.cli.report import report, why
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.cluster.errors import ForbiddenError
@@ -29,7 +29,8 @@ def status(
 ) -> None:
     """Show how an InferenceDeployment stands: why, its revisions, pods, load line and starts."""
     target = target_of(name, namespace, context, kubeconfig)
-    found, pods = asyncio.run(read_with_pods(target))
+    with told_if_it_fails(output):
+        found, pods = asyncio.run(read_with_pods(target))
     if output is Format.json:
         show_json(document(found, pods))
     else:
