@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -13,15 +14,20 @@ from plimsoll_operator.rollout.measuring.inquiry import inquire
 from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem
 from plimsoll_operator.rollout.measuring.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
 
+NO_PODS: Mapping[str, str] = {}
 BOUNDS = ("0.1", "0.25", "1.0", ALL)
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Events per second of one replica; `slow` of them take longer than 0.25 s. `up` is when it answered first."""
+    """Events per second of one replica; `slow` of them take longer than 0.25 s. `up` is when it answered first.
+
+    Callers give up `abandoned` more, and send as much that is spoilt as is answered.
+    """
 
     ok: float = 10.0
     failed: float = 0.0
+    abandoned: float = 0.0
     slow: float = 0.0
     out_of_memory: float = 0.0
     up: datetime | None = None
@@ -39,6 +45,7 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
         ("errors", counter(REQUESTS, "ok")): ok,
         ("errors", counter(REQUESTS, "error")): failed,
         ("errors", counter(REQUESTS, "invalid")): ok,
+        ("errors", counter(REQUESTS, "cancelled")): round(traffic.abandoned * seconds),
         ("errors", counter(INCIDENTS)): failed,
         **{("latency", counter(DURATION, bound)): ok if bound in ("1.0", ALL) else ok - slow for bound in BOUNDS},
         ("oom", counter(BATCHES)): ok + failed,
@@ -46,8 +53,13 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
     }
 
 
-def measured(inquiry: Inquiry, canary: Traffic | None, stable: Traffic | None) -> Measurements:
-    """The answer of a Prometheus that has scraped one replica of each revision; None for one that it does not know."""
+def measured(
+    inquiry: Inquiry, canary: Traffic | None, stable: Traffic | None, pods: Mapping[str, str] = NO_PODS
+) -> Measurements:
+    """The answer of a Prometheus that has scraped one replica of each revision; None for one that it does not know.
+
+    `pods` are those replicas' names by revision.
+    """
     moments = tuple(inquiry.first + step * inquiry.step for step in range(inquiry.steps + 1))
     series: dict[str, dict[Counter, list[float | None]]] = {}
     for revision, traffic in ((inquiry.canary, canary), (inquiry.stable, stable)):
@@ -57,7 +69,7 @@ def measured(inquiry: Inquiry, canary: Traffic | None, stable: Traffic | None) -
         for index, moment in enumerate(moments):
             if moment < up:
                 continue
-            read = counters_of(revision, f"{revision}-0", traffic, (moment - up).total_seconds())
+            read = counters_of(revision, pods.get(revision, f"{revision}-0"), traffic, (moment - up).total_seconds())
             for (signal, counter), value in read.items():
                 values = series.setdefault(signal, {}).setdefault(counter, [None] * len(moments))
                 values[index] = value
@@ -78,7 +90,8 @@ def lose_prometheus(cluster: Cluster, seconds: float = 10) -> None:
 def look_at(cluster: Cluster, canary: Traffic | None, stable: Traffic | None) -> None:
     """Have the next reconcile see what Prometheus tells by now, if there is anything to ask."""
     inquiry = inquire(cluster.observed.owner, cluster.now)
-    told = None if inquiry is None else measured(inquiry, canary, stable)
+    pods = {hash_: found.pods[0].name for hash_, found in cluster.observed.workloads.items() if found.pods}
+    told = None if inquiry is None else measured(inquiry, canary, stable, pods)
     cluster.observed = replace(cluster.observed, measurements=told)
 
 

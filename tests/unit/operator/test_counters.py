@@ -93,20 +93,31 @@ def test_a_third_revision_counts_nowhere() -> None:
     assert counted(ok(10, 20, 30, revision="older")) == [{}]
 
 
-def test_only_what_is_the_servers_is_exposed() -> None:
-    outcomes = {"ok": 50, "rejected": 4, "oom": 3, "error": 2, "invalid": 100, "too_long": 100, "cancelled": 100}
+def test_what_callers_give_up_or_spoil_is_compared_apart_from_what_the_server_fails() -> None:
+    outcomes = {"ok": 50, "rejected": 4, "oom": 3, "error": 2, "invalid": 20, "too_long": 10, "cancelled": 11}
     counters = [counter(REQUESTS, 10, 10, 10 + grown, label=outcome) for outcome, grown in outcomes.items()]
     [interval] = counted(*counters)
-    assert interval[ERRORS]["short"] == Counts(59, 0, 9, 0)
+    assert interval == {
+        ERRORS: {"short": Counts(59, 0, 9, 0)},
+        SeriesKey("errors", "abandoned"): {"short": Counts(100, 0, 11, 0)},
+        SeriesKey("errors", "refused"): {"short": Counts(100, 0, 30, 0)},
+    }
 
 
-def test_a_batch_that_fails_with_all_its_requests_counts_once() -> None:
+def test_a_replica_whose_callers_all_give_up_has_traffic() -> None:
+    [interval] = counted(counter(REQUESTS, 10, 10, 110, label="cancelled"), ok(10, 10, 10))
+    assert interval[SeriesKey("errors", "abandoned")]["short"] == Counts(100, 0, 100, 0)
+    assert ERRORS not in interval
+
+
+def test_a_batch_that_fails_with_all_its_requests_is_one_incident_and_as_many_requests() -> None:
     [interval] = counted(
         ok(10, 10, 68),
         counter(REQUESTS, 0, 0, 32, label="error"),
         counter(INCIDENTS, 0, 0, 1),
     )
     assert interval[ERRORS]["short"] == Counts(90, 0, 1, 0)
+    assert interval[SeriesKey("errors", "requests")]["short"] == Counts(90, 0, 32, 0)
 
 
 def test_a_server_that_counts_no_incidents_is_compared_by_what_both_count() -> None:

@@ -10,7 +10,8 @@ from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.evidence import Data, Interval, SeriesKey
 from plimsoll_operator.rollout.measuring.measurements import Measurements
 
-REQUESTS = SeriesKey("errors")
+REQUESTS = SeriesKey("errors", "abandoned")
+"""All that callers sent, answered or not."""
 
 BLIND: tuple[Data, ...] = ("NoMetrics", "CanaryMissing")
 """What there should be data in and is not."""

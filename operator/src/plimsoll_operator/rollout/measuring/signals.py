@@ -6,10 +6,12 @@ entry of SIGNALS and one row in docs/operator.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from plimsoll_operator.rollout import evidence
 from plimsoll_operator.rollout.measuring.measurements import Inquiry
 from plimsoll_operator.rollout.measuring.promql import any_of, quoted
 
@@ -59,9 +61,16 @@ OOM = "plimsoll_oom_total"
 BATCHES = "plimsoll_batches_total"
 
 SERVED = frozenset({"ok", "rejected", "oom", "error"})
-"""Outcomes that are the server's; too_long, invalid and cancelled are the caller's and count nowhere."""
+"""Outcomes that are the server's."""
 FAILED = SERVED - {"ok"}
+CANCELLED = frozenset({"cancelled"})
+"""Callers give up on what takes too long, and on what they no longer want."""
+SPOILT = frozenset({"too_long", "invalid"})
+"""Callers send what cannot be served, and a server may take for that what can."""
+EVERY = SERVED | CANCELLED | SPOILT
 ALL = "+Inf"
+_BOUND = re.compile(r"\d+(\.\d+)?(e[+-]?\d\d?)?$", re.ASCII)
+"""A number of seconds, as Prometheus' clients write it."""
 
 
 def _batches(grown: Increments) -> dict[str, Tally]:
@@ -69,16 +78,30 @@ def _batches(grown: Increments) -> dict[str, Tally]:
 
 
 def _errors(grown: Increments) -> dict[str, Tally]:
-    """A batch that fails with all its requests is one incident; servers that count none are judged by requests."""
-    served = {outcome: grown.get((REQUESTS, outcome), 0.0) for outcome in SERVED}
-    failed = sum(served[outcome] for outcome in FAILED)
-    return {"": Tally(sum(served.values()), grown.get((INCIDENTS, ""), failed))}
+    """A batch that fails with all its requests is one incident; servers that count none are judged by requests.
+
+    What callers gave up and what was refused as spoilt is up to them, and no more so on one revision than on the other.
+    """
+    served, failed, every = (_requests(grown, outcomes) for outcomes in (SERVED, FAILED, EVERY))
+    callers = {
+        evidence.ABANDONED.part: Tally(every, _requests(grown, CANCELLED)),
+        evidence.REFUSED.part: Tally(every, _requests(grown, SPOILT)),
+    }
+    incidents = grown.get((INCIDENTS, ""))
+    if incidents is None:
+        return {evidence.INCIDENTS.part: Tally(served, failed), **callers}
+    judged = {evidence.INCIDENTS.part: Tally(served, incidents), evidence.FAILURES.part: Tally(served, failed)}
+    return {**judged, **callers}
+
+
+def _requests(grown: Increments, outcomes: frozenset[str]) -> float:
+    return sum(grown.get((REQUESTS, outcome), 0.0) for outcome in outcomes)
 
 
 def _slow(grown: Increments) -> dict[str, Tally]:
     """One part for each bucket of the histogram: what took longer than its bound."""
     answered = grown.get((DURATION, ALL), 0.0)
-    return {bound: Tally(answered, answered - within) for (_, bound), within in grown.items() if bound != ALL}
+    return {bound: Tally(answered, answered - within) for (_, bound), within in grown.items() if _BOUND.match(bound)}
 
 
 SIGNALS: tuple[Signal, ...] = (
