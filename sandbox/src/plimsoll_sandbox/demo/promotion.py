@@ -6,7 +6,7 @@ from plimsoll_sandbox.demo.answers import answers_table
 from plimsoll_sandbox.demo.cluster import NAME, NAMESPACE, DemoCluster
 from plimsoll_sandbox.demo.requests import RATE, TEXTS, steady_requests
 from plimsoll_sandbox.demo.shipping import ship
-from plimsoll_sandbox.demo.story import Story
+from plimsoll_sandbox.demo.story import DemoError, Story
 
 CHANGE = {"longInput": {"overlapTokens": 256}}
 DEADLINE_SECONDS = 180
@@ -22,6 +22,10 @@ async def watch_promotion(story: Story, cluster: DemoCluster, url: str) -> None:
     if shipped.phase == "Idle":
         failed = sum(not answer.good for answer in answers)
         story.say(f"promoted: its pod goes on, the one before ends; {failed} of {len(answers):,} requests failed")
-    elif shipped.phase != "RolledBack":
+    elif shipped.phase == "RolledBack":
+        raise DemoError(
+            f"expected the good change to be promoted, found it taken back: {shipped.message}", cluster.commands.log
+        )
+    else:
         story.say(f"Not decided within {DEADLINE_SECONDS} s, and it goes on. A person may decide at any time:")
         story.command(f"kubectl plimsoll promote {NAME} -n {NAMESPACE}")

@@ -97,9 +97,13 @@ def _pods(cluster: DemoCluster) -> frozenset[tuple[str, int]]:
 
 def ask_why(story: Story, cluster: DemoCluster) -> None:
     """What whoever is on call would type, and the end of it: the change taken back in git as well."""
-    for argv in (("get", "infd", "-n", NAMESPACE), ("plimsoll", "explain", NAME, "-n", NAMESPACE)):
+    picture = cluster.commands.log.with_name("demo-rollback.png")
+    explain = ("plimsoll", "explain", NAME, "-n", NAMESPACE)
+    for argv in (("get", "infd", "-n", NAMESPACE), explain):
         story.command(f"kubectl {' '.join(argv)}")
         story.output(cluster.kubectl(*argv))
+    cluster.kubectl(*explain, "--png", str(picture))
+    story.say(f"the same plot as a picture: [bold]{escape(str(picture))}[/]")
 
 
 def take_back(story: Story, cluster: DemoCluster, manifest: Path, shown: str, deadline: float) -> None:
