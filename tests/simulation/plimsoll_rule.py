@@ -9,6 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from plimsoll_operator.rollout.evidence import (
+    ABANDONED,
+    FAILURES,
+    INCIDENTS,
+    OBJECTIVE,
+    REFUSED,
     AnalysisSettings,
     Counts,
     Evidence,
@@ -75,9 +80,12 @@ def intervals(trace: Trace) -> Iterator[Interval]:
 def _counts(trace: Trace, at: int) -> dict[SeriesKey, dict[str, Counts]]:
     answered, slower = trace.answered[at], trace.slower[at]
     counts = {
-        SeriesKey("errors"): _by_tier(trace.requests[at], trace.incidents[at]),
+        INCIDENTS: _by_tier(trace.requests[at], trace.incidents[at]),
+        FAILURES: _by_tier(trace.requests[at], trace.failed[at]),
+        ABANDONED: _by_tier(sent := trace.requests[at] + trace.abandoned[at] + trace.refused[at], trace.abandoned[at]),
+        REFUSED: _by_tier(sent, trace.refused[at]),
         SeriesKey("oom", "batches"): _by_tier(trace.batches[at], trace.out_of_memory[at]),
-        SeriesKey("latency", "objective"): _by_tier(answered, slower[:, range(len(TIERS)), OBJECTIVES]),
+        OBJECTIVE: _by_tier(answered, slower[:, range(len(TIERS)), OBJECTIVES]),
     }
     return counts | {key: _by_tier(answered, slower[:, :, n]) for n, key in enumerate(KEYS)}
 

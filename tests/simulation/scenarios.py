@@ -31,7 +31,9 @@ class Scenario:
 
     `stable_pods` and `requests_per_second` (of one pod) are drawn for each rollout from what is listed. `noise` is the
     standard deviation of the logarithm of each pod's own factor on its failures, drawn anew for every interval (and for
-    its latency, a quarter of that). `cluster` is the size up to which requests fail at once.
+    its latency, a quarter of that). `cluster` is the size up to which requests fail at once, `batch` how many requests
+    a batch has. `abandoned` and `refused` is what callers do; `impatient`, in each interval the chance that a caller
+    who gives up a fifth of a pod's requests comes to it, for as long as its connection lives.
     """
 
     name: str
@@ -42,9 +44,15 @@ class Scenario:
     out_of_memory: float = 0.0005
     kills_per_minute: float = 0.001
     restarts_per_minute: float = 0.001
+    abandoned: float = 0.001
+    refused: float = 0.001
+    impatient: float = 0.0
     worse_incidents: float = 1.0
     worse_latency: float = 1.0
     worse_out_of_memory: float = 1.0
+    worse_abandoned: float = 1.0
+    failing_batches: float = 0.0
+    batch: int = 2
     swing: float = 0.0
     growth: float = 1.0
     cluster: int = 1
@@ -55,7 +63,8 @@ class Scenario:
 
     @property
     def is_healthy(self) -> bool:
-        return self.worse_incidents == self.worse_latency == self.worse_out_of_memory == 1
+        factors = (self.worse_incidents, self.worse_latency, self.worse_out_of_memory, self.worse_abandoned)
+        return set(factors) == {1.0} and not self.failing_batches
 
 
 STATIONARY = Scenario("stationary")
@@ -67,6 +76,7 @@ NULL = (
     replace(STATIONARY, name="ramp", growth=5.0),
     replace(STATIONARY, name="clustered failures", cluster=32),
     replace(STATIONARY, name="per-pod noise", noise=1.0),
+    replace(STATIONARY, name="impatient callers", impatient=0.01),
     replace(STATIONARY, name="counter resets", resets=0.05),
     replace(STATIONARY, name="gaps", gaps=0.2),
     replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
@@ -89,4 +99,13 @@ WORSE = (
     replace(PAIR, name="all latencies doubled, one pod each, 10/s", worse_latency=2.0),
     replace(SPARSE, name="all latencies 50 % up, 1 canary request/s", worse_latency=1.5),
     replace(DENSE, name="2 % of batches out of memory for 0.05 %, 10/s", worse_out_of_memory=40.0),
+    replace(DENSE, name="20 % given up by their callers for 0.1 %, 10/s", worse_abandoned=200.0),
+    replace(
+        DENSE,
+        name="10 % of batches of 32 fail, 0.2 % of requests on stable, 100/s",
+        requests_per_second=(100.0,),
+        incidents=0.002,
+        failing_batches=0.1,
+        batch=32,
+    ),
 )

@@ -15,21 +15,24 @@ from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, SPREAD, TIER
 Counted = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 CANARY, STABLE = 0, 1
-BATCH = 2
-"""Requests of one batch, on average."""
+CONNECTION = 6
+"""Intervals that a connection lives at most."""
 
 
 @dataclass(frozen=True)
 class Trace:
     """Arrays over (interval, side, tier), `slower` over the buckets too: requests above the bucket's bound.
 
-    `failed` are requests, `incidents` what failed together counted once. Kills, restarts and `minutes` are of
+    `requests` were served, `failed` are those of them that failed, `incidents` what failed together counted once, and
+    `abandoned` and `refused` came on top. Kills, restarts and `minutes` are of
     (interval, side). Where `measured` is False, Prometheus has nothing.
     """
 
     requests: Counted
     failed: Counted
     incidents: Counted
+    abandoned: Counted
+    refused: Counted
     answered: Counted
     slower: Counted
     batches: Counted
@@ -60,12 +63,20 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
     trouble = np.sqrt(load)[:, None, None]
     risk = np.minimum(1.0, scenario.incidents * worse * factor * trouble)
     incidents, failed = _failures(requests, risk, scenario.cluster, rng)
+    if scenario.failing_batches:
+        together = rng.binomial(requests[:, 0] // scenario.batch, scenario.failing_batches)
+        incidents[:, 0] += together
+        failed[:, 0] = np.minimum(failed[:, 0] + scenario.batch * together, requests[:, 0])
     answered = requests - failed
     worse[0] = scenario.worse_latency
     slower = _slower(answered, worse * slowness * trouble, rng)
-    batches = -(-requests // BATCH)
+    batches = -(-requests // scenario.batch)
     worse[0] = scenario.worse_out_of_memory
     out_of_memory = rng.binomial(batches, np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble))
+
+    worse[0] = scenario.worse_abandoned
+    leaving = np.minimum(1.0, scenario.abandoned * worse) + _impatience(scenario, pods, rng)
+    abandoned = rng.binomial(requests, np.minimum(0.9, leaving))
 
     kept = _kept(scenario, pods, rng)
     minutes = np.full((length, pods), INTERVAL_SECONDS / 60)
@@ -75,6 +86,8 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
         requests=_both(requests * kept),
         failed=_both(failed * kept),
         incidents=_both(incidents * kept),
+        abandoned=_both(abandoned * kept),
+        refused=_both(rng.binomial(requests, scenario.refused) * kept),
         answered=_both(answered * kept),
         slower=_both(slower * kept[..., None]),
         batches=_both(batches * kept),
@@ -104,6 +117,15 @@ def _failures(requests: Counted, risk: Numbers, cluster: int, rng: np.random.Gen
     for place in zip(*np.nonzero(incidents), strict=True):
         failed[place] = rng.integers(1, cluster + 1, size=incidents[place]).sum()
     return incidents, np.minimum(failed, requests)
+
+
+def _impatience(scenario: Scenario, pods: int, rng: np.random.Generator) -> Numbers:
+    """The share of a pod's requests that one caller gives up while its connection is with that pod."""
+    begins = rng.random((scenario.intervals, pods, 1)) < scenario.impatient
+    lives = np.zeros_like(begins)
+    for later in range(CONNECTION):
+        lives[later:] |= begins[: scenario.intervals - later]
+    return np.asarray(lives / 5, dtype=np.float64)
 
 
 def _slower(answered: Counted, factor: Numbers, rng: np.random.Generator) -> Counted:

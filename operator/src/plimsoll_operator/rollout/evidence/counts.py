@@ -31,6 +31,7 @@ FAILURES = SeriesKey("errors", "requests")
 ABANDONED = SeriesKey("errors", "abandoned")
 REFUSED = SeriesKey("errors", "refused")
 """All requests, and those whose callers gave up, or were told that they asked for something invalid."""
+CALLERS = (ABANDONED, REFUSED)
 
 OBJECTIVE = SeriesKey("latency", "objective")
 BATCHES = SeriesKey("oom", "batches")

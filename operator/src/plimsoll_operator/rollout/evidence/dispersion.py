@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from plimsoll_operator.rollout.evidence.counts import ABANDONED, REFUSED, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import CALLERS, SeriesKey
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 
 NOISE_VARIANCE = 1.0
@@ -40,6 +40,5 @@ def temper(expected: float) -> float:
 
 def most(key: SeriesKey, settings: AnalysisSettings) -> float:
     """Nats that one interval may add to any alternative."""
-    of_callers = key in (ABANDONED, REFUSED)
-    share = min(MOST_SHARE, settings.interval / CALLERS_TIME) if of_callers else MOST_SHARE
+    share = min(MOST_SHARE, settings.interval / CALLERS_TIME) if key in CALLERS else MOST_SHARE
     return share * settings.log_threshold

@@ -7,8 +7,8 @@ from math import exp
 from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.counts import BATCHES, FAILURES, INCIDENTS, OBJECTIVE, SeriesKey
-from plimsoll_operator.rollout.evidence.mixture import log_mean_exp
+from plimsoll_operator.rollout.evidence.counts import BATCHES, CALLERS, FAILURES, INCIDENTS, OBJECTIVE, SeriesKey
+from plimsoll_operator.rollout.evidence.mixture import log_weighted_mean_exp
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
@@ -17,6 +17,9 @@ from plimsoll_operator.rollout.evidence.verdict import SignalFigures
 MOST_EVIDENCE = 1e12
 """What is shown of more: the figure goes into status, and nobody needs its exponent."""
 
+CALLERS_WEIGHT = 1 / 8
+"""Of one of the parts that callers have a hand in, beside the incidents' 1: a tenth of the errors' mean."""
+
 LATENCY = OBJECTIVE.signal
 KILLS, RESTARTS = SeriesKey("oom", "kills"), SeriesKey("restarts")
 _TAIL, _MEDIAN = 0.05, 0.5
@@ -24,7 +27,7 @@ _TAIL, _MEDIAN = 0.05, 0.5
 FORGIVEN_MINUTES = 10
 """Pod-minutes of the canary in which one restart is let pass: a node reboots under good ones as well."""
 
-FAILS_TOGETHER = 10
+FAILS_TOGETHER = 5
 """As how many requests that can fail by themselves a batch counts, however many it has."""
 
 
@@ -44,7 +47,7 @@ def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) ->
         return None
     logs = {part: series.log_evidence for part, series in parts.items() if (name, part) != FAILURES}
     telling = max(logs or parts, key=lambda part: (logs.get(part, 0.0), -parts[part].stable_rate))
-    mean = exp(min(log_mean_exp(logs.values()), 700.0)) if logs else 1.0
+    mean = _mean_evidence(name, logs) if logs else 1.0
     bounds = {part: _bound(SeriesKey(name, part), evidence, settings) for part in _to_bound(name, parts)}
     if not bounds:
         bounds = {telling: _Bound(0.0 if _has_no_match(evidence, parts) else 1.0, 1.0)}
@@ -71,6 +74,12 @@ def signal_figures(name: str, evidence: Evidence, settings: AnalysisSettings) ->
         bound_bad=bound.bad,
         unmatched=1 - bounded.compared / bounded.canary if name == LATENCY and bounded.compared else 0.0,
     )
+
+
+def _mean_evidence(name: str, logs: Mapping[str, float]) -> float:
+    """Any mean whose weights are fixed beforehand is as valid: most of it goes to what is the server's own doing."""
+    weights = [CALLERS_WEIGHT if (name, part) in CALLERS else 1.0 for part in logs]
+    return exp(min(log_weighted_mean_exp(tuple(logs.values()), weights), 700.0))
 
 
 def _in_requests(telling: str, parts: Mapping[str, Series]) -> str:

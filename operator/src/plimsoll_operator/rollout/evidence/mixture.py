@@ -16,7 +16,7 @@ binomial X is below that of a Poisson one. It goes on holding where L is replace
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import exp, log
 
@@ -51,5 +51,11 @@ def _log_norms(share: float, tolerated_ratio: float) -> tuple[float, ...]:
 def log_mean_exp(values: Iterable[float]) -> float:
     """ln of the mean of exp(value), without overflow."""
     values = tuple(values)
+    return log_weighted_mean_exp(values, (1.0,) * len(values))
+
+
+def log_weighted_mean_exp(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The same, of values that do not count alike."""
     top = max(values)
-    return top + log(sum([exp(value - top) for value in values]) / len(values))
+    total = sum([weight * exp(value - top) for value, weight in zip(values, weights, strict=True)])
+    return top + log(total / sum(weights))
