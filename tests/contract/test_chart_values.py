@@ -21,13 +21,15 @@ CHARTS = CHART.parent
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))
 SCHEMA = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
 
+WHOLE = {"resources", "gpuProfiles", "dashboards.labels"}
+
 
 def settings(values: dict[str, Any], parent: str = "") -> list[str]:
     """Dotted paths of all settings; maps that the chart hands on whole count as one."""
     paths: list[str] = []
     for key, value in values.items():
         path = f"{parent}{key}"
-        whole = not isinstance(value, dict) or not value or path in {"resources", "gpuProfiles"}
+        whole = not isinstance(value, dict) or not value or path in WHOLE
         paths += [path] if whole else settings(value, f"{path}.")
     return paths
 
@@ -90,6 +92,13 @@ ANOTHER: dict[str, Any] = {
     "prometheus.proxy": "http://another:3128",
     "prometheusAdapter.createConfigMap": True,
     "prometheusAdapter.namespace": "another",
+    "alerts.enabled": True,
+    "alerts.labels": {"another": "label"},
+    "alerts.namespace": "another",
+    "alerts.runbookUrl": "https://another/runbook",
+    "dashboards.enabled": True,
+    "dashboards.labels": {"another": "label"},
+    "dashboards.namespace": "another",
     "hubProxy": "http://another:3128",
     "gpuProfiles": {"another": {"memory": "1Gi"}},
 }
@@ -171,6 +180,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "Prometheus without a scheme": ({"prometheus": {"url": "prometheus:9090"}}, "at '/prometheus/url'"),
     "Prometheus with a password": ({"prometheus": {"url": "http://me:secret@a:9090"}}, "at '/prometheus/url'"),
     "Prometheus with a query": ({"prometheus": {"url": "http://a:9090/?x=y"}}, "at '/prometheus/url'"),
+    "a runbook without a scheme": ({"alerts": {"runbookUrl": "wiki/runbook"}}, "at '/alerts/runbookUrl'"),
+    "a label as a number": ({"dashboards": {"labels": {"grafana_dashboard": 1}}}, "got number, want string"),
     "a profile without memory": ({"gpuProfiles": {"x": {}}}, "at '/gpuProfiles/x': missing property 'memory'"),
     "a profile's memory as a number": ({"gpuProfiles": {"x": {"memory": 16}}}, "got number, want string"),
     "a profile's memory in GB": ({"gpuProfiles": {"x": {"memory": "16GB"}}}, "'16GB' does not match pattern"),

@@ -7,7 +7,7 @@ object or its rollout. It is asked from the thread that answers scrapes.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -34,7 +34,7 @@ class Standing:
     """Where one rollout stands; `evidence` and its `threshold` by signal, none without a canary that is judged."""
 
     phase: str
-    revisions: tuple[tuple[str, str], ...] = ()  # by role
+    roles: Mapping[str, str] = field(default_factory=dict)  # by revision
     weight: float = 0
     requests: float = 0
     evidence: tuple[tuple[str, float, float], ...] = ()
@@ -80,7 +80,7 @@ class RolloutMetrics(Collector):
         threshold = _gauge("threshold", "Evidence at which the canary is taken back.", "signal")
         for identity, standing in list(self._standing.items()):
             phase.add_metric([*identity, standing.phase], 1)
-            for role, name in standing.revisions:
+            for name, role in standing.roles.items():
                 revision.add_metric([*identity, name, role], 1)
             weight.add_metric([*identity], standing.weight)
             if standing.evidence:
@@ -100,7 +100,8 @@ def standing_of(status: Manifest) -> Standing:
     evidence = rollout.get("evidence", {})
     standing = Standing(
         phase=rollout.get("phase", ""),
-        revisions=tuple((role, rollout[role]) for role in ("stable", "canary") if rollout.get(role)),
+        # Each revision once, or joins with the servers' series would find two.
+        roles={rollout[role]: role for role in ("canary", "stable") if rollout.get(role)},
         weight=rollout.get("weightPercent", 0) / 100,
     )
     if not rollout.get("canary") or evidence.get("canary") != rollout["canary"]:
