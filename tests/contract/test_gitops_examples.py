@@ -66,6 +66,11 @@ def test_flux_finds_its_sources_and_checks_the_health_of_an_object_that_is_there
     assert check == {"apiVersion": DOMAINS["apiVersion"], "kind": DOMAINS["kind"], **named}
 
 
+def test_who_follows_the_page_has_the_namespace_that_flux_does_not_make() -> None:
+    flux = (ROOT / "docs" / "gitops.md").read_text("utf-8").partition("## Flux")[2]
+    assert f"kubectl create namespace {KUSTOMIZATION['targetNamespace']} " in flux
+
+
 def test_nothing_is_told_to_be_ignored() -> None:
     assert "ignoreDifferences" not in APPLICATIONS["inference"]["spec"]
 

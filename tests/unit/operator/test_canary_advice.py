@@ -25,11 +25,19 @@ def fixed(pods: int) -> dict[str, Any]:
     ("lines", "expected"),
     [
         pytest.param(
-            advice(fixed(1)), ("canary beside 1 pod (minReplicas): 10, 30 and 50 % is 50 %",), id="one pod gives half"
+            advice(fixed(1)),
+            (
+                "with 1 pod (minReplicas) the steps 10, 30 and 50 % give the canary 50 % of the requests "
+                "(canary.steps: [50] says the same)",
+            ),
+            id="one pod gives half",
         ),
         pytest.param(
             advice(fixed(4)),
-            ("canary beside 4 pods (minReplicas): 10 % is 20 %; 30 and 50 % is 33 %, since maxPods is 2",),
+            (
+                "with 4 pods (minReplicas) the step 10 % gives the canary 20 %; the steps 30 and 50 % give the canary "
+                "33 % of the requests, since maxPods is 2 (canary.steps: [20, 33] says the same)",
+            ),
             id="steps merge, and the cap counts",
         ),
         pytest.param(advice(fixed(9), steps=[10, 30, 50], maxPods=16), (), id="all as written"),
@@ -38,7 +46,7 @@ def fixed(pods: int) -> dict[str, Any]:
         ),
         pytest.param(
             advice({"minReplicas": 1, "maxReplicas": 18}, steps=[10]),
-            ("canary beside 1 pod (minReplicas): 10 % is 50 %",),
+            ("with 1 pod (minReplicas) the step 10 % gives the canary 50 % of the requests",),
             id="at one of them",
         ),
         pytest.param(advice(fixed(0)), (), id="parked"),

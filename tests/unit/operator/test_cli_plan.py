@@ -116,7 +116,7 @@ def test_steps_that_the_pods_cannot_give_are_said_and_hold_nothing_up(plan_of: P
     file = manifest(rollout={"strategy": "Canary"}, scaling={"minReplicas": 1, "maxReplicas": 1})
     code, said = plan_of(file)
     assert code == 0
-    assert "canary beside 1 pod (minReplicas): 10, 30 and 50 % is 50 %" in said
+    assert "note: with 1 pod (minReplicas) the steps 10, 30 and 50 % give the canary 50 % of the requests" in said
     assert json.loads(plan_of(file, options=("-o", "json"))[1])[0]["warnings"]
 
 

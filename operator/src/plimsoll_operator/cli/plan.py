@@ -118,4 +118,4 @@ def _told(manifest: Manifest, status: Manifest) -> Iterator[Text]:
     if table is not None:
         yield table
     for warning in _warnings(manifest):
-        yield uneasy(warning)
+        yield uneasy(f"note: {warning}")

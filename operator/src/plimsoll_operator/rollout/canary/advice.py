@@ -28,14 +28,16 @@ def _sizes(spec: Spec) -> Iterator[tuple[int, str]]:
 
 def _line(spec: Spec, size: int, setting: str) -> str:
     settings = spec.rollout.canary
-    missed = [step for step in steps_of(settings.steps, size, settings.max_pods) if _misses(step, size)]
+    steps = steps_of(settings.steps, size, settings.max_pods)
+    missed = [step for step in steps if _misses(step, size)]
     if not missed:
         return ""
-    told = "; ".join(f"{_listed(step.percents)} % is {weight_percent(step.pods, size)} %" for step in missed)
+    told = "; ".join(f"{_listed(step.percents)} the canary {weight_percent(step.pods, size)} %" for step in missed)
     capped = any(weight_percent(settings.max_pods, size) < step.percents[-1] for step in missed)
     more = f", since maxPods is {settings.max_pods}" if capped else ""
-    pods = "1 pod" if size == 1 else f"{size} pods"
-    return f"canary beside {pods} ({setting}): {told}{more}"
+    shares = ", ".join(str(weight_percent(step.pods, size)) for step in steps)
+    same = "" if spec.scaling.autoscaled else f" (canary.steps: [{shares}] says the same)"
+    return f"with {size} pod{'s' if size > 1 else ''} ({setting}) {told} of the requests{more}{same}"
 
 
 def _misses(step: Step, size: int) -> bool:
@@ -45,4 +47,4 @@ def _misses(step: Step, size: int) -> bool:
 
 def _listed(percents: tuple[int, ...]) -> str:
     *first, last = map(str, percents)
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"the steps {', '.join(first)} and {last} % give" if first else f"the step {last} % gives"
