@@ -12,18 +12,18 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from builders import PROFILES, make_spec
+from emitted_metrics import IDENTITY, server_metrics
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.names import METRICS_PORT, SATURATION_METRIC
 from plimsoll_operator.rollout.measuring.measurements import Inquiry
 from plimsoll_operator.rollout.measuring.signals import EVERY, SERVED, SIGNALS, Signal
 from plimsoll_operator.spec import parse_spec
 from plimsoll_sandbox.demo.scaling import QUERY
-from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry
+from plimsoll_server.telemetry import OUTCOMES, Telemetry
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
 INQUIRY = Inquiry("guardrails", "domains", "new", "old", NOW, NOW, NOW, timedelta(seconds=10), 4)
-IDENTITY = Identity(namespace="guardrails", deployment="domains", revision="abc", replica="domains-abc-1")
 COMMON = {"inference_namespace", "inference_deployment", "revision", "replica"}
 
 FROZEN = {
@@ -43,16 +43,7 @@ FROZEN = {
 
 @pytest.fixture(scope="module")
 def emitted() -> dict[str, set[str]]:
-    """Every series name of a server with two tiers, with its labels."""
-    telemetry = Telemetry(IDENTITY, ["short", "long"])
-    telemetry.set_load(0.5, {"short": 0, "long": 7})
-    telemetry.set_load_line("short", 4)
-    telemetry.set_memory(1, 2)
-    telemetry.set_certificate_expiry(1.0)
-    telemetry.request_done("short", "ok", 0.1)
-    text = generate_latest(telemetry.registry).decode()
-    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
-    return {sample.name: set(sample.labels) for sample in samples}
+    return server_metrics()
 
 
 @pytest.mark.parametrize("name", FROZEN)
