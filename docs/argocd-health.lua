@@ -15,7 +15,7 @@ local function health(status, message)
 end
 
 -- Waits for somebody: a hold that was asked for, or a canary that the evidence does not decide.
-local held = { Paused = true, Frozen = true, Inconclusive = true }
+local held = { Paused = true, Untried = true, Frozen = true, Inconclusive = true }
 
 local status = obj.status or {}
 if status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then

@@ -105,6 +105,13 @@ def on_trial(decide: Decision = "Undecided", data: Data = "Measured", **canary: 
 
 RECREATE = {"strategy": "Recreate"}
 
+
+def untried(_: str) -> Manifest:
+    trials = canaries.changed(canaries.served(0))
+    trials.settle()
+    return trials.observed.owner.status
+
+
 SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
     "Serving": lambda _: at_rest().observed.owner.status,
     "Parked": lambda _: at_rest(spec_of(1, 0)).observed.owner.status,
@@ -124,6 +131,7 @@ SCENARIOS: Mapping[str, Callable[[str], Manifest]] = {
     "TooFewReady": sick(),
     "Paused": lambda reason: walked(changed(settled(1, gpus=10), spec_of(2, 1, paused=True)), reason),
     "Frozen": frozen,
+    "Untried": untried,
     "ProgressDeadlineExceeded": past_the_deadline,
     "GPUProfileNotFound": lambda _: looked_at(make_observed(make_spec(gpu={"profile": "nvidia-x1"}))),
     "GPUProfilesUnreadable": lambda _: looked_at(replace(make_observed(), profiles={}, profiles_error="no ConfigMap")),

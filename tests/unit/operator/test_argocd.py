@@ -13,7 +13,7 @@ from plimsoll_operator.requests import VERBS, parse_request
 from reason_scenarios import SCENARIOS, status_of
 from trials import CANARY, make_object
 
-HELD = ("Paused", "Frozen", "Inconclusive")
+HELD = ("Paused", "Untried", "Frozen", "Inconclusive")
 HEALTH: dict[tuple[str, ...], str] = {
     ("True", "False", "False"): "Healthy",
     ("False", "True", "False"): "Progressing",

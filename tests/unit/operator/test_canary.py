@@ -178,13 +178,6 @@ def test_a_first_revision_is_not_judged() -> None:
     assert trials.judged == ""
 
 
-def test_a_parked_model_takes_a_change_at_once() -> None:
-    trials = changed(served(0))
-    states = trials.settle()
-    assert trials.rollout["phase"] == "Idle"
-    assert "Analysing" not in phases(states)
-
-
 def test_a_person_promotes_and_the_evidence_is_not_waited_for() -> None:
     trials = analysed(changed(served(3)))
     trials.request(f"promote@{trials.rollout['canary']}#now")
@@ -219,13 +212,30 @@ def test_what_was_taken_back_is_tried_again_only_when_asked_to() -> None:
     assert trials.of(1) is None
 
 
-def test_a_revision_that_served_before_is_not_judged_again() -> None:
+@pytest.mark.parametrize(("gpus", "fewest"), [(100, 3), (3, 2)], ids=["GPUs to spare", "none to spare"])
+def test_a_revision_that_served_before_is_not_judged_again(gpus: int, fewest: int) -> None:
     trials = changed(served(3))
     trials.decision = "Promote"
-    trials.settle()
-    trials.judged = ""
+    trials.until(lambda trials: trials.of(1) is None)
+    trials.judged, trials.gpus = "", gpus
     changed(trials, 1)
-    states = trials.settle()
+    states = [*trials.until(lambda trials: trials.of(2) is None), *trials.settle()]
     assert trials.judged == ""
-    assert fewest_ready(states) >= 3
+    assert fewest_ready(states) >= fewest
     assert trials.of(2) is None
+
+
+def test_a_revision_that_served_before_and_starts_no_more_is_taken_back() -> None:
+    trials = changed(served(3, progressDeadline="5m"))
+    trials.decision = "Promote"
+    trials.until(lambda trials: trials.of(1) is None)
+    trials.broken.add("pvc://models/v1")
+    serving = pods_of(trials.observed, 2)
+    changed(trials, 1)
+    trials.until(lambda trials: trials.of(1) is not None)
+    for _ in range(80):
+        trials.reconcile()
+    because = rejection_of(trials.observed, 1)
+    assert because is not None
+    assert because.reason == "NotReadyInTime"
+    assert (trials.rollout["phase"], pods_of(trials.observed, 2)) == ("RolledBack", serving)

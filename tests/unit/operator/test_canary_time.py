@@ -118,6 +118,18 @@ def test_time_that_is_up_without_data(data: Data, asked: str, phase: str, reason
     assert (because.reason if because else "") == reason
 
 
+@pytest.mark.parametrize(
+    ("no_data", "phase"), [("Promote", "Inconclusive"), ("Rollback", "Inconclusive"), ("Hold", "Analysing")]
+)
+def test_a_lull_when_time_is_up_does_not_make_undone_what_was_measured(no_data: str, phase: str) -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "onNoData": no_data})))
+    look(trials, 20)
+    trials.data = "NoTraffic"
+    trials.now += TEN_MINUTES
+    look(trials, 2)
+    assert trials.rollout["phase"] == phase
+
+
 def test_data_that_comes_back_late_gives_all_of_the_time_again() -> None:
     trials = changed(served(3, canary={"maxDuration": "10m", "steps": [10]}))
     trials.data = "NoTraffic"

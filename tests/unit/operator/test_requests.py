@@ -134,6 +134,18 @@ def test_a_first_revision_that_was_taken_back_keeps_its_pods() -> None:
     assert [pod.revision for pod in life.cluster.pods] == [life.revision(1).hash]
 
 
+def test_a_promotion_that_waits_is_of_no_revision_that_comes_later(served: Life) -> None:
+    under_way(served, strategy="Canary")
+    served.cluster.request("promote#1")
+    served.cluster.reconcile()
+    assert (served.told()["outcome"], served.told()["revision"]) == ("Waiting", served.revision(4).hash)
+    served.change(5, strategy="Canary")
+    for _ in range(6):
+        served.cluster.reconcile()
+    assert served.told()["outcome"] == "Outdated"
+    assert served.stable == served.revision(3)
+
+
 def test_a_promotion_waits_for_a_pod_that_is_ready(served: Life) -> None:
     under_way(served, strategy="Canary")
     served.cluster.request(served.bound("promote@4#1"))

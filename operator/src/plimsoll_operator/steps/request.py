@@ -55,10 +55,17 @@ def _answer(draft: Draft) -> Draft:
 def _carry_out(draft: Draft, request: Request) -> Draft:
     present = asked_for(draft.revisions, draft.spec, draft.restarts)
     asked = Asked(draft, request, present)
-    bound = request.revision if request.verb != ROLLBACK else ""
+    bound = (request.revision or _waits_for(draft, request)) if request.verb != ROLLBACK else ""
     if bound and (present is None or present.hash != bound):
-        return asked.outdated()
+        return asked.outdated(bound)
     return VERBS[request.verb](asked)
+
+
+def _waits_for(draft: Draft, request: Request) -> str:
+    """The revision that a request without one was meant for: that of the spec when it was first seen."""
+    told = last_told(draft.observed)
+    same = (told.get("id"), told.get("verb"), told.get("outcome")) == (request.id, request.verb, "Waiting")
+    return str(told.get("revision", "")) if same else ""
 
 
 def _answered_before(draft: Draft, request: Request) -> Answer | None:

@@ -35,6 +35,11 @@ def kept_up(trial: Trial) -> dict[str, int]:
     return {stable.revision: stable.replicas + missing} if missing > 0 else {}
 
 
+def parked_before(trial: Trial) -> dict[str, int]:
+    """The stable revision at its size, where it was told to run no pod."""
+    return {workload.revision: trial.wanted for workload in trial.serving[:1] if not trial.size}
+
+
 def no_place(trial: Trial, running: Workload) -> str:
     """Why the canary waits, and what would help."""
     scheduler_says = running.unschedulable[0].unschedulable

@@ -11,14 +11,17 @@ from plimsoll_operator.rollout.situation import Move
 
 
 def decided(trial: Trial) -> Move | None:
-    """The move that ends the trial, or None while it goes on. A pause holds promotions that nobody asked for."""
+    """The move that ends the trial, or None while it goes on. A pause holds promotions that nobody asked for.
+
+    So does what is parked: a revision that nobody asks for a pod is not broken for having none.
+    """
     if trial.promote and trial.canary_ready:
         return promotion(trial, "a person asked for it")
     if rejection := _rejection(trial):
         return rejected(trial, rejection)
-    if trial.paused:
+    if trial.paused or not trial.wanted:
         return None
-    if trial.target in trial.proven:
+    if trial.target in trial.proven and trial.canary_ready:
         return promotion(trial, "it has served before")
     if trial.canary_ready and is_broken(trial):
         return promotion(trial, f"revision {trial.stable} is broken, none of its pods is ready, and the canary serves")

@@ -7,41 +7,46 @@ the verdict, and from status only where these do not tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from plimsoll_operator.rollout import rolling_update
 from plimsoll_operator.rollout.canary.decision import decided
-from plimsoll_operator.rollout.canary.phases import analysing, inconclusive, paused, promoting, rolling_back, surging
+from plimsoll_operator.rollout.canary.phases import (
+    analysing,
+    inconclusive,
+    parked,
+    paused,
+    promoting,
+    returning,
+    rolling_back,
+    surging,
+)
 from plimsoll_operator.rollout.canary.trial import Trial
-from plimsoll_operator.rollout.situation import Move, Phase
-
-PHASES: Mapping[Phase, Callable[[Trial], Move]] = {
-    "Surging": surging.advance,
-    "Analysing": analysing.advance,
-    "Promoting": promoting.advance,
-    "RollingBack": rolling_back.advance,
-    "Paused": paused.advance,
-    "Inconclusive": inconclusive.advance,
-}
+from plimsoll_operator.rollout.situation import Move
 
 
 def advance(trial: Trial) -> Move:
     """The next move. A first revision has nothing to be compared with, and a parked one nothing to be judged by."""
-    if not trial.stable or not trial.wanted:
+    if not trial.stable or (not trial.wanted and trial.target == trial.stable):
         return rolling_update.advance(trial)
     if trial.target == trial.stable:
-        return PHASES[_of_a_decision(trial)](trial)
-    return decided(trial) or PHASES[_of_a_trial(trial)](trial)
+        return _of_a_decision(trial)(trial)
+    return decided(trial) or _of_a_trial(trial)(trial)
 
 
-def _of_a_decision(trial: Trial) -> Phase:
+def _of_a_decision(trial: Trial) -> Callable[[Trial], Move]:
     """The label stands already: pods go to the stable revision, from one that served or from a canary."""
-    return "RollingBack" if trial.rejection or (trial.unproven and not trial.serving) else "Promoting"
+    goes_back = trial.rejection or (trial.unproven and not trial.serving)
+    return rolling_back.advance if goes_back else promoting.advance
 
 
-def _of_a_trial(trial: Trial) -> Phase:
+def _of_a_trial(trial: Trial) -> Callable[[Trial], Move]:
+    if not trial.wanted:
+        return parked.advance
     if trial.paused:
-        return "Paused"
+        return paused.advance
+    if trial.target in trial.proven:
+        return returning.advance
     if trial.before == "Inconclusive":
-        return "Inconclusive"
-    return "Analysing" if surging.is_done(trial) else "Surging"
+        return inconclusive.advance
+    return analysing.advance if surging.is_done(trial) else surging.advance

@@ -45,13 +45,13 @@ class Asked:
         """Nothing is done, now or later: the message says what to do instead."""
         return self._answered("Refused", message)
 
-    def wait(self, message: str) -> Draft:
-        """Asked again at each reconcile, until it can be carried out or refused."""
-        return self._answered("Waiting", message)
+    def wait(self, message: str, revision: Revision | None = None) -> Draft:
+        """Asked again at each reconcile, until it can be carried out or refused; of no other revision than this."""
+        return self._answered("Waiting", message, revision)
 
-    def outdated(self) -> Draft:
+    def outdated(self, bound: str) -> Draft:
         present = f"it asks for {self.present.hash}" if self.present else "the one that it asks for cannot be made yet"
-        message = f"revision {self.request.revision} is not the one that the spec asks for, {present}: nothing was done"
+        message = f"revision {bound} is not the one that the spec asks for, {present}: nothing was done"
         return self._answered("Outdated", message)
 
     def _answered(self, outcome: Outcome, message: str, revision: Revision | None = None) -> Draft:

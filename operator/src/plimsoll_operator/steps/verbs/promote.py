@@ -21,10 +21,12 @@ def promote(asked: Asked) -> Draft:
     if canary is None:
         return asked.refuse(_why_there_is_none(asked))
     if asked.draft.spec.rollout.paused:
-        return asked.wait(f"spec.rollout.paused holds revision {canary.hash}: set it to false, and this is carried out")
+        return asked.wait(
+            f"spec.rollout.paused holds revision {canary.hash}: set it to false, and this is carried out", canary
+        )
     running = asked.draft.observed.workload(canary.hash)
     if running is None or not running.ready:
-        return asked.wait(f"no pod of revision {canary.hash} is ready yet: this is carried out when one is")
+        return asked.wait(f"no pod of revision {canary.hash} is ready yet: this is carried out when one is", canary)
     draft = asked.accept(f"revision {canary.hash} is stable from now on, and the pods of the others end", canary)
     return replace(draft, order="promote")
 

@@ -11,7 +11,7 @@ from plimsoll_operator.rollout.canary.decision import promotion, rejected
 from plimsoll_operator.rollout.canary.phases.surging import stage_of
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
-from plimsoll_operator.rollout.evidence import step_is_done
+from plimsoll_operator.rollout.evidence import MIN_REQUESTS, step_is_done
 from plimsoll_operator.rollout.situation import Move, retired
 
 
@@ -22,7 +22,7 @@ def advance(trial: Trial) -> Move:
     if trial.verdict and trial.verdict.decision == "Promote" and ((last and step_done) or time_up):
         return promotion(trial, trial.verdict.message)
     if time_up:
-        return _undecided(trial) if trial.data == "Measured" else _without_data(trial)
+        return _undecided(trial) if _was_compared(trial) else _without_data(trial)
     return _going_on(trial) if last or not step_done else _next_step(trial)
 
 
@@ -66,6 +66,12 @@ def _next_step(trial: Trial) -> Move:
 
 def _time_is_up(trial: Trial) -> bool:
     return trial.now - (trial.stage.counts_from or trial.now) - _unseen(trial) >= trial.settings.max_duration
+
+
+def _was_compared(trial: Trial) -> bool:
+    """Whether there was data; a lull at the very end is waited out, or else makes none of what was seen undone."""
+    seen = trial.requests >= MIN_REQUESTS and trial.settings.on_no_data != "Hold"
+    return trial.data == "Measured" or seen
 
 
 def _undecided(trial: Trial) -> Move:

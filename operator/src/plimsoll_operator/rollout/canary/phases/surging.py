@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, place_given
+from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, parked_before, place_given
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, retired
@@ -20,6 +20,9 @@ def is_done(trial: Trial) -> bool:
 
 def advance(trial: Trial) -> Move:
     running = trial.running
+    if running is None and (parked := parked_before(trial)):
+        message = f"revision {trial.stable}, which was parked, comes back before canary {trial.target} begins"
+        return Move("Surging", "Surging", message, replicas=merged(trial.withdrawn(), parked), stage=stage_of(trial))
     given = place_given(trial)
     stage = replace(stage_of(trial), gave=1) if given else stage_of(trial)
     if running is None:
