@@ -35,7 +35,13 @@ def test_good_canaries_are_promoted_and_none_is_taken_back(scenario: Scenario) -
 
 @pytest.mark.parametrize("scenario", WORSE[1:7], ids=lambda scenario: scenario.name)
 def test_worse_canaries_are_taken_back(scenario: Scenario) -> None:
-    assert decisions(scenario, 15)["Rollback"] >= 14
+    """1 % of errors is a tenth below what a promotion allows beside 0.1 %: some of those are promoted."""
+    assert decisions(scenario, 15)["Rollback"] >= 13
+
+
+@pytest.mark.parametrize("scenario", WORSE[9:], ids=lambda scenario: scenario.name)
+def test_a_canary_that_fails_its_callers_in_other_ways_is_never_promoted(scenario: Scenario) -> None:
+    assert decisions(scenario, 15)["Rollback"] == 15
 
 
 def test_a_fixed_threshold_takes_good_canaries_back_or_lets_bad_ones_pass() -> None:
