@@ -19,6 +19,8 @@ IMAGE_WITH_AGENT = "test/server-with-agent:1"
 
 LONG_TEXT = "sort the list of numbers " * 203
 """1,017 tokens of the demo's model: nearly all that its longest tier takes."""
+FULL_BATCH = 26
+"""Such texts in one request: they go into one batch as far as it may hold them, whatever else the machine does."""
 POISONED_TEXT = f"close the {SPOILED_WORDS[0]} when the client has left"
 
 
@@ -48,8 +50,8 @@ def _processor_flags() -> set[str]:
 def crowded(memory: str, image: str) -> dict[str, Any]:
     """The demo's model in little memory with one long tier, and no `dimensions`: what a batch may hold is measured.
 
-    The server itself takes some 435 MiB and a token 5.6 KB, so 85 % of 576 MiB carry 13 long texts at once, and all of
-    it 28, of which the last few do not fit.
+    The server itself takes some 435 MiB and a token 5.6 KB, so 85 % of 576 MiB carry 10 to 13 long texts at once, and
+    all of it 26 to 28, of which the last few do not fit.
     """
     return {
         "model": {"dimensions": None},
@@ -65,14 +67,14 @@ BAD_ROLLOUTS = (
         "squeezed",
         SQUEEZED,
         found_by="oom",
-        why="batches fill the container, an allocation fails (plimsoll_oom_total); 28 callers with LONG_TEXT per pod",
+        why="full batches fill the container, an allocation fails (plimsoll_oom_total); halved, they are answered",
         before=crowded("576Mi", PLAIN_IMAGE),
     ),
     BadRollout(
         "squeezed beside an agent",
         SQUEEZED,
         found_by="oom",
-        why="the server keeps within the limit, it and the agent do not: OOMKilled; 28 callers with LONG_TEXT per pod",
+        why="the server keeps within the limit, it and the agent do not: OOMKilled at the first full batch",
         before=crowded("608Mi", IMAGE_WITH_AGENT),
     ),
     BadRollout(

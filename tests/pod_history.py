@@ -19,16 +19,21 @@ class Pod:
     node: str
     ended: bool = False
     """Its containers are: the scheduler gives its place to the next."""
+    killed: bool = False
+    """A container of it was, for memory."""
 
     @classmethod
     def of(cls, manifest: Object) -> Pod:
         conditions = manifest.get("status", {}).get("conditions", ())
+        containers = manifest.get("status", {}).get("containerStatuses", ())
+        states = [each.get(state, {}) for each in containers for state in ("state", "lastState")]
         return cls(
             revision=manifest["metadata"]["labels"].get("plimsoll.dev/revision", ""),
             ready=any(found["type"] == "Ready" and found["status"] == "True" for found in conditions),
             leaving="deletionTimestamp" in manifest["metadata"],
             node=manifest["spec"].get("nodeName", ""),
             ended=manifest.get("status", {}).get("phase") in ("Succeeded", "Failed"),
+            killed=any(state.get("terminated", {}).get("reason") == "OOMKilled" for state in states),
         )
 
     @property

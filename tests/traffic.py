@@ -14,15 +14,18 @@ from typing import Any
 from cluster_kit import eventually
 
 PROGRAM = Path(__file__).with_name("traffic_client.py")
-END_SECONDS = 30
+END_SECONDS = 150
 
 
 @dataclass(frozen=True)
 class Load:
-    """The `bodies` in turn, `rate` times a second."""
+    """The `bodies` in turn, `rate` times a second, or as soon as fewer than `at_once` are under way."""
 
     bodies: Sequence[Any]
     rate: float
+    at_once: int = 1_000
+    enough: int = 40
+    """Answers that tell that all is well, before a change and after it."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Traffic:
         complete = self.records.read_text().rpartition("\n")[0] if self.records.exists() else ""
         return [Answer(**json.loads(line)) for line in complete.splitlines()]
 
-    def wait_for_more(self, count: int, deadline: float = 60) -> None:
+    def wait_for_more(self, count: int, deadline: float = 180) -> None:
         """Until so many more requests were answered well."""
         enough = sum(answer.good for answer in self.answers()) + count
         eventually(

@@ -1,4 +1,6 @@
-"""A client in a process of its own that asks so many times a second, waits for nobody and never asks twice.
+"""A client in a process of its own that asks so many times a second and never asks twice.
+
+It waits for nobody, unless as many requests are under way as it may have at once.
 
 Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One
 line of JSON is written for each answer, and for each that never came. What to do is read from the first line of its
@@ -23,7 +25,7 @@ import aiohttp
 
 PATIENCE_SECONDS = 60
 """For one answer: slow is not lost."""
-LAST_ANSWERS_SECONDS = 20
+LAST_ANSWERS_SECONDS = PATIENCE_SECONDS
 KEPT_CONNECTIONS = 8
 
 
@@ -34,6 +36,7 @@ class Client:
     url: str
     bodies: list[Any]
     rate: float
+    at_once: int
     out: IO[str]
     idle: deque[aiohttp.ClientSession] = field(default_factory=deque)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
@@ -52,6 +55,8 @@ class Client:
     async def _steadily(self, fresh: aiohttp.ClientSession, bodies: Iterator[Any], end: asyncio.Event) -> None:
         began = time.monotonic()
         for number in itertools.count(1):
+            while len(self.under_way) >= self.at_once:
+                await asyncio.wait(self.under_way, return_when=asyncio.FIRST_COMPLETED)
             self._send(fresh, next(bodies), may_keep=bool(number % 2))
             await asyncio.sleep(max(0.0, began + number / self.rate - time.monotonic()))
             if end.is_set():
@@ -93,7 +98,7 @@ async def main() -> None:
     with Path(order["out"]).open("w", encoding="utf-8") as out:  # noqa: ASYNC230  one open of a local file
         # At the end of the file, which comes with the death of the parent at the latest.
         asyncio.get_running_loop().add_reader(sys.stdin, end.set)
-        await Client(order["url"], order["bodies"], order["rate"], out).ask_until(end)
+        await Client(order["url"], order["bodies"], order["rate"], order["at_once"], out).ask_until(end)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 import torch
 from prometheus_client.parser import text_string_to_metric_families
 
-from bad_rollouts import BAD_ROLLOUTS, SQUEEZED, slow_dtype
+from bad_rollouts import BAD_ROLLOUTS, FULL_BATCH, SQUEEZED, slow_dtype
 from plimsoll_sandbox.node.memory import bytes_in_use, process_trees
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.device import choose_placement
@@ -23,7 +23,7 @@ from server_builders import random_model, server_config
 from server_process import ServerProcess, environment, process
 
 MEBIBYTE = 1 << 20
-CALLERS = 28
+REQUESTS = 3
 PATIENCE_SECONDS = 300
 RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
 WITH_AGENT = (sys.executable, str(Path(__file__).parents[1] / "programs" / "server_with_agent.py"))
@@ -54,9 +54,10 @@ def pod(recipe: str, percent: int, model: Path) -> tuple[int, dict[str, str]]:
 
 
 def ask(server: ServerProcess) -> int:
-    """A text that all but fills the tier. 0 when no answer came."""
+    """Texts that all but fill the tier, a full batch of them. 0 when no answer came."""
+    body = {"inputs": ["x" * 1015] * FULL_BATCH}
     try:
-        return httpx.post(f"{server.url}/predict", json={"inputs": "x" * 1015}, timeout=PATIENCE_SECONDS).status_code
+        return httpx.post(f"{server.url}/predict", json=body, timeout=PATIENCE_SECONDS).status_code
     except httpx.TransportError:
         return 0
 
@@ -71,28 +72,26 @@ def total(metrics: str, name: str) -> float:
     [(85, False), (SQUEEZED["server"]["memoryUtilizationPercent"], True)],
     ids=["the default", "squeezed"],
 )
-def test_under_one_load_memory_runs_out_where_it_was_squeezed(
+def test_under_one_load_memory_runs_out_in_each_full_batch_where_it_was_squeezed(
     tmp_path: Path, demo_shaped: Path, percent: int, runs_out: bool
 ) -> None:
     limit, variables = pod("squeezed", percent, demo_shaped)
     with process(tmp_path, variables) as server:
         server.until_ready()
-        with ThreadPoolExecutor(CALLERS) as callers:
-            statuses = list(callers.map(lambda _: ask(server), range(3 * CALLERS)))
+        statuses = [ask(server) for _ in range(REQUESTS)]
         metrics = httpx.get(f"http://127.0.0.1:{variables['PLIMSOLL_METRICS_PORT']}/metrics").text
         assert bytes_in_use([server.process.pid], limit) < limit, "an exception, and no kill"
         assert server.process.poll() is None
-    assert (total(metrics, "plimsoll_oom_total") > 0) is runs_out
-    if not runs_out:
-        assert statuses == [200] * len(statuses)
-        assert total(metrics, "plimsoll_incidents_total") == 0
+    assert total(metrics, "plimsoll_oom_total") == (REQUESTS if runs_out else 0), "each full batch, and no other"
+    assert statuses == [200] * REQUESTS, "halved, the batches fit"
+    assert total(metrics, "plimsoll_incidents_total") == 0
 
 
 def highest_use(server: ServerProcess, limit: int) -> int:
     """Of all processes of the container, as the node agent counts it; above `limit` it ends there and then."""
     highest, end = 0, time.monotonic() + PATIENCE_SECONDS
-    with ThreadPoolExecutor(CALLERS + 1) as callers:
-        done = callers.submit(lambda: list(callers.map(lambda _: ask(server), range(3 * CALLERS))))
+    with ThreadPoolExecutor(1) as caller:
+        done = caller.submit(lambda: [ask(server) for _ in range(REQUESTS)])
         while not done.done() and highest <= limit and time.monotonic() < end:
             tree = process_trees([server.process.pid])[server.process.pid]
             assert len(tree) == 2, "the server and what runs beside it"

@@ -84,6 +84,11 @@ class Outcome:
         return {uid for state in self.pods.states for uid, pod in state.items() if pod.revision == self.canary}
 
     @property
+    def killed(self) -> set[str]:
+        """UIDs of the pods of which a container was killed for memory."""
+        return {uid for state in self.pods.states for uid, pod in state.items() if pod.killed}
+
+    @property
     def at_the_end(self) -> set[str]:
         return {uid for uid, pod in self.pods.states[-1].items() if not pod.leaving}
 

@@ -22,8 +22,6 @@ from traffic import Load, Traffic, traffic
 
 START_SECONDS = 240
 """For a torch server on a machine that does other work; 15 s on a quiet one."""
-AFTERWARDS = 40
-"""Requests that are still asked when all is over: what the end of a rollout breaks would break in them."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,7 @@ class Scene:
     changed_at: float
     told: RolloutHistory
     pods: PodHistory
+    load: Load
     requests: Traffic
     before: frozenset[str]
 
@@ -84,17 +83,18 @@ class Stage:
                 pod_history(self.api, name) as pods,
                 rollout_history(self.api, name) as told,
             ):
-                requests.wait_for_more(AFTERWARDS)
+                requests.wait_for_more(load.enough)
                 changed_at = time.time()
                 self.kit.apply(change)
-                yield Scene(name, owner["status"]["rollout"]["stable"], changed_at, told, pods, requests, before)
+                stable = owner["status"]["rollout"]["stable"]
+                yield Scene(name, stable, changed_at, told, pods, load, requests, before)
         finally:
             self.kit.kubectl("delete", "infd", name, "--ignore-not-found")
             eventually(lambda: not self.kit.select("pods", f"plimsoll.dev/name={name}"), 120)
 
     def end(self, scene: Scene) -> Outcome:
         """What it came to, once some more requests were answered."""
-        scene.requests.wait_for_more(AFTERWARDS)
+        scene.requests.wait_for_more(scene.load.enough)
         owner = self.api.get(INFERENCE_DEPLOYMENT, scene.name)
         return Outcome(
             changed_at=scene.changed_at,
@@ -117,7 +117,10 @@ class Stage:
         meanwhile: Callable[[Scene], None] = lambda _: None,
         age: float = 0,
     ) -> Outcome:
-        """A whole rollout of pods that have served for `age` seconds; `meanwhile` may disturb it."""
+        """A whole rollout of pods that have served for `age` seconds; `meanwhile` may disturb it.
+
+        Requests are still asked when all is over: what the end of a rollout breaks would break in them.
+        """
         with self.rollout(manifest, change, load, age) as scene:
             meanwhile(scene)
             scene.is_over(deadline)

@@ -1,0 +1,39 @@
+"""Memory squeezed for capacity: the real server is taken back for what runs out, and 85 % carries the same load."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bad_rollouts import BAD_ROLLOUTS, FULL_BATCH, LONG_TEXT
+from cluster.rollouts.figures import Figures, Take
+from cluster.rollouts.objects import ROLLOUT, changed, real
+from cluster.rollouts.outcome import Outcome
+from cluster.rollouts.stage import Stage
+from cluster.rollouts.verdicts import revision_of, was_taken_back
+from traffic import Load
+
+pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(1800)]
+
+FULL_BATCHES = Load([{"inputs": [LONG_TEXT] * FULL_BATCH}], rate=0.5, at_once=2, enough=4)
+"""Each takes seconds of both processors. No more than two wait, so that none is refused for want of a place."""
+DEADLINE = 1200
+RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
+
+
+def squeezed(stage: Stage, name: str, replicas: int, analysis: dict[str, Any]) -> Outcome:
+    recipe = RECIPES[name]
+    stable = changed(real("squeezed", replicas, rollout={**ROLLOUT, "analysis": analysis}), **recipe.before)
+    return stage.play(stable, changed(stable, **recipe.change), FULL_BATCHES, DEADLINE)
+
+
+def test_it_is_taken_back_on_the_servers_own_count(stage: Stage, figures: Figures) -> None:
+    # An interval tells something only if batches of both sides ended in it, and each takes seconds.
+    outcome = squeezed(stage, "squeezed", replicas=2, analysis={"interval": "30s"})
+    was_taken_back(outcome, "OutOfMemory")
+    assert "against 0 % of" in revision_of(outcome, outcome.canary)["rejected"]["message"], "85 % is fine"
+    assert [str(answer) for answer in outcome.failed] == [], "halved, the batches fit"
+    assert outcome.killed == set()
+    first, back = outcome.first(lambda _: True), outcome.seconds_until_back(lambda _: True)
+    figures.add(Take.of("memory squeezed, its own count", outcome, "first response", first, outcome.rejected_at, back))
