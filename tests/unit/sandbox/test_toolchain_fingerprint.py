@@ -116,6 +116,7 @@ def test_every_tool_has_its_module_in_this_checkout_with_its_version_pinned(reci
     modules = {
         "plimsoll-controlplane": f"k8s.io/kubernetes {recipe.version}",
         "prometheus": "github.com/prometheus/prometheus v0.315.0",
+        "promtool": "github.com/prometheus/prometheus v0.315.0",
         "helm": f"helm.sh/helm/v4 {recipe.version}",
         "kubeconform": f"github.com/yannh/kubeconform {recipe.version}",
         "kube-score": f"github.com/zegl/kube-score {recipe.version}",

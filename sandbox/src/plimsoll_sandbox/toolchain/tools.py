@@ -16,6 +16,7 @@ from plimsoll_sandbox.toolchain.recipes import (
     KUBECONFORM_CHECKER,
     KWOK_SIMULATOR,
     PROMETHEUS_SERVER,
+    PROMTOOL,
     RECIPES,
 )
 from plimsoll_sandbox.toolchain.workshop import Workshop
@@ -34,6 +35,7 @@ class Tools:
     metrics_adapter: Path
     kubectl: Path
     prometheus: Path
+    promtool: Path
     helm: Path
     kubeconform: Path
     kube_score: Path
@@ -48,6 +50,7 @@ def ensure_tools(console: Console) -> Tools:
         metrics_adapter=controlplane.parent / "metrics-adapter",
         kubectl=controlplane.parent / "kubectl",
         prometheus=found[PROMETHEUS_SERVER.name],
+        promtool=found[PROMTOOL.name],
         helm=found[HELM_CLIENT.name],
         kubeconform=found[KUBECONFORM_CHECKER.name],
         kube_score=found[KUBE_SCORE_LINTER.name],

@@ -1,0 +1,61 @@
+"""Alerts on load, on what callers get, and on certificates."""
+
+from __future__ import annotations
+
+from alarms.alarm import DOMAINS, Alarm, pod, requests
+
+LOAD = [
+    Alarm(
+        "PlimsollNearLoadLine",
+        "all its pods are nearly full",
+        {pod("saturation_ratio", "p1"): "0.94x30", pod("saturation_ratio", "p2"): "1.0x30"},
+        12,
+        DOMAINS,
+        "guardrails/domains is at 97% of its load line",
+    ),
+    Alarm(
+        "PlimsollNearLoadLine",
+        "another pod has room",
+        {pod("saturation_ratio", "p1"): "1.1x30", pod("saturation_ratio", "p2"): "0.2x30"},
+        30,
+    ),
+    Alarm("PlimsollNearLoadLine", "at the autoscaler's target", {pod("saturation_ratio"): "0.77x30"}, 30),
+    Alarm("PlimsollNearLoadLine", "a pod came in time", {pod("saturation_ratio"): "1.0x8 0.5x30"}, 14),
+    Alarm(
+        "PlimsollTurnsRequestsAway",
+        "one in twenty gets a 429",
+        requests(ok="0+95x30", rejected="0+5x30"),
+        15,
+        DOMAINS,
+        "guardrails/domains turns 5% of its requests away",
+    ),
+    Alarm("PlimsollTurnsRequestsAway", "one in a thousand", requests(ok="0+999x30", rejected="0+1x30"), 30),
+    Alarm("PlimsollTurnsRequestsAway", "nobody asks", requests(ok="5x30", rejected="5x30"), 30),
+    Alarm(
+        "PlimsollTurnsRequestsAway",
+        "what is too long is the caller's",
+        requests(ok="0+50x30", too_long="0+50x30", rejected="0x30"),
+        30,
+    ),
+    Alarm(
+        "PlimsollRequestsFail",
+        "one in twenty fails",
+        requests(ok="0+95x30", error="0+4x30", oom="0+1x30"),
+        15,
+        DOMAINS,
+        "guardrails/domains fails 5% of its requests",
+    ),
+    Alarm("PlimsollRequestsFail", "callers hang up", requests(ok="0+50x30", error="0x30", cancelled="0+50x30"), 30),
+    Alarm("PlimsollRequestsFail", "it is turned away, not failed", requests(ok="0+50x30", rejected="0+50x30"), 30),
+    Alarm(
+        "PlimsollCertificateExpires",
+        "in two days",
+        {pod("tls_certificate_expiry_timestamp_seconds"): "180000x90"},
+        61,
+        DOMAINS,
+        "guardrails/domains: its certificate expires in 2d 0h 59m 0s",
+    ),
+    Alarm(
+        "PlimsollCertificateExpires", "in a month", {pod("tls_certificate_expiry_timestamp_seconds"): "2.6e6x90"}, 90
+    ),
+]

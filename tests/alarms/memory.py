@@ -1,0 +1,32 @@
+"""Alerts on memory that ran out."""
+
+from __future__ import annotations
+
+from alarms.alarm import DOMAINS, Alarm, objects, pod
+
+MEMORY = [
+    Alarm(
+        "PlimsollOutOfMemory",
+        "a batch did not fit",
+        {pod("oom_total", tier="long"): "0x5 1x20"},
+        8,
+        {**DOMAINS, "revision": "abc", "tier": "long"},
+        "guardrails/domains: batches of tier long run out of memory",
+    ),
+    Alarm("PlimsollOutOfMemory", "it was an hour ago", {pod("oom_total", tier="long"): "1x90"}, 60),
+    Alarm(
+        "PlimsollOutOfMemory",
+        "the pod was replaced",
+        {pod("oom_total", "p1", tier="long"): "7x5 stale", pod("oom_total", "p2", tier="long"): "_x5 0x20"},
+        20,
+    ),
+    Alarm(
+        "PlimsollKilledForMemory",
+        "a server is killed",
+        {objects("Reconciling", "OOMKilled"): "0x3 1x20"},
+        6,
+        {},
+        "1 InferenceDeployments have pods that are killed for memory",
+    ),
+    Alarm("PlimsollKilledForMemory", "a server crashes", {objects("Reconciling", "CrashLoop"): "1x20"}, 20),
+]

@@ -1,0 +1,95 @@
+"""Alerts on the operator, and on whether anything is measured."""
+
+from __future__ import annotations
+
+from alarms.alarm import Alarm, objects, operator, pod
+
+ON_DUTY = {operator("leading"): "1x60", objects("Ready", "Serving"): "4x60"}
+
+OPERATOR = [
+    Alarm(
+        "PlimsollServersNotScraped",
+        "no pod is a target",
+        {objects("Ready", "Serving"): "4x30"},
+        12,
+        {},
+        "Prometheus knows none of the servers that serve",
+    ),
+    Alarm(
+        "PlimsollServersNotScraped",
+        "one is",
+        {objects("Ready", "Serving"): "4x30", pod("saturation_ratio"): "0x30"},
+        30,
+    ),
+    Alarm("PlimsollServersNotScraped", "there are none", {objects("Ready", ""): "0x30"}, 30),
+    Alarm("PlimsollServersNotScraped", "all are parked", {objects("Ready", "Parked"): "2x30"}, 30),
+    Alarm(
+        "PlimsollOperatorDown",
+        "only a standby is left",
+        {operator("leading"): "1x5 0x20"},
+        10,
+        {},
+        "No operator of Plimsoll leads, or none is scraped",
+    ),
+    Alarm(
+        "PlimsollOperatorDown",
+        "it is no target any more",
+        {operator("leading"): "1x5 stale"},
+        12,
+        {},
+        "No operator of Plimsoll leads, or none is scraped",
+    ),
+    Alarm(
+        "PlimsollOperatorDown",
+        "the other one takes over",
+        {operator("leading", pod="a"): "1x5 0x20", operator("leading", pod="b"): "0x6 1x20"},
+        12,
+    ),
+    Alarm(
+        "PlimsollOperatorIdle",
+        "it leads and does nothing",
+        {**ON_DUTY, operator("reconcile_duration_seconds_count"): "0+4x5 24x60"},
+        35,
+        {},
+        "The operator has reconciled nothing for 15 minutes",
+    ),
+    Alarm(
+        "PlimsollOperatorIdle",
+        "it looks at each object once a minute",
+        {**ON_DUTY, operator("reconcile_duration_seconds_count"): "0+4x60"},
+        60,
+    ),
+    Alarm(
+        "PlimsollOperatorIdle",
+        "there is nothing to reconcile",
+        {
+            operator("leading"): "1x60",
+            objects("Ready", ""): "0x60",
+            operator("reconcile_duration_seconds_count"): "0x60",
+        },
+        60,
+    ),
+    Alarm(
+        "PlimsollReconcilesFail",
+        "the apiserver refuses",
+        {operator("reconcile_errors_total", reason="Forbidden"): "0+1x40"},
+        18,
+        {"reason": "Forbidden"},
+        "Reconciles fail and are tried again: Forbidden",
+    ),
+    Alarm(
+        "PlimsollReconcilesFail",
+        "a conflict now and then",
+        {operator("reconcile_errors_total", reason="Conflict"): "0x10 1x20 2x20"},
+        30,
+    ),
+    Alarm(
+        "PlimsollOperatorBehind",
+        "objects wait for minutes",
+        {operator("queue_age_seconds"): "90x20"},
+        6,
+        {},
+        "Objects wait 1m 30s for the operator",
+    ),
+    Alarm("PlimsollOperatorBehind", "a burst after the start", {operator("queue_age_seconds"): "90x3 0x20"}, 6),
+]

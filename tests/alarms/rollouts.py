@@ -1,0 +1,66 @@
+"""Alerts on rollouts and on what the objects say of themselves."""
+
+from __future__ import annotations
+
+from alarms.alarm import DOMAINS, Alarm, objects, phase
+
+ROLLOUTS = [
+    Alarm(
+        "PlimsollRolledBack",
+        "a change was taken back",
+        {phase("RollingBack"): "1x2 stale", phase("RolledBack"): "_x3 1x20"},
+        5,
+        DOMAINS,
+        "guardrails/domains: a change was taken back",
+    ),
+    Alarm("PlimsollRolledBack", "it is being taken back", {phase("RollingBack"): "1x20"}, 20),
+    Alarm("PlimsollRolledBack", "the next change has begun", {phase("RolledBack"): "1x9 stale"}, 12),
+    Alarm(
+        "PlimsollCanaryWaitsForAPerson",
+        "neither harm nor its absence was shown",
+        {phase("Inconclusive"): "1x20"},
+        6,
+        DOMAINS,
+        "guardrails/domains: a canary waits for a decision",
+    ),
+    Alarm("PlimsollCanaryWaitsForAPerson", "it is decided at once", {phase("Inconclusive"): "1x3 stale"}, 6),
+    Alarm("PlimsollCanaryWaitsForAPerson", "somebody paused it", {phase("Paused"): "1x60"}, 60),
+    Alarm(
+        "PlimsollCanaryUnmeasured",
+        "Prometheus is away for long",
+        {objects("Reconciling", "NoMetrics"): "2x20"},
+        6,
+        {"reason": "NoMetrics"},
+        "2 canaries cannot be measured: NoMetrics",
+    ),
+    Alarm(
+        "PlimsollCanaryUnmeasured",
+        "the canary is no target",
+        {objects("Reconciling", "CanaryMissing"): "1x20"},
+        6,
+        {"reason": "CanaryMissing"},
+        "1 canaries cannot be measured: CanaryMissing",
+    ),
+    Alarm("PlimsollCanaryUnmeasured", "Prometheus restarts", {objects("Reconciling", "NoMetrics"): "1x3 0x9"}, 6),
+    Alarm("PlimsollCanaryUnmeasured", "it is judged", {objects("Reconciling", "Analysing"): "5x20"}, 20),
+    Alarm(
+        "PlimsollStalled",
+        "a claim is missing",
+        {objects("Stalled", "ClaimNotFound"): "1x20"},
+        6,
+        {"reason": "ClaimNotFound"},
+        "1 InferenceDeployments get no further: ClaimNotFound",
+    ),
+    Alarm("PlimsollStalled", "that one has an alert of its own", {objects("Stalled", "RolledBack"): "1x20"}, 20),
+    Alarm("PlimsollStalled", "none is stalled", {objects("Stalled", ""): "0x20"}, 20),
+    Alarm(
+        "PlimsollPodsFail",
+        "pods crash",
+        {objects("Reconciling", "CrashLoop"): "1x30"},
+        16,
+        {"reason": "CrashLoop"},
+        "1 InferenceDeployments lack pods: CrashLoop",
+    ),
+    Alarm("PlimsollPodsFail", "pods start", {objects("Reconciling", "Starting"): "3x30"}, 30),
+    Alarm("PlimsollPodsFail", "they crash once", {objects("Reconciling", "CrashLoop"): "1x10 0x20"}, 16),
+]

@@ -1,0 +1,95 @@
+"""The alerts: each fires when it must, stays silent when it must not, and leads to a section of the runbook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alarms import ALARMS, Alarm
+from plimsoll_sandbox.toolchain import Tools
+from promtool import objections, played, rules_of
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "charts" / "plimsoll" / "files" / "alerts.yaml"
+RUNBOOK = ROOT / "docs" / "runbook.md"
+ALERTS = {rule["alert"]: rule for rule in rules_of(RULES)}
+
+each_alert = pytest.mark.parametrize("name", ALERTS)
+
+
+def test_promtool_takes_the_file_as_it_is(tools: Tools) -> None:
+    assert objections(tools.promtool, "check", "rules", "--lint-fatal", str(RULES)) == ""
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=[f"{alarm.alert} - {alarm.case}" for alarm in ALARMS])
+def test_an_alert_tells_what_it_must_and_no_more(tools: Tools, tmp_path: Path, alarm: Alarm) -> None:
+    assert _differs(tools, tmp_path, alarm) == ""
+
+
+def test_an_alert_that_does_not_fire_would_be_found(tools: Tools, tmp_path: Path) -> None:
+    alarm = next(alarm for alarm in ALARMS if alarm.summary)
+    too_early = Alarm(alarm.alert, alarm.case, alarm.series, 0, alarm.labels, alarm.summary)
+    assert "got:[" in _differs(tools, tmp_path, too_early)
+
+
+def _differs(tools: Tools, folder: Path, alarm: Alarm) -> str:
+    rule = ALERTS[alarm.alert]
+    told = {
+        "exp_labels": {**alarm.labels, **rule["labels"]},
+        "exp_annotations": {"summary": alarm.summary},
+    }
+    expected = {
+        "eval_time": f"{alarm.minute}m",
+        "alertname": alarm.alert,
+        "exp_alerts": [told] if alarm.summary else [],
+    }
+    only_summary = {**rule, "annotations": {"summary": rule["annotations"]["summary"]}}
+    return played(tools.promtool, folder, [only_summary], alarm.series, expected)
+
+
+@each_alert
+def test_each_alert_is_played_both_ways(name: str) -> None:
+    assert {bool(alarm.summary) for alarm in ALARMS if alarm.alert == name} == {True, False}
+
+
+@each_alert
+def test_an_alert_says_how_bad_it_is_what_happened_and_what_to_do_first(name: str) -> None:
+    rule = ALERTS[name]
+    assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
+    assert rule["labels"]["severity"] in {"warning", "critical"}
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
+    assert "First: " in rule["annotations"]["description"]
+
+
+@each_alert
+def test_an_alerts_words_use_labels_that_it_has(name: str) -> None:
+    text = " ".join(ALERTS[name]["annotations"].values())
+    [labels] = {frozenset(alarm.labels) for alarm in ALARMS if alarm.alert == name and alarm.summary}
+    assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels
+
+
+@each_alert
+def test_an_alert_leads_to_its_section_of_the_runbook(name: str) -> None:
+    page, _, anchor = ALERTS[name]["annotations"]["runbook_url"].partition("#")
+    assert ROOT / page == RUNBOOK
+    assert anchor == name.lower()
+    assert anchor in anchors(RUNBOOK)
+
+
+def test_the_runbook_has_no_section_for_an_alert_that_there_is_not() -> None:
+    assert {anchor for anchor in anchors(RUNBOOK) if anchor.startswith("plimsoll")} == {name.lower() for name in ALERTS}
+
+
+@each_alert
+def test_a_section_of_the_runbook_says_what_it_means_whom_it_hurts_where_to_look_and_what_to_do(name: str) -> None:
+    section = re.split(rf"^## {name}$", RUNBOOK.read_text("utf-8"), flags=re.MULTILINE)[1].partition("\n## ")[0]
+    told = re.findall(r"^\*\*(.+?)\.\*\*", section, flags=re.MULTILINE)
+    assert told == ["Means", "Hurts", "Look first", "Do"]
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of it may name, as GitHub and most renderers have it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
