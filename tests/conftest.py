@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from drawn_examples import same_each_time
 from helm_chart import Chart
 from plimsoll_sandbox.toolchain import Tools, ensure_tools
+
+same_each_time()
 
 
 def pytest_configure() -> None:

@@ -14,6 +14,7 @@ from builders import NOW, POLICY, make_observed, make_owner
 from cluster.security.conftest import NAMESPACE
 from cluster_kit import Kit
 from crd_values import names, specs
+from drawn_examples import examples
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT, kind_of
 from plimsoll_operator.reconcile import reconcile
 
@@ -28,7 +29,7 @@ def api(kit: Kit) -> Iterator[Api]:
         yield api
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names(), specs())
 def test_nothing_that_is_accepted_is_refused_later(api: Api, name: str, spec: dict[str, Any]) -> None:
     head = {"apiVersion": INFERENCE_DEPLOYMENT.api_version, "kind": INFERENCE_DEPLOYMENT.kind}

@@ -27,16 +27,20 @@ def fixed(pods: int) -> dict[str, Any]:
         pytest.param(
             advice(fixed(1)),
             (
-                "with 1 pod (minReplicas) the steps 10, 30 and 50 % give the canary 50 % of the requests "
-                "(canary.steps: [50] says the same)",
+                (
+                    "with 1 pod (minReplicas) the steps 10, 30 and 50 % give the canary 50 % of the requests "
+                    "(canary.steps: [50] says the same)"
+                ),
             ),
             id="one pod gives half",
         ),
         pytest.param(
             advice(fixed(4)),
             (
-                "with 4 pods (minReplicas) the step 10 % gives the canary 20 %; the steps 30 and 50 % give the canary "
-                "33 % of the requests, since maxPods is 2 (canary.steps: [20, 33] says the same)",
+                (
+                    "with 4 pods (minReplicas) the step 10 % gives the canary 20 %; the steps 30 and 50 % give the "
+                    "canary 33 % of the requests, since maxPods is 2 (canary.steps: [20, 33] says the same)"
+                ),
             ),
             id="steps merge, and the cap counts",
         ),

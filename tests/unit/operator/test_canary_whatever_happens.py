@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import Cluster
 from canaries import Trials, canary_spec
 from disturbances import INSTALLATION, MODELS, PAUSES, Disturbance, changes_of, disturb, merged
+from drawn_examples import examples
 from plimsoll_operator.observed import Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.rollout.evidence import Decision
 
-bounded = settings(derandomize=True, deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+bounded = examples(80)
 
 
 def _some(what: str, *choices: str | int | None) -> st.SearchStrategy[Disturbance]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import Cluster, make_spec
@@ -28,13 +28,14 @@ from disturbances import (
     merged,
     step,
 )
+from drawn_examples import examples
 from plimsoll_operator.observed import Manifest, ObjectKey, Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.spec import InvalidSpecError, Spec, parse_spec, revision_input
 from rollouts import condition
 
-bounded = settings(derandomize=True, deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+bounded = examples(150)
 
 
 @bounded

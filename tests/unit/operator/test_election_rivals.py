@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from drawn_examples import examples
 from lease_store import BLANK, Process, Store, Trouble
 from virtual_time import run_in_virtual_time
 
@@ -127,7 +128,7 @@ def test_never_two_may_write_when_the_lease_is(story: Story) -> None:
     check(story)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(story=STORIES)
 def test_never_two_may_write_and_in_the_end_one_may(story: Story) -> None:
     check(story)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll_operator.rollout.evidence import (
@@ -48,7 +48,6 @@ def fed(counts: Sequence[dict[SeriesKey, dict[str, Counts]]], begin: Evidence | 
 
 
 @given(intervals, intervals)
-@settings(deadline=None)
 def test_an_operator_that_starts_anew_from_status_goes_on_exactly(first: list, then: list) -> None:  # type: ignore[type-arg]
     reached = fed(first)
     read = from_status(json.loads(json.dumps(to_status(reached))))
@@ -57,14 +56,12 @@ def test_an_operator_that_starts_anew_from_status_goes_on_exactly(first: list, t
 
 
 @given(st.lists(some_counts(10**15), max_size=8))
-@settings(deadline=None)
 def test_huge_counts_overflow_nothing(counts: list[Counts]) -> None:
     verdict = judge(fed([{ERRORS: {"short": one}} for one in counts]), SETTINGS)
     assert all(0 <= figures.evidence <= 1e12 for figures in verdict.signals)
 
 
 @given(st.lists(st.integers(0, 1000), max_size=20))
-@settings(deadline=None)
 def test_a_canary_without_requests_says_nothing(stable_bad: list[int]) -> None:
     evidence = fed([{ERRORS: {"short": Counts(0, 1000, 0, bad)}} for bad in stable_bad])
     verdict = judge(evidence, SETTINGS)
@@ -74,7 +71,6 @@ def test_a_canary_without_requests_says_nothing(stable_bad: list[int]) -> None:
 
 
 @given(some_counts(1000), some_counts(1000))
-@settings(deadline=None)
 def test_counting_an_interval_twice_changes_nothing(first: Counts, second: Counts) -> None:
     once = Interval(START, START + STEP, {ERRORS: {"short": first}})
     evidence = Evidence.fresh("canary", START).updated(once, SETTINGS)
@@ -91,7 +87,6 @@ def test_a_jump_of_the_clock_is_no_interval(length: timedelta) -> None:
 
 
 @given(st.integers(3, 10), st.integers(1, 1000), st.integers(0, 20))
-@settings(deadline=None)
 def test_two_intervals_never_decide(pods: int, requests: int, before: int) -> None:
     """However bad: what one fault can do in one moment is no verdict about a revision."""
     good: list[dict[SeriesKey, dict[str, Counts]]] = [{ERRORS: {"a": Counts(requests, pods * requests, 0, 0)}}] * before

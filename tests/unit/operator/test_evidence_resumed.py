@@ -9,11 +9,13 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import Cluster, make_pod
+from builders import Cluster
+from drawn_examples import examples
 from measured import Traffic, look_at, lose_prometheus, trial, watch
+from plimsoll_operator.observed import Pod
 from plimsoll_operator.reconcile import reconcile
 
 LOOKS = 8
@@ -57,7 +59,7 @@ def is_taken_back(cluster: Cluster) -> bool:
 
 
 @given(fates=FATES, failed=st.sampled_from([0.0, 0.2, 0.5, 2.0]), slow=st.sampled_from([0.0, 1.0, 5.0]))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_the_verdict_does_not_depend_on_who_was_killed_when(fates: list[str], failed: float, slow: float) -> None:
     canary, stable = Traffic(failed=failed, slow=slow), Traffic(failed=0.1, slow=0.5)
     steady = steadily_judged(canary, stable)
@@ -150,16 +152,28 @@ def test_the_next_look_is_asked_for_right_after_the_next_moment() -> None:
     assert timedelta(0) < plan.requeue_after <= timedelta(seconds=12)
 
 
-def test_kills_are_judged_without_prometheus() -> None:
+ENDS = [
+    pytest.param(
+        2, {"ready": False, "milestones": None, "last_exit_reason": "Error"}, "FailsToStart", id="failed starts"
+    ),
+    pytest.param(3, {"last_exit_reason": "OOMKilled"}, "OOMKilled", id="kills for memory"),
+]
+
+
+@pytest.mark.parametrize(("times", "fields", "reason"), ENDS)
+def test_how_the_canarys_pods_end_is_judged_without_prometheus(times: int, fields: dict[str, Any], reason: str) -> None:
     cluster = trial()
-    [canary] = [one for one in cluster.observed.workloads if one == cluster.observed.owner.status["rollout"]["canary"]]
-    cluster.now += timedelta(seconds=30)
-    lose_prometheus(cluster)
-    workload = cluster.observed.workloads[canary]
-    killed = make_pod(canary, restarts=2, last_exit_reason="Error", last_exit_at=cluster.now)
-    cluster.observed = replace(
-        cluster.observed,
-        workloads={**cluster.observed.workloads, canary: replace(workload, pods=(killed,))},
-    )
-    lose_prometheus(cluster)
-    assert (evidence(cluster)["decision"], evidence(cluster)["reason"]) == ("Rollback", "FailsToStart")
+    canary = cluster.observed.owner.status["rollout"]["canary"]
+    cluster.pods = [pod if pod.revision == canary else of_the_day_before(pod) for pod in cluster.pods]
+    for count in range(1, times + 1):
+        ended = {"restarts": count, "last_exit_at": cluster.now, **fields}
+        cluster.pods = [replace(pod, **ended) if pod.revision == canary else pod for pod in cluster.pods]
+        cluster.store(cluster.observed.children)
+        lose_prometheus(cluster)
+    assert (evidence(cluster)["decision"], evidence(cluster)["reason"]) == ("Rollback", reason)
+
+
+def of_the_day_before(pod: Pod) -> Pod:
+    assert pod.milestones
+    since = pod.milestones.created - timedelta(days=1)
+    return replace(pod, milestones=replace(pod.milestones, created=since, scheduled=since, ready_changed=since))

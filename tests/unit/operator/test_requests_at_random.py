@@ -5,23 +5,20 @@ The same ones each time; `PLIMSOLL_EXAMPLES=1000` draws so many others.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from canaries import Trials, canary_spec, changed
+from drawn_examples import examples
 from plimsoll_operator.observed import Revision
 from plimsoll_operator.requests import VERBS
 from plimsoll_operator.rollout.evidence import Decision
 from rollouts import condition
 
-more = int(os.environ.get("PLIMSOLL_EXAMPLES", "0"))
-bounded = settings(
-    derandomize=not more, deadline=None, max_examples=more or 40, suppress_health_check=[HealthCheck.too_slow]
-)
+bounded = examples(40)
 
 FINAL = ("Accepted", "Refused", "Outdated")
 VERSIONS = (1, 2, 3)

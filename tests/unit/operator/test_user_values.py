@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from builders import NOW, POLICY, PROFILES, make_observed, make_owner, make_spec
 from crd_values import names, specs
+from drawn_examples import examples
 from plimsoll_operator.cluster import kinds
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.model_source import ClaimModel
@@ -18,7 +19,7 @@ from plimsoll_operator.observed import Manifest
 from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.spec import parse_spec
 
-often = settings(max_examples=25, deadline=None)
+often = examples(25)
 
 
 def deployment_of(name: str, spec: dict[str, Any]) -> Manifest:
