@@ -15,7 +15,7 @@ from traffic import Load
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 OBJECTIVE_SECONDS = 0.025
-HISTORY_SECONDS = 180
+HISTORY_SECONDS = 220
 """Two pods that have never been killed in so long are history enough for a canary that is killed three times in half a
 minute; a revision that is in use has more."""
 
