@@ -115,6 +115,17 @@ def trial(**rollout: object) -> Cluster:
     raise AssertionError("the canary did not get ready")
 
 
+def promoted_undecided() -> Cluster:
+    """After a canary that was promoted since time was up, with the whole rollout over."""
+    cluster = trial(canary={"onInconclusive": "Promote", "maxDuration": "60s"})
+    few = Traffic(ok=0.5)
+    watch(cluster, few, few, looks=9)
+    look_at(cluster, few, few)
+    for _ in range(30):
+        cluster.reconcile()
+    return cluster
+
+
 def _with_times(cluster: Cluster) -> Cluster:
     """Every pod got ready just now, as the API tells it."""
     now = Milestones(cluster.now, cluster.now, cluster.now, started=True, ready_changed=cluster.now)

@@ -13,7 +13,7 @@ import yaml
 
 import canaries
 from builders import Cluster, make_pod, make_spec
-from measured import Traffic, lose_prometheus, trial, watch
+from measured import Traffic, lose_prometheus, promoted_undecided, trial, watch
 from plimsoll_operator.observed import Pack
 from rollouts import at_rest, look, reject, watched_start
 
@@ -117,7 +117,13 @@ def test_every_status_on_the_way_fits_the_schema(specs: list[dict[str, Any]]) ->
 def test_every_field_of_the_status_is_written_by_somebody() -> None:
     written = {path for specs in LIVES.values() for status in statuses(specs) for path in paths(status)}
     told = (*statuses_of_a_trial(), *statuses_of_a_canary_in_need())
-    for status in (watched_start(), status_of_a_kill(), status_of_a_rejection(), *told):
+    for status in (
+        watched_start(),
+        status_of_a_kill(),
+        status_of_a_rejection(),
+        promoted_undecided().observed.owner.status,
+        *told,
+    ):
         jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())
         written |= set(paths(status))
     declared = set(paths_of(STATUS))

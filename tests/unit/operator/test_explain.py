@@ -91,6 +91,7 @@ PHASES = {
     "no GPU": (make_object("Surging", reason="NoFreeGPU"), "the canary starts", "free or add a GPU"),
     "frozen": (make_object("Paused", reason="Frozen"), "paused", "wait for the thaw"),
     "never judged": (make_object("Idle", canary=""), "at rest", "no rollout was compared yet"),
+    "parked": (make_object("Paused", reason="Untried"), "paused", "raise spec.scaling.minReplicas"),
     "another strategy": (make_object("Progressing"), "rolling out", "one after the other"),
 }
 
@@ -136,10 +137,10 @@ def test_memory_is_bounded_in_requests_however_many_share_a_batch(told: Told) ->
 
 def test_a_bound_is_told_by_the_counts_that_it_is_of(told: Told) -> None:
     """What speaks most against the canary need not be what is furthest from a promotion."""
-    bound = {"boundPart": "requests", "boundExposures": "400", "boundBad": "1"}
+    bound = {"boundPart": "requests", "boundExposures": "100", "boundBad": "1"}
     errors = make_signal("errors", part="abandoned", canaryExposures="900", canaryBad="90", canaryRate="0.1", **bound)
     [line] = [line for line in told(under("Analysing", signals=[errors])).splitlines() if "its bound" in line]
-    assert line.startswith("errors (failed requests): 400 of about ")
+    assert line.startswith("errors (failed requests): 412 of about "), "as people count, not as failures come together"
 
 
 @pytest.mark.parametrize(("found", "verdict", "advice"), PHASES.values(), ids=PHASES.keys())
@@ -281,7 +282,11 @@ DECIDED_OTHERWISE = {
         ),
         "promoted by request 8",
     ),
-    "promoted for another reason": (
+    "promoted without evidence": (
+        make_object("Idle", stable=CANARY, canary="", evidence=make_evidence(promotedBecause="onNoData is Promote")),
+        "onNoData is Promote",
+    ),
+    "promoted for a reason that nobody kept": (
         make_object("Idle", stable=CANARY, canary="", evidence=make_evidence()),
         "promoted though the evidence was undecided",
     ),

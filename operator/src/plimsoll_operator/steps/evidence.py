@@ -82,13 +82,18 @@ def render_evidence(draft: Draft, rollout: Manifest) -> dict[str, Any]:
     analysis, verdict = draft.analysis, draft.verdict
     if analysis is None or verdict is None:
         return kept
-    evidence = render_analysis(analysis, verdict)
+    evidence = {**render_analysis(analysis, verdict), **_promotion(draft)}
     before = kept.get("evidence", {})
     same = all(before.get(name) == evidence[name] for name in ("canary", "stable", "since"))
     points = kept.get("history", []) if same else []
     if analysis.evidence.until > analysis.evidence.since:
         points = with_point(points, _point(evidence, rollout), draft.spec.rollout.analysis.interval)
     return {"evidence": evidence, "history": points} if points else {"evidence": evidence}
+
+
+def _promotion(draft: Draft) -> dict[str, str]:
+    """Why the canary was promoted: the phase's own message is another a moment later."""
+    return {"promotedBecause": draft.move.message} if draft.move and draft.move.promote else {}
 
 
 def _point(evidence: Manifest, rollout: Manifest) -> dict[str, Any]:

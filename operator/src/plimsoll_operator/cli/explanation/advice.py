@@ -46,6 +46,7 @@ BY_REASON: Mapping[str, tuple[str, ...]] = {
         "free or add a GPU; it goes on by itself",
         "spec.rollout.canary.capacity: Replace takes the place of a pod that serves",
     ),
+    "Untried": ("raise spec.scaling.minReplicas: the canary is tried once there are pods again",),
     "Frozen": ("wait for the thaw: the chart's freeze holds every rollout of this installation",),
 }
 FIRST_LOOK: Mapping[str, str] = {

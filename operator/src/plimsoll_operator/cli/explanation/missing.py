@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plimsoll_operator.cli.explanation.trial import Json, Signal, Trial
-from plimsoll_operator.cli.explanation.wording import PER_MINUTE, bound, bound_naming, called, naming, number
+from plimsoll_operator.cli.explanation.wording import PER_MINUTE, REQUESTS, bound, bound_naming, called, naming, number
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
@@ -28,7 +28,7 @@ def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:
         yield f"{number(trial.requests)} of at least {MIN_REQUESTS} requests of the canary"
     known = {signal.name for signal in trial.signals}
     yield from (f"{naming(name).called}: not measured yet" for name in NEEDED if name not in known)
-    yield from (_line(signal, margin) for signal in trial.signals if not signal.passes)
+    yield from (_line(signal, margin, trial.requests) for signal in trial.signals if not signal.passes)
     yield from _steps_to_come(rollout)
 
 
@@ -49,7 +49,7 @@ def exposures_needed(signal: Signal, margin: float) -> int | None:
     return enough
 
 
-def _line(signal: Signal, margin: float) -> str:
+def _line(signal: Signal, margin: float, requests: int) -> str:
     """By the counts that the bound is of: of what tells most there may be more, or fewer."""
     named, said = bound_naming(signal), called(signal, signal.bound_part)
     if signal.upper_bound is None or signal.allowed is None:
@@ -60,8 +60,10 @@ def _line(signal: Signal, margin: float) -> str:
     needed = exposures_needed(signal, margin)
     if needed is None:
         return f"{said}: {below}, and more of the same will not bring it there"
-    how_far = f"{number(signal.bound_exposures)} of about {_rounded(max(needed, signal.bound_exposures + 1))}"
-    return f"{said}: {how_far} {named.exposures}; {below}"
+    # A bound counts what fails together as one: how far it is, is told in requests as people count them.
+    so_far = requests if named.exposures == REQUESTS and requests else signal.bound_exposures
+    enough = max(needed / signal.bound_exposures * so_far, so_far + 1)
+    return f"{said}: {number(so_far)} of about {_rounded(enough)} {named.exposures}; {below}"
 
 
 def _rounded(count: float) -> str:

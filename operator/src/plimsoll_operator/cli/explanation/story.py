@@ -27,7 +27,8 @@ VERDICTS = {
 }
 MARGIN_PERCENT = 1
 """The API's default of `spec.rollout.analysis.marginPercent`."""
-_UNDECIDED = "promoted though the evidence was undecided: kubectl get events, or the spec's onInconclusive, says why"
+_UNDECIDED = "promoted though the evidence was undecided: kubectl get events says why"
+"""Of an operator that did not keep its reason."""
 _TAKEN_BACK = ("RollingBack", "RolledBack")
 _OVER = ("Promoting", "RollingBack", "RolledBack", "Idle")
 
@@ -115,7 +116,7 @@ def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str,
         return "", None
     asked: Json = rollout.get("lastRequest", {})
     by_request = asked.get("verb") == "promote" and asked.get("revision") == trial.canary
-    return (f"promoted by request {asked['id']}" if by_request else _UNDECIDED), None
+    return f"promoted by request {asked['id']}" if by_request else trial.promoted_because or _UNDECIDED, None
 
 
 def _rejection(status: Json, trial: Trial | None) -> Json:

@@ -93,6 +93,7 @@ class Trial:
     signals: tuple[Signal, ...]
     points: tuple[Point, ...]
     outcome: Outcome
+    promoted_because: str = ""
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -134,6 +135,7 @@ def parse_trial(rollout: Json) -> Trial | None:
         signals=tuple(_signal(found, requests) for found in evidence.get("signals", ())),
         points=tuple(_points(rollout.get("history", ()))),
         outcome=_outcome(rollout, str(evidence.get("canary", ""))),
+        promoted_because=str(evidence.get("promotedBecause", "")),
     )
 
 

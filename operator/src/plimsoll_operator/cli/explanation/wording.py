@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from plimsoll_operator.cli.explanation.trial import Signal
 
 PER_MINUTE = "per 100 pod-minutes"
+REQUESTS = "requests"
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,15 @@ class Naming:
 
 NAMES = {
     "oom": Naming("out of memory", "batches"),
-    "errors": Naming("errors", "requests"),
-    "latency": Naming("slow answers", "requests"),
+    "errors": Naming("errors", REQUESTS),
+    "latency": Naming("slow answers", REQUESTS),
     "restarts": Naming("restarts", "pod-minutes", PER_MINUTE),
 }
 PARTS = {
     ("oom", "kills"): Naming("out of memory", "pod-minutes", PER_MINUTE),
-    ("errors", "requests"): Naming("errors (failed requests)", "requests"),
-    ("errors", "abandoned"): Naming("errors (callers gave up)", "requests"),
-    ("errors", "refused"): Naming("errors (refused as too long or invalid)", "requests"),
+    ("errors", "requests"): Naming("errors (failed requests)", REQUESTS),
+    ("errors", "abandoned"): Naming("errors (callers gave up)", REQUESTS),
+    ("errors", "refused"): Naming("errors (refused as too long or invalid)", REQUESTS),
 }
 
 
