@@ -16,7 +16,8 @@ from emitted_metrics import IDENTITY, server_metrics
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.names import METRICS_PORT, SATURATION_METRIC
 from plimsoll_operator.rollout.measuring.measurements import Inquiry
-from plimsoll_operator.rollout.measuring.signals import EVERY, SERVED, SIGNALS, Signal
+from plimsoll_operator.rollout.measuring.sampling import query
+from plimsoll_operator.rollout.measuring.signals import EVERY, SERVED, SIGNALS, Signal, Tally
 from plimsoll_operator.spec import parse_spec
 from plimsoll_sandbox.demo.scaling import QUERY
 from plimsoll_server.telemetry import OUTCOMES, Telemetry
@@ -89,6 +90,11 @@ def test_a_signals_query_names_metrics_and_labels_that_are_emitted(
     assert set(kept.split(", ")) == {"__name__"} | own - {"inference_namespace", "inference_deployment"}
 
 
+def test_the_query_for_scrapes_names_what_is_emitted_once_by_each_server(emitted: dict[str, set[str]]) -> None:
+    metric, selectors = re.fullmatch(r"timestamp\((\w+)\{(.+)\}\)", query(INQUIRY)).groups()  # type: ignore[union-attr]
+    assert {label for label, _ in re.findall(r'(\w+)=~?"([^"]*)"', selectors)} <= emitted[metric] == COMMON
+
+
 @pytest.mark.parametrize("signal", SIGNALS, ids=[signal.name for signal in SIGNALS])
 def test_a_signal_has_a_row_in_the_docs_that_names_its_metrics(signal: Signal) -> None:
     rows = re.findall(rf"^\| `{signal.name}` \| (.+?) \|", (ROOT / "docs/operator.md").read_text(), flags=re.MULTILINE)
@@ -113,9 +119,9 @@ def test_what_a_server_emits_is_counted_by_every_signal() -> None:
     }
     assert told["errors"][""].exposures == len(SERVED)
     assert told["errors"][""].bad > 0
-    assert told["errors"]["requests"] == (len(SERVED), len(SERVED) - 1)
-    assert told["errors"]["abandoned"] == (len(OUTCOMES), 1)
-    assert told["errors"]["refused"] == (len(OUTCOMES), 2)
+    assert told["errors"]["requests"] == Tally(len(SERVED), len(SERVED) - 1)
+    assert told["errors"]["abandoned"] == Tally(len(OUTCOMES), 1)
+    assert told["errors"]["refused"] == Tally(len(OUTCOMES), 2)
     batches = told["oom"]["batches"]
     assert (batches.exposures, batches.bad) == (1, 1)
     assert (told["latency"]["0.25"].bad, told["latency"]["0.4"].bad) == (1, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +16,13 @@ import pytest
 from builders import Cluster
 from measured import trial
 from operator_process import free_port
-from plimsoll_operator.cluster.measuring import Measuring
+from plimsoll_operator.cluster.measuring import Measuring, scrapes_of
 from plimsoll_operator.cluster.prometheus import Prometheus, PrometheusAccess, Range
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.reconcile import reconcile
-from plimsoll_operator.rollout.measuring.measurements import Inquiry
+from plimsoll_operator.rollout.measuring.measurements import Inquiry, Replica
+from plimsoll_operator.rollout.measuring.sampling import query, sampling
+from plimsoll_operator.rollout.measuring.scrapes import Scrapes
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 from plimsoll_sandbox.toolchain import Tools
 from plimsoll_server.telemetry import Identity, Telemetry
@@ -41,13 +43,14 @@ class Server:
     """What a server tells of requests that it answers all the time; every `failing`th one fails."""
 
     revision: str
+    pod: str
     failing: int = 0
     port: int = field(default_factory=free_port)
     requests: int = 0
     _ended: Event = field(default_factory=Event)
 
     def serve(self) -> None:
-        identity = Identity("guardrails", "domains", self.revision, f"domains-{self.revision}-1")
+        identity = Identity("guardrails", "domains", self.revision, self.pod)
         telemetry = Telemetry(identity, ["short"])
         listener = telemetry.serve("127.0.0.1", self.port)
         while not self._ended.wait(CYCLE_SECONDS):
@@ -78,7 +81,9 @@ def cluster() -> Cluster:
 def servers(cluster: Cluster) -> Iterator[tuple[Server, Server]]:
     """The canary's, which fails a third of its requests, and the stable one's."""
     rollout = cluster.observed.owner.status["rollout"]
-    both = Server(rollout["canary"], failing=3), Server(rollout["stable"])
+    pods = {revision: workload.pods[0].name for revision, workload in cluster.observed.workloads.items()}
+    canary, stable = rollout["canary"], rollout["stable"]
+    both = Server(canary, pods[canary], failing=3), Server(stable, pods[stable])
     threads = [Thread(target=server.serve) for server in both]
     for thread in threads:
         thread.start()
@@ -144,9 +149,31 @@ async def test_a_signals_query_gives_the_counters_of_both_revisions(
         found = {series.labels["revision"] for series in answer.series}
         await asyncio.sleep(0.2)
     assert {series.labels["__name__"] for series in answer.series} == set(signal.metrics)
-    assert {series.labels["replica"] for series in answer.series} == {f"domains-{one}-1" for one in (canary, stable)}
+    assert {series.labels["replica"] for series in answer.series} == {server.pod for server in servers}
     assert answer.answered is not None
     assert abs((answer.answered - datetime.now(UTC)).total_seconds()) < DEADLINE_SECONDS
+
+
+async def test_it_tells_when_each_pod_was_scraped_by_each_job(
+    prometheus: PrometheusProcess, servers: tuple[Server, Server]
+) -> None:
+    """Once a second, by two jobs at moments of their own."""
+    canary, stable = (server.revision for server in servers)
+    client = Prometheus(PrometheusAccess(prometheus.url))
+    end = time.monotonic() + DEADLINE_SECONDS
+    scrapes: Mapping[Replica, tuple[Scrapes, ...]] = {}
+    while not (len(scrapes) == 2 and all(len(job.times) >= 4 for jobs in scrapes.values() for job in jobs)):
+        assert time.monotonic() < end, scrapes
+        now = datetime.now(UTC)
+        inquiry = Inquiry("guardrails", "domains", canary, stable, now, now, now, timedelta(seconds=5), 0)
+        async with client.session() as session:
+            answer = await client.query_range(session, query(inquiry), Range(*sampling(inquiry)))
+        scrapes = scrapes_of(answer.series)
+        await asyncio.sleep(0.2)
+    assert scrapes.keys() == {Replica(server.revision, server.pod) for server in servers}
+    assert all(len(jobs) == 2 for jobs in scrapes.values())
+    known = inquiry.since - timedelta(seconds=2)
+    assert all(job.is_known_at(known) for jobs in scrapes.values() for job in jobs)
 
 
 async def test_a_canary_is_judged_held_without_prometheus_and_judged_on(

@@ -175,6 +175,48 @@ def test_a_tiers_objective_is_a_part_of_its_own(seconds: float, slow: float | No
     assert interval.counts.get(SeriesKey("latency", "objective")) == expected
 
 
+LE = {
+    "a bucket of another release": {CANARY: ("0.2", ALL), STABLE: ("0.1", "0.25", ALL)},
+    "no number": {CANARY: ("x", "0.1", ALL), STABLE: ("0.1", ALL)},
+    "no bound": {CANARY: ("NaN", "-Inf", "-1", "1e999", "0.1", ALL), STABLE: ("0.1", ALL)},
+}
+
+
+@pytest.mark.parametrize("bounds", LE.values(), ids=LE.keys())
+def test_odd_bounds_of_a_histogram_stop_nothing(bounds: dict[str, tuple[str, ...]]) -> None:
+    """Labels are what a pod says of itself: they may be anything."""
+    counters = {
+        Counter(revision, "a", tier, DURATION, bound): (20.0, 120.0)
+        for tier, revision in (("short", CANARY), ("long", STABLE))
+        for bound in bounds[revision]
+    }
+    measurements = Measurements(NOW, (NOW, NOW + STEP), {"latency": counters})
+    objectives = {"short": timedelta(milliseconds=100), "long": timedelta(milliseconds=100)}
+    [interval] = intervals(measurements, CANARY, STABLE, objectives)
+    assert {key.part for key in interval.counts} <= {"0.1", "0.2", "0.25", "objective"}
+    assert interval.counts[SeriesKey("latency", "objective")].keys() == {"short", "long"}
+
+
+def test_a_histogram_without_a_bound_counts_nothing() -> None:
+    assert counted(counter(DURATION, 20, 120, 220, label="-Inf"), signal="latency") == [{}]
+
+
+def test_an_objective_is_compared_by_a_bucket_that_both_revisions_have() -> None:
+    counters = {
+        Counter(revision, "a", "short", DURATION, bound): (20.0, 120.0)
+        for revision, bounds in ((CANARY, ("0.2", "0.5", ALL)), (STABLE, ("0.3", "0.5", ALL)))
+        for bound in bounds
+    }
+    measurements = Measurements(NOW, (NOW, NOW + STEP), {"latency": counters})
+    [interval] = intervals(measurements, CANARY, STABLE, {"short": timedelta(milliseconds=150)})
+    assert interval.counts[SeriesKey("latency", "objective")]["short"] == Counts(100, 100, 0, 0)
+
+
+@pytest.mark.parametrize("value", [1.7e308, -5.0], ids=["beyond all counting", "below zero"])
+def test_a_value_that_no_counter_has_is_not_known(value: float) -> None:
+    assert canary_requests(ok(100, 200, value, 400), ok(100, 200, value, 400, replica="b")) == [0, 400]
+
+
 def test_a_replicas_first_answers_do_not_count_as_slow() -> None:
     """They count as failed, if they are: nothing fails for being first."""
     slow = [counter(DURATION, 0, 5, 25, 45, label=ALL), counter(DURATION, 0, 0, 0, 0, label="0.1")]

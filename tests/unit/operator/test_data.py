@@ -10,7 +10,7 @@ from builders import Cluster
 from measured import Traffic, lose_prometheus, trial, watch
 from plimsoll_operator.rollout.measuring.analysis_status import read_analysis
 
-BUSY, IDLE = Traffic(), Traffic(ok=0)
+BUSY, IDLE, ABANDONED = Traffic(), Traffic(ok=0), Traffic(ok=0, abandoned=10)
 
 
 def data(cluster: Cluster) -> str:
@@ -33,6 +33,12 @@ def test_what_a_look_brought(canary: Traffic | None, stable: Traffic | None, exp
     cluster = trial()
     watch(cluster, canary, stable, looks=15)
     assert data(cluster) == expected
+
+
+def test_requests_that_callers_give_up_are_traffic() -> None:
+    cluster = trial()
+    watch(cluster, ABANDONED, BUSY, looks=2)
+    assert data(cluster) == "Measured"
 
 
 def test_a_canary_that_has_just_become_ready_is_not_missing_yet() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from builders import NOW
 from plimsoll_operator.cluster.measuring import measurements
 from plimsoll_operator.cluster.prometheus_answer import Answer, RawSeries
-from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Values
+from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Replica, Values
+from plimsoll_operator.rollout.measuring.scrapes import Scrapes
 from plimsoll_operator.rollout.measuring.signals import REQUESTS, SIGNALS
 
 STEP = timedelta(seconds=10)
@@ -19,17 +19,10 @@ INQUIRY = Inquiry("guardrails", "domains", "new", "old", NOW, NOW + STEP, NOW + 
 LABELS = {"__name__": REQUESTS, "revision": "new", "replica": "a", "tier": "short", "outcome": "ok"}
 
 
-def told(
-    *samples: tuple[float, float], answered: datetime | None = None, alone: bool = False, **labels: str
-) -> Measurements:
-    """One series as Prometheus tells it, with samples by seconds since the first moment; long after the last one.
-
-    Unless it is alone, there is another one that is known at each moment.
-    """
-    found = RawSeries({**LABELS, **labels}, tuple((NOW.timestamp() + at, value) for at, value in samples))
-    other = RawSeries({**LABELS, "replica": "b"}, tuple((NOW.timestamp() + at, 1) for at in (0, 10, 20, 30)))
-    series = (found,) if alone else (found, other)
-    return measurements(INQUIRY, {ERRORS: Answer(series, answered)}, NOW + timedelta(minutes=5))
+def told(*samples: tuple[float, float], answered: datetime | None = None, **labels: str) -> Measurements:
+    """One series as Prometheus tells it, with samples by seconds since the first moment; long after the last one."""
+    series = RawSeries({**LABELS, **labels}, tuple((NOW.timestamp() + at, value) for at, value in samples))
+    return measurements(INQUIRY, {ERRORS: Answer((series,), answered)}, NOW + timedelta(minutes=5))
 
 
 def values(found: Measurements) -> Values:
@@ -84,19 +77,11 @@ def test_an_answer_without_a_date_counts_by_our_own_clock() -> None:
     assert len(told((0, 1)).moments) == 4
 
 
-def test_last_moments_that_are_still_on_their_way_are_judged_later() -> None:
-    found = told((0, 1), (10, 2), (20, 3), alone=True)
-    assert (found.moments[-1], values(found)) == (NOW + 2 * STEP, (1, 2, 3))
-
-
-def test_where_no_new_moment_has_arrived_there_is_nothing_to_judge() -> None:
-    assert told((0, 1), (10, 2), alone=True) == Measurements(INQUIRY.since)
-
-
-def test_what_does_not_arrive_at_all_is_no_longer_waited_for() -> None:
-    inquiry = replace(INQUIRY, steps=10)
-    series = RawSeries(LABELS, ((NOW.timestamp(), 1),))
-    found = measurements(inquiry, {ERRORS: Answer((series,), None)}, NOW + timedelta(minutes=5))
-    assert len(found.moments) == 11
-    nothing = measurements(inquiry, {ERRORS: Answer((), None)}, NOW + timedelta(minutes=5))
-    assert len(nothing.moments) == 11
+def test_scrapes_are_told_of_each_replica_by_each_job() -> None:
+    """As Prometheus tells them: at each moment the time of the newest one."""
+    times = [RawSeries({"revision": "new", "replica": "a"}, tuple((at, at - at % 5) for at in (1, 4, 6, 9, 11)))]
+    times.append(RawSeries({"revision": "new", "replica": "a", "job": "monitor"}, ((4, 3), (6, 3))))
+    times.append(RawSeries({"revision": "old", "replica": "b"}, ()))
+    answers = {ERRORS: Answer((), None)}
+    found = measurements(INQUIRY, answers, NOW + timedelta(minutes=5), Answer(tuple(times), None))
+    assert found.scrapes == {Replica("new", "a"): (Scrapes((0, 5, 10)), Scrapes((3,)))}

@@ -6,10 +6,13 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from plimsoll_operator.cluster.prometheus import MOST_BYTES, Prometheus, Prometh
 from plimsoll_operator.cluster.prometheus_answer import MOST_SERIES, PrometheusError, read_answer
 from plimsoll_operator.observed import Owner
 from plimsoll_operator.rollout.measuring.measurements import Measurements
+from plimsoll_operator.rollout.measuring.signals import SIGNALS
 from scripted_apiserver import Answer, ScriptedApiserver, ok, scripted_apiserver
 from tls_files import Issuer
 
@@ -104,6 +108,11 @@ ANSWERS: dict[str, tuple[Answer, str, str]] = {
         ok({**EMPTY, "warnings": ["store gateway is down"]}),
         "PrometheusPartial",
         "store gateway is down",
+    ),
+    "a part of the answer of a VictoriaMetrics cluster": (
+        ok({**EMPTY, "isPartial": True}),
+        "PrometheusPartial",
+        "not complete",
     ),
     "too many series": (
         ok({"status": "success", "data": {"result": [series()] * (MOST_SERIES + 1)}}),
@@ -250,6 +259,36 @@ async def test_a_moment_is_asked_about_once_though_the_answer_was_an_error(serve
     assert len(server.requests) == 1
     await asking.measure(owner(70))
     assert len(server.requests) == 2
+
+
+async def test_a_moment_is_asked_about_once_though_nothing_could_be_judged_yet(server: ScriptedApiserver) -> None:
+    server.answer(RANGE, ok({"status": "success", "data": {"result": [series(revision="new")]}}))
+    asking = measuring(server.url)
+    first, second = await asking.measure(owner()), await asking.measure(owner())
+    assert first is not None
+    assert first.counters
+    assert second == Measurements(first.since)
+    assert len(server.requests) == len(SIGNALS) + 1
+
+
+async def test_objects_are_asked_about_one_at_a_time(server: ScriptedApiserver) -> None:
+    """Each of them may bring as much as is read at most, and all of them look up when Prometheus is back."""
+    asking = measuring(server.url)
+    owners = [replace(owner(), name=f"domains-{number}") for number in range(4)]
+    found = await asyncio.gather(*(asking.measure(one) for one in owners))
+    assert all(one is not None and one.problem is None for one in found)
+    asked = [re.search(r'inference_deployment="([^"]+)"', request.query["query"]) for request in server.requests]
+    assert [name for name, _ in groupby(found.group(1) for found in asked if found)] == [one.name for one in owners]
+
+
+async def test_whose_turn_does_not_come_looks_up_later(server: ScriptedApiserver) -> None:
+    server.answer(RANGE, (0, {}))
+    asking = measuring(server.url, deadline=0.5)
+    owners = [replace(owner(), name=f"domains-{number}") for number in range(3)]
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*(asking.measure(one) for one in owners))
+    assert None in found
+    assert any(one and one.problem for one in found)
 
 
 async def test_an_object_whose_canary_is_not_compared_costs_nothing(server: ScriptedApiserver) -> None:

@@ -8,23 +8,28 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from plimsoll_operator.cluster.prometheus import Prometheus, Range
 from plimsoll_operator.cluster.prometheus_answer import Answer, PrometheusError, RawSeries
 from plimsoll_operator.observed import Owner
 from plimsoll_operator.rollout.measuring.inquiry import SETTLE, inquire
-from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem, Values
+from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem, Replica, Values
+from plimsoll_operator.rollout.measuring.sampling import query as scrape_times
+from plimsoll_operator.rollout.measuring.sampling import sampling
+from plimsoll_operator.rollout.measuring.scrapes import Scrapes
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 
 logger = logging.getLogger(__name__)
 
 DEADLINE = timedelta(seconds=3)
-"""For all of an object's questions together: a reconcile waits no longer for Prometheus than this."""
+"""For all of an object's questions together, and for their turn: a reconcile waits no longer than this for either."""
 
 MOST_REMEMBERED = 1000
-"""Canaries at once of which is known that a moment was asked about in vain, so that it is not asked about again."""
+"""Canaries at once of which is known that a moment was asked about, so that it is not asked about again."""
+
+UNKNOWN = Answer((), None)
 
 TICK = timedelta(seconds=1)
 """A server's clock must be past a moment by so much. It tells whole seconds, and may be a little behind ours."""
@@ -33,9 +38,6 @@ NOT_CONFIGURED = Problem(
     "PrometheusNotConfigured",
     "no Prometheus is configured: set prometheus.url in the operator's chart values",
 )
-
-LATE = timedelta(minutes=1)
-"""Stores that others write into know the last moments only then."""
 
 CountFailure = Callable[[str], None]
 
@@ -57,6 +59,7 @@ class Measuring:
         self._prometheus = prometheus
         self._now = now
         self._count_failure = count_failure
+        self._turn = asyncio.Semaphore()
         self._answered: OrderedDict[tuple[str, str], tuple[Inquiry, Measurements]] = OrderedDict()
 
     async def measure(self, owner: Owner) -> Measurements | None:
@@ -70,21 +73,36 @@ class Measuring:
         before, known = self._answered.get(key, (None, None))
         if before == inquiry and known is not None:
             return known
-        found = await self._ask(self._prometheus, inquiry)
-        if found.counters:
-            # What was measured goes into status, after which it is asked for no more; it may be large.
-            self._answered.pop(key, None)
-            return found
-        self._answered[key] = (inquiry, found)
+        found = await self._ask_in_turn(self._prometheus, inquiry)
+        if found is not None:
+            self._remember(key, inquiry, found)
+        return found
+
+    def _remember(self, key: tuple[str, str], inquiry: Inquiry, found: Measurements) -> None:
+        """That this was asked. What was measured may be large, and is not kept: status holds what it came to."""
+        self._answered[key] = (inquiry, Measurements(inquiry.since) if found.counters else found)
         self._answered.move_to_end(key)
         while len(self._answered) > MOST_REMEMBERED:
             self._answered.popitem(last=False)
-        return found
+
+    async def _ask_in_turn(self, prometheus: Prometheus, inquiry: Inquiry) -> Measurements | None:
+        """One object at a time, since an answer may be large; None where that would take too long: at the next look."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                await self._turn.acquire()
+        except TimeoutError:
+            return None
+        try:
+            return await self._ask(prometheus, inquiry)
+        finally:
+            self._turn.release()
 
     async def _ask(self, prometheus: Prometheus, inquiry: Inquiry) -> Measurements:
         over = Range(inquiry.first.timestamp(), inquiry.step.total_seconds(), inquiry.steps)
         try:
             async with asyncio.timeout(self._deadline), prometheus.session() as session:
+                # First of all: what is known by then is in the answers that follow.
+                scraped = await prometheus.query_range(session, scrape_times(inquiry), Range(*sampling(inquiry)))
                 answers = {
                     signal: await prometheus.query_range(session, signal.query(inquiry), over) for signal in SIGNALS
                 }
@@ -93,7 +111,7 @@ class Measuring:
             return self._failed(inquiry, Problem("PrometheusUnreachable", message))
         except PrometheusError as error:
             return self._failed(inquiry, Problem(error.reason, str(error)))
-        return measurements(inquiry, answers, self._now())
+        return await asyncio.to_thread(measurements, inquiry, answers, self._now(), scraped)
 
     def _failed(self, inquiry: Inquiry, problem: Problem) -> Measurements:
         self._count_failure(problem.reason)
@@ -105,7 +123,9 @@ class Measuring:
         return Measurements(inquiry.since, problem=problem)
 
 
-def measurements(inquiry: Inquiry, answers: dict[Signal, Answer], now: datetime) -> Measurements:
+def measurements(
+    inquiry: Inquiry, answers: Mapping[Signal, Answer], now: datetime, scraped: Answer = UNKNOWN
+) -> Measurements:
     """The answers side by side, up to the last moment that the clock of who answered has passed as well."""
     passed = min((answer.answered or now for answer in answers.values()), default=now) - TICK
     count = min(inquiry.steps, (passed - inquiry.first) // inquiry.step) + 1
@@ -115,26 +135,17 @@ def measurements(inquiry: Inquiry, answers: dict[Signal, Answer], now: datetime)
     counters = {
         signal.name: dict(_counters(signal, answer.series, inquiry, count)) for signal, answer in answers.items()
     }
-    return _without_the_end(Measurements(inquiry.since, moments, counters), inquiry.step)
+    return Measurements(inquiry.since, moments, counters, scrapes_of(scraped.series))
 
 
-def _without_the_end(found: Measurements, step: timedelta) -> Measurements:
-    """Without last moments of which nothing is known: it is still on its way, unless it takes longer than LATE.
-
-    Judged as they are, they would count as moments without growth, and what comes later as known before.
-    """
-    of_all = [values for counters in found.counters.values() for values in counters.values()]
-    known = [any(values[index] is not None for values in of_all) for index in range(len(found.moments))]
-    late = next((number for number, is_known in enumerate(reversed(known)) if is_known), 0)
-    if not late or late * step > LATE:
-        return found
-    if found.moments[-late - 1] <= found.since:
-        return Measurements(found.since)
-    counters = {
-        signal: {counter: values[:-late] for counter, values in of_signal.items()}
-        for signal, of_signal in found.counters.items()
-    }
-    return Measurements(found.since, found.moments[:-late], counters)
+def scrapes_of(found: Iterable[RawSeries]) -> Mapping[Replica, tuple[Scrapes, ...]]:
+    """When each replica was scraped, by each job that does."""
+    told: dict[Replica, tuple[Scrapes, ...]] = {}
+    for series in found:
+        replica = Replica(series.labels.get("revision", ""), series.labels.get("replica", ""))
+        if times := tuple(sorted({value for _, value in series.samples})):
+            told[replica] = (*told.get(replica, ()), Scrapes(times))
+    return told
 
 
 def _counters(

@@ -86,7 +86,9 @@ class Prometheus:
                 url, params=parameters, proxy=self.access.proxy or None, allow_redirects=False
             ) as response:
                 body = await self._read(response)
-                return read_answer(response.status, body, response.headers.get("Date"), self._where)
+                date = response.headers.get("Date")
+                # A large one takes long to read, and others have to be served meanwhile.
+                return await asyncio.to_thread(read_answer, response.status, body, date, self._where)
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(error, TimeoutError):
                 raise

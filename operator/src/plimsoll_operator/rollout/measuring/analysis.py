@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from plimsoll_operator.observed import Workload
+from plimsoll_operator.observed import Pod, Workload
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Evidence, Verdict, judge
 from plimsoll_operator.rollout.measuring import pod_record
 from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
-from plimsoll_operator.rollout.measuring.measurements import Measurements
+from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
 
 
@@ -26,6 +26,21 @@ class Pair:
     canary: Workload
     stable: Workload | None
     objectives: Mapping[str, timedelta] = field(default_factory=dict)
+
+    @property
+    def replicas(self) -> frozenset[Replica]:
+        """All pods of both that there are."""
+        return frozenset(Replica(pod.revision, pod.name) for pod in self._pods)
+
+    @property
+    def serving(self) -> frozenset[Replica]:
+        """Those that Prometheus ought to scrape."""
+        serving = (pod for pod in self._pods if pod.ready and not pod.terminating)
+        return frozenset(Replica(pod.revision, pod.name) for pod in serving)
+
+    @property
+    def _pods(self) -> tuple[Pod, ...]:
+        return self.canary.pods + (self.stable.pods if self.stable else ())
 
 
 @dataclass(frozen=True)
@@ -54,6 +69,9 @@ class Analysis:
         verdict = judge(self.evidence, settings, pods)
         if verdict.decision == "Undecided" and self.availability.data in BLIND:
             return replace(verdict, reason=self.availability.data, message=self.availability.message)
+        if verdict.decision == "Promote" and self.availability.hides:
+            message = f"no promotion yet, though what is measured is no worse: {self.availability.message}"
+            return replace(verdict, decision="Undecided", reason="CanaryMissing", message=message)
         return verdict
 
 
@@ -74,13 +92,11 @@ def _measured(
     analysis: Analysis, measurements: Measurements, pair: Pair, settings: AnalysisSettings, now: datetime
 ) -> Analysis:
     evidence = analysis.evidence
-    found = [
-        one
-        for one in intervals(measurements, evidence.canary, analysis.stable, pair.objectives)
-        if one.start >= evidence.until
-    ]
+    measurements = measurements.only(pair.replicas)
+    told = intervals(measurements, evidence.canary, analysis.stable, pair.objectives, awaited=pair.serving)
+    found = [one for one in told if one.start >= evidence.until]
     if measurements.problem is None and not found:
-        # Prometheus' clock has not got there yet: nothing is known of its data either way.
+        # Prometheus' clock has not got there yet, or scrapes are awaited: nothing is known of its data either way.
         return analysis
     known = availability(analysis.availability, measurements, found, evidence.canary, pair.canary)
     for interval in found:

@@ -10,14 +10,14 @@ before: nothing is counted until it is read again, and then all of its growth. T
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import accumulate, pairwise
-from typing import NamedTuple
+from itertools import accumulate
 
 from plimsoll_operator.rollout.evidence import OBJECTIVE, Counts, Interval, SeriesKey
-from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Values
+from plimsoll_operator.rollout.measuring.closing import stretches
+from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Replica, Values
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Kind, Signal, Tally
 
 Strata = dict[SeriesKey, dict[str, Counts]]
@@ -26,10 +26,8 @@ NOTHING = Counts(0.0, 0.0, 0.0, 0.0)
 NO_OBJECTIVES: Mapping[str, timedelta] = {}
 LATENCY = "latency"
 
-
-class _Replica(NamedTuple):
-    revision: str
-    name: str
+MOST = 2.0**53
+"""No counter that goes up by one gets beyond it."""
 
 
 @dataclass(frozen=True)
@@ -41,35 +39,42 @@ class _Tier:
 
 
 def intervals(
-    measurements: Measurements, canary: str, stable: str, objectives: Mapping[str, timedelta] = NO_OBJECTIVES
+    measurements: Measurements,
+    canary: str,
+    stable: str,
+    objectives: Mapping[str, timedelta] = NO_OBJECTIVES,
+    awaited: Set[Replica] = frozenset(),
 ) -> Iterator[Interval]:
-    """What was measured from one moment to the next, the oldest first; without traffic an interval has no counts.
+    """What was measured in each stretch that is complete, the oldest first; without traffic an interval has no counts.
 
-    `objectives` are those of the tiers for their latency.
+    `objectives` are those of the tiers for their latency, `awaited` the replicas that Prometheus ought to scrape.
     """
     moments = measurements.moments
     known = {signal: measurements.counters.get(signal.name, {}) for signal in SIGNALS}
     replicas = {signal: _replicas(_shared(counters, canary, stable)) for signal, counters in known.items()}
-    for index, (start, end) in enumerate(pairwise(moments)):
-        if start < measurements.since:
-            continue
+    for first, last in stretches(measurements, awaited):
         counts: Strata = {}
-        for signal, of_signal in replicas.items():
-            for replica, tiers in of_signal.items():
-                if replica.revision in (canary, stable) and _is_comparable(signal, tiers, index):
-                    _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
-        yield Interval(start, end, _with_objectives(counts, objectives))
+        for index in range(first, last):
+            for signal, of_signal in replicas.items():
+                for replica, tiers in of_signal.items():
+                    if replica.revision in (canary, stable) and _is_comparable(signal, tiers, index):
+                        _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
+        yield Interval(moments[first], moments[last], _with_objectives(counts, objectives))
 
 
 def _with_objectives(counts: Strata, objectives: Mapping[str, timedelta]) -> Strata:
-    """With one more part of the latency: for each tier the bucket at, or just above, its objective."""
+    """With one more part of the latency: for each tier the bucket at, or just above, its objective.
+
+    Servers of two releases may have different buckets: one that both served is better than a closer one.
+    """
     bounds = sorted((key for key in counts if key.signal == LATENCY), key=lambda key: float(key.part))
-    met = {
-        tier: next((counts[key][tier] for key in bounds if float(key.part) >= objective.total_seconds()), None)
-        for tier, objective in objectives.items()
-        if any(tier in counts[key] for key in bounds)
-    }
-    strata = {tier: found for tier, found in met.items() if found is not None}
+    strata: dict[str, Counts] = {}
+    for tier, objective in objectives.items():
+        met = [counts[key].get(tier) for key in bounds if float(key.part) >= objective.total_seconds()]
+        served = [found for found in met if found is not None]
+        both = (found for found in served if found.canary and found.stable)
+        if served:
+            strata[tier] = next(both, served[0])
     return {**counts, OBJECTIVE: strata} if strata else counts
 
 
@@ -80,23 +85,25 @@ def _shared(counters: Mapping[Counter, Values], canary: str, stable: str) -> dic
     return {counter: values for counter, values in counters.items() if counter.metric in either}
 
 
-def _replicas(counters: Mapping[Counter, Values]) -> dict[_Replica, tuple[_Tier, ...]]:
-    found: dict[_Replica, dict[str, dict[Kind, Values]]] = {}
+def _replicas(counters: Mapping[Counter, Values]) -> dict[Replica, tuple[_Tier, ...]]:
+    found: dict[Replica, dict[str, dict[Kind, Values]]] = {}
     for counter, values in counters.items():
-        tiers = found.setdefault(_Replica(counter.revision, counter.replica), {})
+        tiers = found.setdefault(counter.of, {})
         tiers.setdefault(counter.tier, {})[counter.metric, counter.label] = _bridged(values)
     return {replica: tuple(_Tier(*tier) for tier in tiers.items()) for replica, tiers in found.items()}
 
 
 def _bridged(values: Values) -> Values:
-    """Each moment that is not known holds what the one before it held."""
-    return tuple(accumulate(values, lambda before, value: before if value is None else value))
+    """Each moment that is not known, or tells what no counter can, holds what the one before it held."""
+    readable = (value if value is not None and 0 <= value <= MOST else None for value in values)
+    return tuple(accumulate(readable, lambda before, value: before if value is None else value))
 
 
 def _is_comparable(signal: Signal, tiers: tuple[_Tier, ...], index: int) -> bool:
     """Whether the replica is known and warm at that moment, and does not restart before the next one."""
     began = [_at(tier, index) for tier in tiers]
-    answered = sum(max(tally.exposures for tally in signal.count(counters).values()) for counters in began if counters)
+    tallies = [signal.count(counters).values() for counters in began if counters]
+    answered = sum(max((tally.exposures for tally in parts), default=0.0) for parts in tallies)
     return (
         any(began)
         and answered >= signal.warm_up

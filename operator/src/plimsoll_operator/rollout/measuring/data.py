@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from plimsoll_operator.observed import Workload
-from plimsoll_operator.rollout.evidence import Data, Interval, SeriesKey
-from plimsoll_operator.rollout.measuring.measurements import Measurements
-
-REQUESTS = SeriesKey("errors", "abandoned")
-"""All that callers sent, answered or not."""
+from plimsoll_operator.observed import Pod, Workload
+from plimsoll_operator.rollout.evidence import ABANDONED, Data, Interval
+from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 
 BLIND: tuple[Data, ...] = ("NoMetrics", "CanaryMissing")
 """What there should be data in and is not."""
@@ -25,11 +22,19 @@ FIRST_SCRAPE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Availability:
-    """What the last look at Prometheus brought. `measured_at` is the end of the last interval with canary requests."""
+    """What the last look at Prometheus brought. `measured_at` is the end of the last interval with canary requests.
+
+    With a message, what is Measured is not all of the canary.
+    """
 
     data: Data = "NoTraffic"
     message: str = "nothing was measured yet"
     measured_at: datetime | None = None
+
+    @property
+    def hides(self) -> bool:
+        """Whether a pod of the canary serves and is not measured: what it does nobody knows."""
+        return self.data == "CanaryMissing" or (self.data == "Measured" and bool(self.message))
 
 
 def availability(
@@ -42,18 +47,19 @@ def availability(
     """By the newest look. `found` are its intervals, oldest first; none only with a problem."""
     if measurements.problem:
         return Availability("NoMetrics", measurements.problem.message, before.measured_at)
+    newest = found[-1].end
     served = [interval.end for interval in found if _requests(interval, canary=True)]
     measured_at = served[-1] if served else before.measured_at
-    if measured_at is not None and found[-1].end - measured_at < QUIET:
-        return Availability("Measured", "", measured_at)
-    if _has_series(measurements, canary) or not _ready_for(workload, FIRST_SCRAPE, found[-1].end):
+    unknown = [pod for pod in _serving(workload) if not _is_scraped(measurements, Replica(canary, pod.name), newest)]
+    missing = [pod for pod in unknown if _has_been_ready(pod, FIRST_SCRAPE, newest)]
+    known = len(_serving(workload)) - len(unknown)
+    if missing and (known or any(_requests(interval, canary=False) for interval in found)):
+        return Availability("CanaryMissing", _targets(missing, known), measured_at)
+    if measured_at is not None and newest - measured_at < QUIET:
+        waits = f"{unknown[0].name} is ready and not measured yet" if unknown else ""
+        return Availability("Measured", waits, measured_at)
+    if known or not missing:
         return Availability("NoTraffic", "the canary got no request", measured_at)
-    if any(_requests(interval, canary=False) for interval in found):
-        return Availability(
-            "CanaryMissing",
-            f"Prometheus measures the stable revision and no pod of canary {canary}: see its targets for these pods",
-            measured_at,
-        )
     if any(_is_known(values) for counters in measurements.counters.values() for values in counters.values()):
         return Availability("NoTraffic", "neither revision got a request", measured_at)
     return Availability(
@@ -64,14 +70,29 @@ def availability(
     )
 
 
+def _targets(missing: Sequence[Pod], known: int) -> str:
+    pods = f"{len(missing)} of {known + len(missing)} pods" if known else "no pod"
+    does = "does not measure" if known else "measures the stable revision and"
+    return f"Prometheus {does} {pods} of the canary, among them {missing[0].name}: see its targets for these pods"
+
+
 def _requests(interval: Interval, *, canary: bool) -> float:
-    strata = interval.counts.get(REQUESTS, {}).values()
+    """All that callers sent, answered or not."""
+    strata = interval.counts.get(ABANDONED, {}).values()
     return sum(counts.canary if canary else counts.stable for counts in strata)
 
 
-def _has_series(measurements: Measurements, revision: str) -> bool:
+def _serving(workload: Workload) -> list[Pod]:
+    return [pod for pod in workload.pods if pod.ready and not pod.terminating]
+
+
+def _is_scraped(measurements: Measurements, replica: Replica, newest: datetime) -> bool:
+    """Whether it was of late; where Prometheus tells of no scrapes, whether it knows a counter of the replica."""
+    by_each_job = measurements.scrapes.get(replica, ())
+    if by_each_job:
+        return any(scrapes.is_awaited(newest, newest) for scrapes in by_each_job)
     return any(
-        counter.revision == revision and _is_known(values)
+        counter.of == replica and _is_known(values)
         for counters in measurements.counters.values()
         for counter, values in counters.items()
     )
@@ -82,6 +103,6 @@ def _is_known(values: Sequence[float | None]) -> bool:
     return values[-1] is not None
 
 
-def _ready_for(workload: Workload, least: timedelta, by: datetime) -> bool:
-    reached = (pod.milestones.ready_changed for pod in workload.pods if pod.ready and pod.milestones)
-    return any(moment is not None and by - moment >= least for moment in reached)
+def _has_been_ready(pod: Pod, least: timedelta, by: datetime) -> bool:
+    since = pod.milestones.ready_changed if pod.milestones else None
+    return since is not None and by - since >= least

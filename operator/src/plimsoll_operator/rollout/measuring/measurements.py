@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from plimsoll_operator.rollout.measuring.scrapes import Scrapes
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class Inquiry:
         return self.first + self.steps * self.step
 
 
+class Replica(NamedTuple):
+    """A pod as it names itself on its series."""
+
+    revision: str
+    name: str
+
+
 class Counter(NamedTuple):
     """Which counter: a metric of one tier of one replica, and the value of its own label where it has one."""
 
@@ -39,6 +48,10 @@ class Counter(NamedTuple):
     tier: str
     metric: str
     label: str
+
+    @property
+    def of(self) -> Replica:
+        return Replica(self.revision, self.replica)
 
 
 Values = tuple[float | None, ...]
@@ -63,7 +76,17 @@ class Measurements:
     moments: tuple[datetime, ...] = ()
     counters: Mapping[str, Mapping[Counter, Values]] = field(default_factory=dict)
     """By signal."""
+    scrapes: Mapping[Replica, tuple[Scrapes, ...]] = field(default_factory=dict)
+    """By each job that scrapes it; none where Prometheus does not tell."""
     problem: Problem | None = None
+
+    def only(self, replicas: Set[Replica]) -> Measurements:
+        """Those of these: anybody whose metrics are scraped can name himself as he likes."""
+        counters = {
+            signal: {counter: values for counter, values in of_signal.items() if counter.of in replicas}
+            for signal, of_signal in self.counters.items()
+        }
+        return replace(self, counters=counters)
 
     @property
     def until(self) -> datetime:
