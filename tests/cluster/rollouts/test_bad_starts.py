@@ -51,6 +51,7 @@ def test_the_real_server_without_its_model_is_not_waited_for(stage: Stage, figur
     )
     was_taken_back(outcome, "FailsToStart")
     nobody_noticed(outcome)
+    assert "no-such-model does not exist" in str(outcome.owner["status"]["revisions"]), "what the server said"
     figures.add(taken("crashes from its start, the real server", outcome))
     in_time(outcome.rejected_at - outcome.changed_at, CRASH_SECONDS)
 
