@@ -24,14 +24,14 @@ def played(
     folder: Path,
     rules: Sequence[Mapping[str, Any]],
     series: Mapping[str, str],
-    expected: Mapping[str, Any],
+    expected: Sequence[Mapping[str, Any]],
 ) -> str:
-    """What differs from the `expected` alert_rule_test, `series` given once a minute; empty when nothing does."""
+    """What differs from the `expected` alert_rule_tests, `series` given once a minute; empty when nothing does."""
     _write(folder / "rules.yaml", {"groups": [{"name": "tested", "rules": list(rules)}]})
     case = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
-        "alert_rule_test": [expected],
+        "alert_rule_test": list(expected),
     }
     _write(folder / "test.yaml", {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [case]})
     return objections(promtool, "test", "rules", str(folder / "test.yaml"))

@@ -12,14 +12,14 @@ LEADER = 'job="plimsoll",namespace="plimsoll-system"'
 
 @dataclass(frozen=True)
 class Alarm:
-    """Series from minute 0, and what is told at a later minute: one alert of these labels and this summary, or none."""
+    """Series from minute 0, and when they must be told: first at `minute`, or, without a summary, never up to it."""
 
     alert: str
     case: str
     series: Mapping[str, str]
     minute: int
     labels: Mapping[str, str] = field(default_factory=dict)
-    summary: str = ""  # none: it must stay silent
+    summary: str = ""
 
 
 def pod(metric: str, replica: str = "p1", **own: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,25 +30,23 @@ def test_an_alert_tells_what_it_must_and_no_more(tools: Tools, tmp_path: Path, a
     assert _differs(tools, tmp_path, alarm) == ""
 
 
-def test_an_alert_that_does_not_fire_would_be_found(tools: Tools, tmp_path: Path) -> None:
+def test_an_alert_that_comes_too_early_or_too_late_would_be_found(tools: Tools, tmp_path: Path) -> None:
     alarm = next(alarm for alarm in ALARMS if alarm.summary)
-    too_early = Alarm(alarm.alert, alarm.case, alarm.series, 0, alarm.labels, alarm.summary)
-    assert "got:[" in _differs(tools, tmp_path, too_early)
+    assert "got:[" in _differs(tools, tmp_path, replace(alarm, minute=alarm.minute - 1))
+    assert "got:[" in _differs(tools, tmp_path, replace(alarm, minute=alarm.minute + 1))
 
 
 def _differs(tools: Tools, folder: Path, alarm: Alarm) -> str:
     rule = ALERTS[alarm.alert]
-    told = {
-        "exp_labels": {**alarm.labels, **rule["labels"]},
-        "exp_annotations": {"summary": alarm.summary},
-    }
-    expected = {
-        "eval_time": f"{alarm.minute}m",
-        "alertname": alarm.alert,
-        "exp_alerts": [told] if alarm.summary else [],
-    }
     only_summary = {**rule, "annotations": {"summary": rule["annotations"]["summary"]}}
-    return played(tools.promtool, folder, [only_summary], alarm.series, expected)
+    told = {"exp_labels": {**alarm.labels, **rule["labels"]}, "exp_annotations": {"summary": alarm.summary}}
+    expected = [_at(alarm, alarm.minute, [told]), _at(alarm, alarm.minute - 1, [])]
+    silent = [_at(alarm, minute, []) for minute in range(alarm.minute + 1)]
+    return played(tools.promtool, folder, [only_summary], alarm.series, expected if alarm.summary else silent)
+
+
+def _at(alarm: Alarm, minute: int, told: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"eval_time": f"{minute}m", "alertname": alarm.alert, "exp_alerts": told}
 
 
 @each_alert
