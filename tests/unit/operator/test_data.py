@@ -45,6 +45,7 @@ def test_a_canary_that_has_just_become_ready_is_not_missing_yet() -> None:
     cluster = trial()
     watch(cluster, None, BUSY, looks=3)
     assert data(cluster) == "NoTraffic"
+    assert "not measured yet" in cluster.observed.owner.status["rollout"]["evidence"]["dataMessage"]
 
 
 def test_a_pause_between_two_requests_is_no_lack_of_traffic_until_it_lasts() -> None:

@@ -55,11 +55,11 @@ def availability(
     known = len(_serving(workload)) - len(unknown)
     if missing and (known or any(_requests(interval, canary=False) for interval in found)):
         return Availability("CanaryMissing", _targets(missing, known), measured_at)
+    waits = f"{unknown[0].name} is ready and not measured yet" if unknown else ""
     if measured_at is not None and newest - measured_at < QUIET:
-        waits = f"{unknown[0].name} is ready and not measured yet" if unknown else ""
         return Availability("Measured", waits, measured_at)
     if known or not missing:
-        return Availability("NoTraffic", "the canary got no request", measured_at)
+        return Availability("NoTraffic", waits or "the canary got no request", measured_at)
     if any(_is_known(values) for counters in measurements.counters.values() for values in counters.values()):
         return Availability("NoTraffic", "neither revision got a request", measured_at)
     return Availability(
