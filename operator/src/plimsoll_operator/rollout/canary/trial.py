@@ -21,7 +21,8 @@ class Trial(Situation):
 
     `stable` is the hash of the stable revision, empty before there was one; `proven` are all that ever were stable.
     `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target. `before` and
-    `stage` are what status has kept of this very canary. `ailment` says in words what is wrong with the target's pods.
+    `stage` are what status has kept of this very canary. `ailment` says in words what is wrong with the target's pods,
+    `called` how the object is named to `kubectl plimsoll`, behind a verb.
     """
 
     stable: str
@@ -41,6 +42,7 @@ class Trial(Situation):
     promote: bool = False
     paused: tuple[str, str] | None = None
     ailment: str = ""
+    called: str = "NAME"
 
     @property
     def canary_ready(self) -> int:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from plimsoll_operator.observed import Rejection
 from plimsoll_operator.rollout.canary.capacity import kept_up
 from plimsoll_operator.rollout.canary.decision import promotion, rejected
+from plimsoll_operator.rollout.canary.phases.inconclusive import decide
 from plimsoll_operator.rollout.canary.phases.surging import stage_of
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
@@ -86,7 +87,7 @@ def _undecided(trial: Trial) -> Move:
         _going_on(trial),
         phase="Inconclusive",
         reason="Inconclusive",
-        message=f"{asked}: promote or abort it with kubectl plimsoll; both revisions serve until then",
+        message=f"{asked}: {decide(trial)}",
     )
 
 

@@ -14,9 +14,15 @@ def advance(trial: Trial) -> Move:
         reason="Inconclusive",
         message=(
             f"canary {trial.target} was compared for {int(trial.settings.max_duration.total_seconds())} s without a "
-            "decision: promote or abort it with kubectl plimsoll; both revisions serve until then"
+            f"decision: {decide(trial)}"
         ),
         replicas=merged(trial.withdrawn(), kept_up(trial)),
         retire=retired(trial.unproven),
         stage=stage_of(trial),
     )
+
+
+def decide(trial: Trial) -> str:
+    """What a person is to do."""
+    commands = " or ".join(f"`kubectl plimsoll {verb} {trial.called}`" for verb in ("promote", "abort"))
+    return f"{commands} decides; both revisions serve until then"

@@ -11,6 +11,6 @@ def advance(trial: Trial) -> Move:
     because = trial.rejection or Rejection("RolledBack", "it was rejected")
     message = (
         f"revision {trial.asked_for} was taken back ({because.reason}: {because.message}), and revision {trial.target} "
-        "serves: change the spec, or try it again with kubectl plimsoll retry"
+        f"serves: change the spec, or try it again with `kubectl plimsoll retry {trial.called}`"
     )
     return Move("RolledBack", "RolledBack", message)
