@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+import yaml
 
 from alarms import ALARMS, Alarm
+from helm_chart import CHART_MODES, Chart
+from plimsoll_operator.rollout.evidence import Data
 from plimsoll_sandbox.toolchain import Tools
 from promtool import objections, played, rules_of
 
@@ -87,6 +90,22 @@ def test_a_section_of_the_runbook_says_what_it_means_whom_it_hurts_where_to_look
     section = re.split(rf"^## {name}$", RUNBOOK.read_text("utf-8"), flags=re.MULTILINE)[1].partition("\n## ")[0]
     told = re.findall(r"^\*\*(.+?)\.\*\*", section, flags=re.MULTILINE)
     assert told == ["Means", "Hurts", "Look first", "Do"]
+
+
+def test_every_want_of_numbers_is_an_alert() -> None:
+    reasons = re.findall(r'reason=~"([^"]+)"', ALERTS["PlimsollCanaryUnmeasured"]["expr"])
+    assert {reason for found in reasons for reason in found.split("|")} == set(get_args(Data)) - {
+        "Measured",
+        "NoTraffic",
+    }
+
+
+def test_what_the_chart_makes_is_that_file_with_the_runbooks_address(chart: Chart) -> None:
+    rule = chart.render(CHART_MODES["full"]).one("PrometheusRule")
+    assert rule["metadata"]["namespace"] == "monitoring"
+    assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+    text = RULES.read_text("utf-8").replace("docs/runbook.md", CHART_MODES["full"]["alerts"]["runbookUrl"])
+    assert rule["spec"] == yaml.safe_load(text)
 
 
 def anchors(page: Path) -> set[str]:
