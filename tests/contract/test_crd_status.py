@@ -104,6 +104,13 @@ def statuses_of_a_canary_in_need() -> Iterator[Any]:
     trials.data = "CanaryMissing"
     trials.reconcile()
     yield trials.observed.owner.status
+    canaries.changed(trials, paused=True)
+    canaries.fallen_silent(trials, 2)
+    canaries.look(trials, 2)
+    yield trials.observed.owner.status
+    waiting = canaries.changed(canaries.served(3, gpus=3))
+    canaries.look(waiting, 3)
+    yield waiting.observed.owner.status
 
 
 @pytest.mark.parametrize("specs", LIVES.values(), ids=LIVES.keys())

@@ -24,7 +24,7 @@ from plimsoll_operator.steps.progress import remaining_deadline
 from plimsoll_operator.steps.rehearsal import rehearse_the_stop
 from plimsoll_operator.steps.request import heed_the_request
 from plimsoll_operator.steps.revision import choose_revision
-from plimsoll_operator.steps.rollout import move_the_rollout
+from plimsoll_operator.steps.rollout import move_the_rollout, until_it_is_placed
 from plimsoll_operator.steps.starts import patience_left, time_the_starts
 from plimsoll_operator.steps.status import render_status
 
@@ -89,6 +89,7 @@ def _drifted(observed: Observed, children: Iterable[Manifest]) -> Iterable[Manif
 def _wake(draft: Draft) -> timedelta | None:
     """When time alone changes the answer: a deadline passes, patience ends, or the autoscaler may shrink again."""
     moments = [remaining_deadline(draft), patience_left(draft), grace_left(draft), until_the_next_look(draft)]
+    moments.append(until_it_is_placed(draft))
     if draft.move and (draft.move.promote or draft.move.reject or draft.move.retire):
         moments.append(NEXT_MOVE)
     if draft.on_trial:

@@ -51,6 +51,63 @@ def test_one_pod_gives_its_place_where_the_minimum_spares_it() -> None:
     assert len(pods_of(trials.observed, 1)) == 3
 
 
+@pytest.mark.parametrize("strategy", ["Canary", "RollingUpdate"])
+@pytest.mark.parametrize("wanted", [5, 8])
+def test_an_autoscaler_that_wants_more_than_there_is_holds_no_rollout_up(strategy: str, wanted: int) -> None:
+    trials = autoscaled(3, gpus=4, strategy=strategy)
+    changed(trials)
+    if strategy == "Canary":
+        analysed(trials)
+    trials.demand, trials.decision = wanted, "Promote"
+    states = trials.until(lambda trials: trials.of(1) is None, moves=120)
+    assert min(state.ready for state in states) >= 3
+    assert trials.observed.ready == 4
+
+
+def test_a_gpu_that_a_pod_has_left_is_not_taken_for_lost_before_the_scheduler_gives_it_away() -> None:
+    trials = autoscaled(3, gpus=4)
+    analysed(changed(trials))
+    trials.demand, trials.decision = 8, "Promote"
+    trials.until(lambda trials: sum(pod.scheduled and not pod.terminating for pod in trials.pods) == 3, moves=120)
+    trials.gpus = 3
+    look(trials, 3)
+    assert trials.observed.ready == 3, "no other pod is given up while the GPU is on its way to one that waits"
+
+
+@pytest.mark.parametrize("replicas", [3, 4])
+def test_a_promotion_ends_with_what_a_lost_node_has_left(replicas: int) -> None:
+    trials = analysed(changed(served(replicas, gpus=replicas + 1)))
+    trials.decision = "Promote"
+    trials.until_phase("Promoting")
+    trials.gpus = 2
+    look(trials)
+    states = trials.until(lambda trials: trials.of(1) is None, moves=120)
+    assert min(state.ready for state in states[1:]) >= 1
+    assert trials.observed.ready == 2
+
+
+@pytest.mark.parametrize("capacity", ["Auto", "Replace"])
+def test_a_canary_takes_the_place_of_a_pod_that_has_one(capacity: str) -> None:
+    trials = autoscaled(3, gpus=3, canary={"capacity": capacity})
+    trials.demand = 8
+    trials.settle()
+    states = [*changed(trials).until_phase("Analysing")]
+    assert min(state.ready for state in states) == 2
+    assert trials.rollout["placesGiven"] == 1
+
+
+def test_a_canary_that_waits_for_a_gpu_lets_the_autoscaler_free_one() -> None:
+    trials = autoscaled(3, gpus=3, canary={"capacity": "Surge"})
+    trials.demand = 8
+    trials.settle()
+    changed(trials)
+    look(trials, 10)
+    assert trials.rollout["reason"] == "NoFreeGPU"
+    trials.demand = 1
+    analysed(trials)
+    assert trials.observed.ready == 2
+
+
 def test_the_only_pod_is_never_given_up() -> None:
     trials = changed(served(1, gpus=1, canary={"capacity": "Replace"}))
     look(trials, 6)

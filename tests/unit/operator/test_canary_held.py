@@ -35,6 +35,21 @@ def test_after_a_pause_it_goes_on_where_it_was() -> None:
     assert canary <= pods_of(trials.observed, 2)
 
 
+@pytest.mark.parametrize("asked", ["Pause", "Promote", "Rollback"])
+def test_the_time_of_a_pause_is_none_of_the_comparison(asked: str) -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "30m", "onInconclusive": asked})))
+    changed(trials, paused=True)
+    look(trials, 2)
+    trials.now += timedelta(hours=9)
+    look(trials, 2)
+    changed(trials, paused=False)
+    look(trials, 8)
+    assert trials.rollout["phase"] == "Analysing"
+    trials.now += timedelta(minutes=30)
+    look(trials, 2)
+    assert trials.rollout["phase"] != "Analysing"
+
+
 def test_a_canary_that_is_paused_before_it_began_has_no_pod() -> None:
     trials = changed(served(4), paused=True)
     trials.settle()

@@ -46,13 +46,24 @@ def test_the_time_of_a_canary_begins_when_its_pod_has_a_node() -> None:
     look(trials, 3)
     trials.now += timedelta(minutes=4)
     trials.gpus += 1
-    look(trials, 2)
+    look(trials, 3)
     trials.now += timedelta(minutes=4)
     look(trials, 2)
     assert trials.rollout["phase"] == "Surging"
     trials.now += timedelta(minutes=1)
     trials.settle()
     assert trials.rollout["phase"] == "RolledBack"
+
+
+def test_a_clock_that_jumps_takes_no_canary_back_that_loads() -> None:
+    trials = changed(served(3, progressDeadline="10m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 6)
+    trials.now += timedelta(minutes=11)
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Surging"
+    trials.broken.clear()
+    analysed(trials)
 
 
 def test_a_canary_that_answers_no_more_has_as_long_to_come_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -15,6 +16,7 @@ from drawn_examples import examples
 from plimsoll_operator.observed import Observed
 from plimsoll_operator.plan import Plan
 from plimsoll_operator.rollout.evidence import Decision
+from plimsoll_operator.rollout.placed import with_a_node
 
 bounded = examples(80)
 
@@ -42,9 +44,11 @@ PROGRESS = (
 )
 
 
-def histories() -> st.SearchStrategy[list[Disturbance]]:
+def histories(
+    happenings: Sequence[st.SearchStrategy[Disturbance]] = HAPPENINGS,
+) -> st.SearchStrategy[list[Disturbance]]:
     """What happens, each followed by some progress of the operator and of time."""
-    one, on = st.sampled_from(HAPPENINGS).flatmap(_itself), st.sampled_from(PROGRESS).flatmap(_itself)
+    one, on = st.sampled_from(happenings).flatmap(_itself), st.sampled_from(PROGRESS).flatmap(_itself)
     parts = st.lists(st.tuples(one, on, on), min_size=2, max_size=8)
     return parts.map(lambda drawn: [each for part in drawn for each in part])
 
@@ -86,12 +90,12 @@ def check_no_pod_is_taken_for_nothing(observed: Observed, plan: Plan) -> None:
     workloads = {workload.name: workload for workload in observed.workloads.values()}
     for scale in plan.scale:
         workload = workloads[scale.deployment]
-        if scale.replicas >= workload.replicas:
+        if scale.replicas >= with_a_node([workload]) or rollout["reason"] == "Untried":
             continue
         on_trial = rollout["canary"] == workload.revision and rollout["phase"] != "RollingBack"
         assert not on_trial, "a canary loses no pod while it is judged"
         if rollout["stable"] == workload.revision:
-            assert (rollout["phase"], workload.replicas - scale.replicas) == ("Surging", 1)
+            assert (rollout["phase"], with_a_node([workload]) - scale.replicas) == ("Surging", 1)
             assert rollout["placesGiven"] == 1
 
 
@@ -103,6 +107,18 @@ def happen(trials: Trials, watch: Watch, disturbance: Disturbance) -> None:
             trials.data = disturbance.how
         case _:
             disturb(trials, disturbance, watch.plan)
+
+
+def end(trials: Trials, watch: Watch, verdict: Decision) -> None:
+    """Nobody holds it any more, and the verdict is there: it ends, in whatever world it is in."""
+    trials.data, trials.decision = "Measured", verdict
+    trials.policy = replace(trials.policy, frozen=False)
+    trials.change(merged(trials.observed.owner.spec, {"rollout": {"paused": False}}))
+    trials.request("resume#8")
+    come_to_rest(trials, watch)
+    assert trials.rollout["phase"] in ("Idle", "RolledBack")
+    assert len(trials.observed.workloads) == 1
+    assert trials.plan().writes == 0
 
 
 def come_to_rest(trials: Trials, watch: Watch, moves: int = 300) -> None:
@@ -159,11 +175,5 @@ def test_a_canary_hurts_nobody_and_ends(
         happen(trials, watch, happening)
         assert trials.observed.ready >= max(1, watch.fewest)
 
-    trials.gpus, trials.data, trials.decision = 100, "Measured", verdict
-    trials.policy = replace(trials.policy, frozen=False)
-    trials.change(merged(trials.observed.owner.spec, {"rollout": {"paused": False}}))
-    trials.request("resume#8")
-    come_to_rest(trials, watch)
-    assert trials.rollout["phase"] in ("Idle", "RolledBack")
-    assert len(trials.observed.workloads) == 1
-    assert trials.plan().writes == 0
+    trials.gpus = 100
+    end(trials, watch, verdict)

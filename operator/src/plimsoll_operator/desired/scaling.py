@@ -21,15 +21,15 @@ class Scaler(Protocol):
     """What makes the object that scales one Deployment on the mean saturation of its pods."""
 
     def __call__(
-        self, owner: Owner, spec: Spec, deployment: str, *, least: int, may_shrink: bool
+        self, owner: Owner, spec: Spec, deployment: str, *, least: int, most: int, may_shrink: bool
     ) -> dict[str, Any]: ...
 
 
-def autoscaler(owner: Owner, spec: Spec, deployment: str, *, least: int, may_shrink: bool) -> dict[str, Any]:
+def autoscaler(owner: Owner, spec: Spec, deployment: str, *, least: int, most: int, may_shrink: bool) -> dict[str, Any]:
     """Autoscaler of the Deployment that serves, on the mean saturation of its pods; 1.0 is the load line.
 
-    `least` is its minimum. During a rollout, and a while after it, it may not shrink but only raise: its history is
-    kept by its name, not by its target, and would shrink a revision that has just taken over.
+    `least` and `most` are its bounds. During a rollout, and a while after it, it may not shrink but only raise: its
+    history is kept by its name, not by its target, and would shrink a revision that has just taken over.
     """
     scale_down: dict[str, Any] = {
         "stabilizationWindowSeconds": int(spec.scaling.scale_down_stabilization.total_seconds()),
@@ -43,7 +43,7 @@ def autoscaler(owner: Owner, spec: Spec, deployment: str, *, least: int, may_shr
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment},
             "minReplicas": least,
-            "maxReplicas": spec.max_replicas,
+            "maxReplicas": most,
             "metrics": [_saturation(spec.scaling.target_saturation_percent)],
             "behavior": {
                 "scaleUp": {

@@ -26,11 +26,12 @@ def kept(situation: Situation, running: Workload) -> dict[str, int]:
 def _make_room(situation: Situation, running: Workload) -> dict[str, int]:
     """One old pod less where a new one has no GPU to go to: one that serves nobody, or else one that can be spared.
 
-    One fewer than wanted may serve, but never none. A pod that is still ending has made room already.
+    One fewer may serve than are wanted and can be carried, but never none. A pod that is still ending has made room
+    already.
     """
     if not running.unschedulable or situation.leaving:
         return {}
-    can_be_spared = situation.ready > max(1, situation.wanted - 1)
+    can_be_spared = situation.ready > max(1, situation.carried - 1)
     idle = [workload for workload in situation.older if workload.replicas > workload.ready]
     serving = [workload for workload in situation.older if workload.ready and can_be_spared]
     given_up = next(reversed(idle or serving), None)
@@ -44,7 +45,7 @@ def short_of_gpus(situation: Situation, running: Workload, move: Move, waiting: 
     if not situation.older:
         message = f"{no_room}: add a node or free one. The scheduler says: {scheduler_says}"
         return replace(move, phase=waiting, reason="NoFreeGPU", message=message)
-    if move.replicas or situation.ready < situation.wanted:
+    if move.replicas or (situation.ready < situation.wanted and not _only_one_serves(situation, running)):
         message = f"{no_room}: replacing one pod at a time. The scheduler says: {scheduler_says}"
         return replace(move, reason=ONE_AT_A_TIME, message=message)
     if situation.leaving:
@@ -55,3 +56,9 @@ def short_of_gpus(situation: Situation, running: Workload, move: Move, waiting: 
         f"or set spec.rollout.strategy to Recreate. The scheduler says: {scheduler_says}"
     )
     return replace(move, phase=waiting, reason="NoFreeGPU", message=message)
+
+
+def _only_one_serves(situation: Situation, running: Workload) -> bool:
+    """And no pod of the target is on its way, nor a GPU for one."""
+    starts = any(pod.scheduled and not pod.ready and not pod.terminating for pod in running.pods)
+    return situation.ready == 1 and not running.ready and not starts and not situation.leaving

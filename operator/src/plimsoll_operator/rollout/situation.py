@@ -30,13 +30,15 @@ ONE_AT_A_TIME = "ReplacingOneAtATime"
 class Situation:
     """A rollout as it stands: the revision to reach, and the older ones that still have pods.
 
-    `wanted` is how many pods served when the rollout began; the stable revision comes first in `older`.
+    `wanted` is how many pods served when the rollout began, and `carried` how many of those the GPUs that there are
+    can carry, as far as that is known; the stable revision comes first in `older`.
     """
 
     target: str
     running: Workload | None
     older: tuple[Workload, ...]
     wanted: int
+    carried: int
     gpu: str
 
     @property

@@ -36,9 +36,10 @@ def list_children(draft: Draft) -> Draft:
     scaled = _scaled(draft, draft.target, live)
     scaler = SCALERS.get(draft.spec.scaling.provider)
     if scaler is not None and scaled is not None:
-        may_shrink = not (_rolling(draft, live) or _settling(draft))
-        least = _least(draft, scaled, live)
-        children.append(scaler(owner, draft.spec, scaled.name, least=least, may_shrink=may_shrink))
+        waits = draft.on_trial and draft.waits_for_a_place
+        may_shrink = (waits or not _rolling(draft, live)) and not _settling(draft)
+        least, most = _least(draft, scaled, live), _most(draft, scaled)
+        children.append(scaler(owner, draft.spec, scaled.name, least=least, most=most, may_shrink=may_shrink))
     elif scaler is None and (key := ObjectKey(*AUTOSCALER, owner.name)) in draft.observed.children:
         delete += (key,)
     return replace(draft, children=tuple(children), delete=delete)
@@ -63,6 +64,22 @@ def _least(draft: Draft, scaled: Revision, live: list[Revision]) -> int:
         return 1
     given = {scale.deployment: scale.replicas for scale in draft.scale}
     return max(1, min(draft.spec.scaling.min_replicas, given.get(workload.name, workload.replicas)))
+
+
+def _most(draft: Draft, scaled: Revision) -> int:
+    """The autoscaler's maximum: it does not take back the place that was given to a canary before that has it."""
+    most = draft.spec.max_replicas
+    stage, workload = draft.move and draft.move.stage, draft.observed.workload(scaled.hash)
+    running = draft.target and draft.observed.workload(draft.target.hash)
+    if (
+        not stage
+        or not stage.gave
+        or workload is None
+        or any(pod.scheduled for pod in (running.pods if running else ()))
+    ):
+        return most
+    given = {scale.deployment: scale.replicas for scale in draft.scale}
+    return max(1, min(most, given.get(workload.name, workload.replicas)))
 
 
 def _settling(draft: Draft) -> bool:

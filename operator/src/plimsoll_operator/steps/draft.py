@@ -15,6 +15,7 @@ from plimsoll_operator.requests import Answer, Ledger, Restarts
 from plimsoll_operator.rollout.evidence import Data, Evidence, Verdict
 from plimsoll_operator.rollout.measuring.analysis import Analysis
 from plimsoll_operator.rollout.measuring.inquiry import SETTLE
+from plimsoll_operator.rollout.placed import Placed
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.spec import Spec
 
@@ -70,6 +71,7 @@ class Draft:
     one that the pods are to reach. `rejection` is why those two differ, where the one asked for was tried and rejected.
     `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `analysis`,
     `evidence`, `data` and `verdict` are there while an unproven canary runs; `blind` is how long its data has lacked.
+    `placed` is how many pods have a node, while a rollout has pods that have none.
     `most_ready` is how many pods of the target were ready at once in this rollout.
     """
 
@@ -101,6 +103,7 @@ class Draft:
     rollout_progressed: datetime | None = None
     rollout_finished: datetime | None = None
     wanted: int = 0
+    placed: Placed | None = None
     most_ready: int = 0
     move: Move | None = None
     starts: tuple[Start, ...] = ()
@@ -118,6 +121,21 @@ class Draft:
         """Pods that this rollout leads to, as status has kept them since it began."""
         wanted = self.observed.owner.status.get("rollout", {}).get("wantedReplicas")
         return None if wanted is None else int(wanted)
+
+    @property
+    def judges(self) -> bool:
+        """Whether a revision is tried before its pods take over."""
+        return self.spec.rollout.strategy == "Canary"
+
+    @property
+    def waits_for_a_place(self) -> bool:
+        """The target's pods wait for a GPU, all of them, beside the stable revision alone, which has given none up."""
+        target = self.target and self.observed.workload(self.target.hash)
+        if not target or not target.pods or not self.stable or self.stable.hash == target.revision:
+            return False
+        given = self.observed.owner.status.get("rollout", {}).get("placesGiven", 0)
+        alone = set(self.observed.workloads) == {target.revision, self.stable.hash}
+        return alone and not given and len(target.unschedulable) == len(target.pods)
 
     @property
     def waiting(self) -> bool:

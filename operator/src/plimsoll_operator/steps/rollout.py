@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from plimsoll_operator.observed import Rejection, Revision
 from plimsoll_operator.plan import Scale
 from plimsoll_operator.rollout.canary.phases import idle, rolled_back
+from plimsoll_operator.rollout.placed import SETTLED, Placed, placed_now
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
@@ -21,7 +23,7 @@ def move_the_rollout(draft: Draft) -> Draft:
     target = draft.target
     if target is None:
         return draft
-    draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft))
+    draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft), placed=_placed(draft, target))
     move = _remembered_first(draft, _next_move(draft, target))
     # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
     held = Reason(move.reason, move.message) if move.phase in HELD else None
@@ -54,16 +56,32 @@ def _held(draft: Draft, target: Revision) -> Reason | None:
     return None
 
 
+def _placed(draft: Draft, target: Revision) -> Placed | None:
+    """Pods that have a node, while some of the target have none."""
+    running = draft.observed.workload(target.hash)
+    if running is None or not running.unschedulable:
+        return None
+    return placed_now(draft.observed.workloads.values(), draft.observed.owner.status.get("rollout", {}), draft.now)
+
+
+def until_it_is_placed(draft: Draft) -> timedelta | None:
+    """Until it is known how many pods the GPUs can carry; None where nothing waits for that."""
+    return draft.placed.since + SETTLED - draft.now if draft.placed and draft.rolling else None
+
+
 def _wanted(draft: Draft) -> int:
     """Pods that served when the rollout began, or that the autoscaler has asked for since, within the spec's bounds.
 
-    Should status not remember, the pods that serve now are the best guess.
+    Should status not remember, the pods that serve now are the best guess. While a canary waits for its first GPU
+    nothing has begun, and the autoscaler may shrink what would free one.
     """
     scaling = draft.spec.scaling
     if not scaling.autoscaled:
         return scaling.min_replicas
     serving = draft.observed.workload(draft.stable.hash) if draft.stable else None
     began_with = draft.remembered if draft.remembered is not None else draft.observed.ready
+    if draft.waits_for_a_place and draft.judges:
+        began_with = 0
     asked_for = max(began_with, serving.replicas if serving else 0)
     return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
 

@@ -8,6 +8,7 @@ from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
 from plimsoll_operator.rollout.canary.stage import render_stage
+from plimsoll_operator.rollout.placed import render_placed
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import render_evidence
 from plimsoll_operator.steps.request import last_request
@@ -44,6 +45,8 @@ def _rollout(draft: Draft) -> dict[str, Any]:
     }
     if draft.rolling and not draft.waiting:
         rollout["wantedReplicas"] = draft.wanted
+    if draft.rolling and draft.placed:
+        rollout |= render_placed(draft.placed)
     if draft.rollout_started:
         rollout["startedAt"] = timestamp(draft.rollout_started)
     if draft.rollout_progressed:

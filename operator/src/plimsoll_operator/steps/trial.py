@@ -22,6 +22,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         running=running,
         older=_older(draft, target),
         wanted=draft.wanted,
+        carried=_carried(draft),
         gpu=draft.spec.gpu.profile,
         stable=draft.stable.hash if draft.stable else "",
         proven=frozenset(found.hash for found in draft.revisions if found.stable or found.promoted),
@@ -42,6 +43,11 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         ailment=ailment.message if ailment else "",
         called=f"{draft.observed.owner.name} -n {draft.observed.owner.namespace}",
     )
+
+
+def _carried(draft: Draft) -> int:
+    placed = draft.placed
+    return min(draft.wanted, placed.replicas) if placed and placed.has_settled(draft.now) else draft.wanted
 
 
 def _older(draft: Draft, target: Revision) -> tuple[Workload, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.canary.outage import is_broken
 from plimsoll_operator.rollout.canary.trial import Trial
+from plimsoll_operator.rollout.placed import with_a_node
 
 
 def place_given(trial: Trial) -> dict[str, int]:
@@ -60,10 +61,13 @@ def no_place(trial: Trial, running: Workload) -> str:
 def _may_give(trial: Trial, least: int) -> bool:
     """One pod is given up for a canary, not more, and not below `least` nor below one that is ready."""
     whole = not trial.stage.gave and trial.size >= trial.wanted
-    return whole and trial.size - 1 >= least and trial.serving_ready > 1
+    return whole and with_a_node(trial.serving) - 1 >= least and trial.serving_ready > 1
 
 
 def _one_less(trial: Trial) -> dict[str, int]:
-    """The last one of those that serve: an older revision before the stable one."""
-    giving = next((workload for workload in reversed(trial.serving) if workload.replicas), None)
-    return {giving.revision: giving.replicas - 1} if giving else {}
+    """The last one of those that serve: an older revision before the stable one.
+
+    One that has a node: pods that wait for one themselves have no place to give.
+    """
+    giving = next((workload for workload in reversed(trial.serving) if with_a_node([workload])), None)
+    return {giving.revision: with_a_node([giving]) - 1} if giving else {}

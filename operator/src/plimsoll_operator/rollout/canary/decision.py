@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Rejection
 from plimsoll_operator.rollout.canary.outage import is_broken
-from plimsoll_operator.rollout.canary.trial import Trial, gone, merged, waiting_since
+from plimsoll_operator.rollout.canary.readiness import unready_since, waits_since
+from plimsoll_operator.rollout.canary.trial import Trial, gone, merged
 from plimsoll_operator.rollout.situation import Move
 
 
@@ -59,9 +60,9 @@ def _rejection(trial: Trial) -> Rejection | None:
 
 
 def _not_ready_in_time(trial: Trial) -> Rejection | None:
-    """A pod's time begins when it has a node: to wait for a GPU is no fault of the revision."""
-    waits = [since for pod in (trial.running.pods if trial.running else ()) if (since := waiting_since(pod))]
-    if not waits or not _is_over(min(waits), trial.deadline, trial.now):
+    """By both clocks, the kubelet's and the operator's: neither may jump and take a canary back that only loads."""
+    waits, seen = waits_since(trial), unready_since(trial)
+    if waits is None or seen is None or not _is_over(max(waits, seen), trial.deadline, trial.now):
         return None
     why = trial.ailment or "its readiness probe does not pass"
     seconds = int(trial.deadline.total_seconds())

@@ -17,7 +17,8 @@ class Stage:
     `counts_from` is the moment from which `maxDuration` counts, `held` that it is over and data is waited for.
     `step_started` is when the step's pods were ready, and `step_requests` how many requests the canary had answered by
     then. `gave` is how many serving pods have made room for it. `missing_since` is when the canary's own metrics were
-    first missed.
+    first missed, `unready_since` when a pod of it was first seen unready, and `paused_since` when it was paused, all by
+    the operator's own clock.
     """
 
     step: int = 1
@@ -27,6 +28,8 @@ class Stage:
     step_started: datetime | None = None
     step_requests: int = 0
     missing_since: datetime | None = None
+    unready_since: datetime | None = None
+    paused_since: datetime | None = None
     held: bool = False
     gave: int = 0
 
@@ -41,6 +44,8 @@ def read_stage(rollout: Manifest) -> Stage:
         step_started=_time(rollout.get("stepStartedAt")),
         step_requests=rollout.get("stepRequests", 0),
         missing_since=_time(rollout.get("metricsMissingSince")),
+        unready_since=_time(rollout.get("unreadySince")),
+        paused_since=_time(rollout.get("pausedSince")),
         held=rollout.get("heldWithoutData", False),
         gave=rollout.get("placesGiven", 0),
     )
@@ -52,6 +57,8 @@ def render_stage(stage: Stage) -> dict[str, Any]:
         "countsFrom": stage.counts_from,
         "stepStartedAt": stage.step_started,
         "metricsMissingSince": stage.missing_since,
+        "unreadySince": stage.unready_since,
+        "pausedSince": stage.paused_since,
     }
     return {
         "step": stage.step,

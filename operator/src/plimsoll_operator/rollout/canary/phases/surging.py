@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, parked_before, place_given
+from plimsoll_operator.rollout.canary.readiness import unready_since
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, retired
@@ -53,10 +55,17 @@ def advance(trial: Trial) -> Move:
 
 
 def stage_of(trial: Trial) -> Stage:
-    """The stage that status has, at the step and the share of now."""
+    """The stage that status has, at the step and the share of now; a pause that has ended was no time of it."""
     missing = (trial.stage.missing_since or trial.now) if trial.data == "CanaryMissing" else None
+    stage, paused = trial.stage, timedelta(0)
+    if stage.paused_since and not trial.paused:
+        paused = max(timedelta(0), trial.now - stage.paused_since)
     return replace(
-        trial.stage,
+        stage,
+        counts_from=stage.counts_from and stage.counts_from + paused,
+        step_started=stage.step_started and stage.step_started + paused,
+        paused_since=(stage.paused_since or trial.now) if trial.paused else None,
+        unready_since=unready_since(trial),
         step=trial.position,
         steps=len(trial.steps),
         weight_percent=trial.weight,
