@@ -6,6 +6,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from plimsoll_operator.plan import Event
+from plimsoll_operator.rollout.evidence import JUDGED
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
 from plimsoll_operator.workqueue import Backlog
 from plimsoll_server.telemetry import Identity
@@ -26,17 +27,28 @@ def server_metrics() -> dict[str, set[str]]:
 
 
 def operator_metrics() -> dict[str, set[str]]:
+    return _labels(judging_operator().page().body.decode())
+
+
+def judging_operator() -> OperatorTelemetry:
     """Of an operator that leads, has written and failed, and judges a canary."""
     telemetry = OperatorTelemetry()
     telemetry.watch_queue(lambda: Backlog(0, 0.0))
     telemetry.watch_lease(lambda: True, lambda: 0.0)
+    telemetry.counted({("Ready", "Serving"): 1, ("Stalled", "ClaimNotFound"): 1})
+    telemetry.rollouts.told(("guardrails", "domains"), _JUDGED, [Event("Normal", "RolloutStarted", "abc")])
+    keep_busy(telemetry)
+    return telemetry
+
+
+def keep_busy(telemetry: OperatorTelemetry) -> None:
+    """One of everything that it counts."""
     telemetry.lease_failed("Timeout")
     telemetry.prometheus_failed("Timeout")
     telemetry.failed("Forbidden")
     telemetry.wrote("Deployment", "patch")
-    telemetry.counted({("Ready", "Serving"): 1})
-    telemetry.rollouts.told(("guardrails", "domains"), _JUDGED, [Event("Normal", "RolloutStarted", "abc")])
-    return _labels(telemetry.page().body.decode())
+    with telemetry.timed_reconcile():
+        pass
 
 
 _JUDGED = {
@@ -48,7 +60,7 @@ _JUDGED = {
         "evidence": {
             "canary": "def",
             "requests": 100,
-            "signals": [{"name": "errors", "evidence": "2.5", "threshold": "400"}],
+            "signals": [{"name": name, "evidence": "2.5", "threshold": "400"} for name in JUDGED],
         },
     }
 }

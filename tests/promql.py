@@ -40,10 +40,11 @@ def parsed(prometheus: str, query: str) -> dict[str, Any]:
     return tree
 
 
-def filled_in(query: str) -> str:
+def filled_in(query: str, **variables: str) -> str:
+    """With Grafana's own variables, and a dashboard's; those that are not given are `x`."""
     for name, value in _VARIABLES.items():
         query = query.replace(name, value)
-    return re.sub(r"\$(\w+)", "x", query)
+    return re.sub(r"\$(\w+)", lambda found: variables.get(found[1], "x"), query)
 
 
 def selected(node: Any, above: frozenset[str] = frozenset()) -> Iterator[Selected]:
