@@ -225,6 +225,15 @@ def test_the_plot_shows_the_threshold_the_steps_and_the_decision(told: Told) -> 
     assert not any("✕" in line or "✓" in line for line in steps), "nothing is decided yet"
 
 
+def test_a_signal_with_a_threshold_of_its_own_is_named_beside_the_line(told: Told) -> None:
+    found = make_object(
+        "Analysing",
+        evidence=make_evidence(signals=[make_signal("errors"), make_signal("oom", threshold="800", part="batches")]),
+        history=trials.make_points(0.9, 0.8),
+    )
+    assert "rolled back above (out of memory above 800)" in told(found)
+
+
 @pytest.fixture(scope="module")
 def harmed() -> dict[str, Any]:
     """Judged and written down by the operator's own code."""

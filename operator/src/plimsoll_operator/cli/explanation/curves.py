@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from plimsoll_operator.cli.explanation.trial import Trial
-from plimsoll_operator.cli.explanation.wording import naming
+from plimsoll_operator.cli.explanation.wording import naming, number
 
 FLOOR = 0.1
 """Evidence below it all means the same: the canary looks no worse."""
@@ -42,11 +42,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Curves:
-    """`low` and `high` are powers of ten; `verdict` is said of the last moment where that was a decision."""
+    """`low` and `high` are powers of ten; `verdict` is said of the last moment where that was a decision.
+
+    `threshold` is the lowest of all signals, `exceptions` names those that have a higher one.
+    """
 
     curves: tuple[Curve, ...]
     steps: tuple[Step, ...]
     threshold: float | None
+    exceptions: str
     end: float
     low: int
     high: int
@@ -65,11 +69,18 @@ def curves_of(trial: Trial) -> Curves | None:
         curves=curves,
         steps=tuple(_steps(trial)),
         threshold=threshold,
+        exceptions=_exceptions(trial),
         end=max((trial.until - trial.since).total_seconds(), _seconds(trial, len(trial.points) - 1), 1),
         low=round(math.log10(FLOOR)),
         high=math.ceil(highest + ROOM_ABOVE),
         verdict=_verdict(trial),
     )
+
+
+def _exceptions(trial: Trial) -> str:
+    higher = [signal for signal in trial.signals if signal.threshold and signal.threshold > trial.thresholds[0]]
+    told = ", ".join(f"{naming(signal.name).called} above {number(signal.threshold or 0)}" for signal in higher)
+    return f" ({told})" if told else ""
 
 
 def _curve(trial: Trial, name: str) -> Curve:

@@ -10,7 +10,7 @@ from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
 NO_DATA = {
-    "NoTraffic": "requests: the canary or the stable revision gets none, so there is nothing to compare",
+    "NoTraffic": "requests: there is nothing to compare",
     "NoMetrics": "metrics: Prometheus gives no answer; kills, crashes and restarts are judged meanwhile",
     "CanaryMissing": "the canary's series: it has pods that are ready, and Prometheus has no series of them",
 }

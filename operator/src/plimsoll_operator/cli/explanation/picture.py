@@ -108,9 +108,8 @@ def _threshold(axes: Axes, curves: Curves) -> None:
         return
     value = 10.0**curves.threshold
     axes.axhline(value, color="black", linestyle=(0, (5, 3)), linewidth=1.2)
-    axes.annotate(
-        f"rolled back from {value:,.0f} on", (0, value), xytext=(4, 3), textcoords="offset points", fontsize="small"
-    )
+    words = f"rolled back from {value:,.0f} on{curves.exceptions}"
+    axes.annotate(words, (0, value), xytext=(4, 3), textcoords="offset points", fontsize="small")
 
 
 def _steps(axes: Axes, curves: Curves) -> None:

@@ -98,7 +98,11 @@ def _legend(curves: Curves) -> Text:
         Text.assemble((_mark(curve.signal), COLOURS.get(curve.signal, "")), f" {naming(curve.signal).called}")
         for curve in curves.curves
     ]
-    line = [Text(f"{_LINE * 2} rolled back above", style="bold")] if curves.threshold is not None else []
+    line = (
+        [Text(f"{_LINE * 2} rolled back above{curves.exceptions}", style="bold")]
+        if curves.threshold is not None
+        else []
+    )
     return Text(" " * 10) + Text("   ").join([*marks, *line])
 
 

@@ -2,8 +2,8 @@
 
 Two decisions last, as labels in the history: which revision is stable, and which were rejected; beside them stand which
 ever were stable, and the requests that were answered. Everything else is moves of pods towards them, one file for each
-phase. A phase is found anew at each look: from the labels, the pods and the verdict, and from status only where these do
-not tell.
+phase. A phase is found anew at each look: from the labels, the pods and the verdict, and from status only where these
+do not tell.
 """
 
 from __future__ import annotations
