@@ -79,6 +79,14 @@ OPERATOR = [
     ),
     Alarm(
         "PlimsollReconcilesFail",
+        "one object, tried again every five minutes",
+        {operator("reconcile_errors_total", reason="Timeout"): "0 1x4 2x4 3x4 4x4 5x4"},
+        16,
+        {"reason": "Timeout"},
+        "Reconciles fail and are tried again: Timeout",
+    ),
+    Alarm(
+        "PlimsollReconcilesFail",
         "a conflict now and then",
         {operator("reconcile_errors_total", reason="Conflict"): "0x10 1x20 2x20"},
         30,
