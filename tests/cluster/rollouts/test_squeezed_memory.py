@@ -9,7 +9,7 @@ import pytest
 from bad_rollouts import BAD_ROLLOUTS, FULL_BATCH, LONG_TEXT
 from cluster.rollouts.figures import Figures, Take
 from cluster.rollouts.objects import ROLLOUT, changed, real
-from cluster.rollouts.outcome import Outcome
+from cluster.rollouts.outcome import Outcome, failed
 from cluster.rollouts.stage import Stage
 from cluster.rollouts.verdicts import revision_of, was_taken_back
 from traffic import Load
@@ -20,12 +20,14 @@ FULL_BATCHES = Load([{"inputs": [LONG_TEXT] * FULL_BATCH}], rate=0.5, at_once=2,
 """Each takes seconds of both processors. No more than two wait, so that none is refused for want of a place."""
 DEADLINE = 1200
 RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
+HISTORY_SECONDS = 300
+"""Of three pods: ten times as long as a canary lives until its first full batch, if its start takes up to a minute."""
 
 
-def squeezed(stage: Stage, name: str, replicas: int, analysis: dict[str, Any]) -> Outcome:
+def squeezed(stage: Stage, name: str, replicas: int, analysis: dict[str, Any], age: float = 0) -> Outcome:
     recipe = RECIPES[name]
     stable = changed(real("squeezed", replicas, rollout={**ROLLOUT, "analysis": analysis}), **recipe.before)
-    return stage.play(stable, changed(stable, **recipe.change), FULL_BATCHES, DEADLINE)
+    return stage.play(stable, changed(stable, **recipe.change), FULL_BATCHES, DEADLINE, age=age)
 
 
 def test_it_is_taken_back_on_the_servers_own_count(stage: Stage, figures: Figures) -> None:
@@ -37,3 +39,13 @@ def test_it_is_taken_back_on_the_servers_own_count(stage: Stage, figures: Figure
     assert outcome.killed == set()
     first, back = outcome.first(lambda _: True), outcome.seconds_until_back(lambda _: True)
     figures.add(Take.of("memory squeezed, its own count", outcome, "first response", first, outcome.rejected_at, back))
+
+
+def test_beside_an_agent_it_is_taken_back_on_the_kills(stage: Stage, figures: Figures) -> None:
+    # One kill is enough: with torch a second one is a minute away, and stable has to be ten times as old.
+    outcome = squeezed(stage, "squeezed beside an agent", replicas=3, analysis={"oomKills": 1}, age=HISTORY_SECONDS)
+    was_taken_back(outcome, "OOMKilled")
+    assert outcome.killed
+    assert outcome.killed <= outcome.canary_pods
+    first, back = outcome.first(failed), outcome.seconds_until_back(failed)
+    figures.add(Take.of("memory squeezed, killed", outcome, "first bad response", first, outcome.rejected_at, back))
