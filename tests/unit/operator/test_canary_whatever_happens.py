@@ -88,9 +88,10 @@ def check_no_pod_is_taken_for_nothing(observed: Observed, plan: Plan) -> None:
     """The revision that serves loses a pod only to a canary that needs its place, the one on trial never does."""
     rollout = plan.status["rollout"] if plan.status and "rollout" in plan.status else observed.owner.status["rollout"]
     workloads = {workload.name: workload for workload in observed.workloads.values()}
+    parked = observed.owner.spec.get("scaling", {}).get("minReplicas") == 0
     for scale in plan.scale:
         workload = workloads[scale.deployment]
-        if scale.replicas >= with_a_node([workload]) or rollout["reason"] == "Untried":
+        if scale.replicas >= with_a_node([workload]) or parked:
             continue
         on_trial = rollout["canary"] == workload.revision and rollout["phase"] != "RollingBack"
         assert not on_trial, "a canary loses no pod while it is judged"
