@@ -178,3 +178,54 @@ def test_a_canary_hurts_nobody_and_ends(
 
     trials.gpus = 100
     end(trials, watch, verdict)
+
+
+SCARCE = (
+    changes_of(*MODELS),
+    changes_of(*PAUSES),
+    _some("demand", 1, 4, 8, 12),
+    _some("demand", 8, 12),
+    _some("gpus", 2, 3, 5),
+    _some("verdict", "Undecided", "Promote", "Rollback"),
+    _some("parked", True, False),
+    _some("requested", "promote#1", "abort#2", "retry#3", "pause#6", "resume#7", None),
+    st.just(Disturbance("status lost")),
+)
+
+
+@examples(30)
+@given(
+    gpus=st.integers(2, 5),
+    provider=st.sampled_from(["HPA", "None"]),
+    capacity=st.sampled_from(["Auto", "Replace"]),
+    happenings=histories(SCARCE),
+    demand=st.sampled_from([8, 12]),
+    verdict=st.sampled_from(["Promote", "Rollback"]),
+)
+def test_a_canary_ends_also_where_there_are_fewer_gpus_than_wanted(
+    gpus: int,
+    provider: str,
+    capacity: str,
+    happenings: list[Disturbance],
+    demand: int,
+    verdict: Decision,
+) -> None:
+    """No GPU comes in the end, and the autoscaler wants more than there are. Parked in between, it promotes nothing."""
+    scaling = {"minReplicas": 1 if provider == "HPA" else gpus, "provider": provider}
+    # Time is never up: what is left to a person then is another matter.
+    patience = {"maxDuration": "24h"}
+    canary = {"capacity": capacity if provider == "HPA" else "Replace", "steps": [30], **patience}
+    trials = Trials(canary_spec(1, scaling=scaling, canary=canary), gpus)
+    trials.demand = gpus - 1
+    watch = Watch(1)
+    come_to_rest(trials, watch)
+    for happening in [Disturbance("spec", MODELS[1]), Disturbance("reconciled", 6), *happenings]:
+        if happening.what == "parked":
+            bounds = {"minReplicas": 0, "provider": "None"} if happening.how else scaling
+            happening = Disturbance("spec", {"scaling": bounds})
+        happen(trials, watch, happening)
+
+    trials.gpus, trials.demand = gpus, demand
+    trials.change(merged(trials.observed.owner.spec, {"scaling": scaling}))
+    end(trials, watch, verdict)
+    assert trials.observed.ready == gpus
