@@ -133,7 +133,9 @@ def test_each_right_is_used_and_none_is_missed(edge: Edge, start: Start, install
     assert restarted.stop() == 0
 
     requests = edge.control_plane.requests_of(OPERATOR, since)
-    refused = [(r["verb"], r["requestURI"]) for r in requests if r["responseStatus"]["code"] == 403]
+    refused = [
+        (r["verb"], r["requestURI"]) for r in requests if r["responseStatus"]["code"] == 403 and _counts(r, edge)
+    ]
     assert refused == []
     rights = granted(installed)
     assert rights - used(requests) - RARELY_NEEDED == set()
@@ -172,3 +174,8 @@ def test_a_child_that_blocks_its_owners_deletion_needs_the_right_to_the_owners_f
         install(edge.kit, chart)
     eventually(lambda: api.find(kinds.SERVICE, NAME), 60)
     assert operator.stop() == 0
+
+
+def _counts(request: Mapping[str, Any], edge: Edge) -> bool:
+    """Not what is asked for an object of an earlier test: its namespace is going, and nothing can be made in it."""
+    return request.get("objectRef", {}).get("namespace", "") in ("", NAMESPACE, edge.kit.namespace)
