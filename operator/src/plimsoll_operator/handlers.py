@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 Enqueue = Callable[[Key], None]
 
+IDENTITY: Any = "plimsoll-operator"
+"""For kopf's peering, which is off."""
+
 STREAM_SECONDS = 30
 """Length of one watch request; the next one goes on where it ended. Its connection is given up a little later, should
 the server not end it: that is how a connection that has gone silent is found out, well within a minute."""
@@ -49,11 +52,14 @@ class EndlessBackoff:
 
     base: float = 1.0
     cap: float = 30.0
+    failed: Callable[[], None] = lambda: None
+    """Called when an attempt has failed and another begins."""
 
     def __iter__(self) -> Iterator[float]:
         longest = self.base
         while True:
             yield longest * random.uniform(0.5, 1.0)  # noqa: S311  jitter is no secret
+            self.failed()
             longest = min(self.cap, longest * 2)
 
 
@@ -65,6 +71,8 @@ class Watches:
     namespace: str
     request_timeout: timedelta
     enqueue: Enqueue
+    missed: Callable[[], None]
+    """Called when a watch was away: a child that was deleted meanwhile is in no event after it."""
 
     async def run(self, served: asyncio.Event, shutdown: Shutdown) -> None:
         """Watch from when the kind is `served` until shutdown. What happens before that the resync has seen."""
@@ -74,9 +82,11 @@ class Watches:
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=watch_registry(self.enqueue, self.access),
-            settings=watch_settings(self.request_timeout),
+            settings=watch_settings(self.request_timeout, self.missed),
             clusterwide=not self.namespace,
             namespaces=[self.namespace] if self.namespace else [],
+            # Or kopf asks for the user's name, and a user of a container has none.
+            identity=IDENTITY,
             stop_flag=shutdown.stop,
         )
         # kopf has just taken the signals for itself.
@@ -111,7 +121,7 @@ def _child_changed(news: News, enqueue: Enqueue) -> Callable[..., Awaitable[None
     return child_changed
 
 
-def watch_settings(request_timeout: timedelta) -> kopf.OperatorSettings:
+def watch_settings(request_timeout: timedelta, missed: Callable[[], None] = lambda: None) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.peering.standalone = True
@@ -119,7 +129,7 @@ def watch_settings(request_timeout: timedelta) -> kopf.OperatorSettings:
     # namespaces or CRDs is needed, the want of which would be retried for ever.
     settings.scanning.disabled = True
     settings.networking.request_timeout = request_timeout.total_seconds()
-    settings.networking.error_backoffs = EndlessBackoff()
+    settings.networking.error_backoffs = EndlessBackoff(failed=missed)
     settings.watching.server_timeout = STREAM_SECONDS
     settings.watching.client_timeout = STREAM_SECONDS + 10
     settings.watching.connect_timeout = request_timeout.total_seconds()

@@ -123,7 +123,8 @@ async def _lead(
         shutdown.drain(queue.stop)
         heartbeat.leads()
         resync = Resync(kube, settings.watch_namespace, settings.resync_period, queue.add, heartbeat, telemetry)
-        watches = Watches(access, settings.watch_namespace, settings.request_timeout, partial(queue.add, after=SETTLE))
+        wake = partial(queue.add, after=SETTLE)
+        watches = Watches(access, settings.watch_namespace, settings.request_timeout, wake, resync.after_a_gap)
         parts = {
             "schema": crd.run(shutdown.stop),
             "resync": resync.run(shutdown.stop),

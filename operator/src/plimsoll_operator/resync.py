@@ -19,12 +19,16 @@ from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
 from plimsoll_operator.cluster.observe import Key
 from plimsoll_operator.health import Heartbeat
+from plimsoll_operator.supervision import either
 from plimsoll_operator.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 
 RETRY = timedelta(seconds=5)
 """Until the next list after one that failed; at most the period itself."""
+
+AFTER_A_GAP = timedelta(seconds=3)
+"""After a watch tries again: by then it tells of changes, and the list of what was deleted while it was away."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,22 @@ class Resync:
     heartbeat: Heartbeat
     telemetry: Telemetry
     served: asyncio.Event = field(default_factory=asyncio.Event)
+    gap: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def after_a_gap(self) -> None:
+        """A watch was away and is tried again: look at every object soon, whatever the period."""
+        asyncio.get_running_loop().call_later(AFTER_A_GAP.total_seconds(), self.gap.set)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Turn until `stop` is set."""
         while not stop.is_set():
+            # All watches come back at about the same time: one look serves those that have until now.
+            self.gap.clear()
             pause = await self._turn()
             self.heartbeat.turned()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause.total_seconds()):
-                    await stop.wait()
+                    await either(stop, self.gap)
 
     async def _turn(self) -> timedelta:
         """One look at every object. Returns the pause until the next."""

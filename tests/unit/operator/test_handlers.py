@@ -138,3 +138,14 @@ async def test_credentials_that_were_refused_are_given_out_again_but_not_at_once
     now += 120
     await log_in()
     assert len(paused) == 2
+
+
+def test_each_attempt_after_a_failed_one_tells_of_a_gap_and_the_first_does_not() -> None:
+    """A child that is deleted while its watch is away is in no event after it: somebody has to look."""
+    told: list[str] = []
+    delays = iter(EndlessBackoff(failed=lambda: told.append("gap")))
+    next(delays)
+    assert told == []
+    next(delays)
+    next(delays)
+    assert told == ["gap", "gap"]
