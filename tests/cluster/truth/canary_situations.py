@@ -70,7 +70,7 @@ CANARY_SITUATIONS = (
         UNDER_WAY, "InProgress", "Progressing", "under analysis", BEGUN,
     ),
     CanarySituation(
-        "undecided", "Inconclusive", ("promote or abort it",),
+        "undecided", "Inconclusive", ("both revisions serve until then",),
         HELD, "InProgress", "Suspended", "undecided", BEGUN | {"Inconclusive"}, requests_a_second=2,
         rollout={"canary": {"steps": [50], "maxDuration": "10s"}},
     ),

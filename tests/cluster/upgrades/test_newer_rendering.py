@@ -88,7 +88,7 @@ def test_the_command_says_what_is_wrong_and_what_to_do(kit: Kit, plimsoll: Plugi
     assert code == 1
     assert "InferenceDeployment 'nobody' not found in namespace 'upgrades': it has alone" in said
     code, said = plimsoll("restart", "alone", "-n", kit.namespace)
-    assert (code, "no answer within 10 s" in said) == (0, True), said
+    assert (code, "no answer within 10 s" in said) == (3, True), said
     code, said = plimsoll("status", "alone", "-n", kit.namespace)
     assert (code, "no operator has looked at it" in said) == (0, True), said
     code, said = plimsoll("status", "alone", "--context", "nowhere")
