@@ -47,3 +47,8 @@ def _render(condition: Condition, before: Mapping[str, Any], generation: int, no
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in seconds, as the Kubernetes API writes times."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """What `timestamp` or the Kubernetes API has written; None where nothing is."""
+    return datetime.fromisoformat(text) if text else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
+from plimsoll_operator.conditions import moment_of
 from plimsoll_operator.names import (
     ANNOTATION_APPLIED,
     FIELD_MANAGER,
@@ -84,7 +85,7 @@ def parse_pod(manifest: Manifest) -> Pod:
         last_exit_reason=ended.get("reason", ""),
         last_exit_code=ended.get("exitCode"),
         last_exit_message="" if pack else _one_line(ended.get("message", "")),
-        last_exit_at=_time(ended.get("finishedAt")),
+        last_exit_at=moment_of(ended.get("finishedAt")),
         last_run=_run(ended),
         last_pack=pack,
         milestones=_milestones(manifest, container),
@@ -92,21 +93,21 @@ def parse_pod(manifest: Manifest) -> Pod:
 
 
 def _run(ended: Manifest) -> timedelta | None:
-    began, finished = _time(ended.get("startedAt")), _time(ended.get("finishedAt"))
+    began, finished = moment_of(ended.get("startedAt")), moment_of(ended.get("finishedAt"))
     return None if began is None or finished is None else finished - began
 
 
 def _milestones(manifest: Manifest, container: Manifest) -> Milestones | None:
-    created = _time(manifest["metadata"].get("creationTimestamp"))
+    created = moment_of(manifest["metadata"].get("creationTimestamp"))
     if created is None:
         return None
     scheduled = _condition(manifest, "PodScheduled")
     return Milestones(
         created=created,
-        scheduled=_time(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
-        running=_time(container.get("state", {}).get("running", {}).get("startedAt")),
+        scheduled=moment_of(scheduled.get("lastTransitionTime")) if scheduled.get("status") == "True" else None,
+        running=moment_of(container.get("state", {}).get("running", {}).get("startedAt")),
         started=container.get("started") is True,
-        ready_changed=_time(_condition(manifest, "Ready").get("lastTransitionTime")),
+        ready_changed=moment_of(_condition(manifest, "Ready").get("lastTransitionTime")),
     )
 
 
@@ -144,10 +145,6 @@ def _server_status(pod: Manifest) -> Mapping[str, Any]:
 def _condition(manifest: Manifest, kind: str) -> Mapping[str, Any]:
     conditions = manifest.get("status", {}).get("conditions", ())
     return next((condition for condition in conditions if condition["type"] == kind), {})
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _label(manifest: Manifest, label: str) -> str:

@@ -23,7 +23,7 @@ AT_REST = ("Idle", "RolledBack")
 """Phases in which no pod is to move."""
 
 Probe = Literal["startup", "readiness"]
-Order = Literal["", "promote", "abort"]
+Order = Literal["", "promote"]
 
 
 class Reason(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from plimsoll_operator.conditions import moment_of
 from plimsoll_operator.desired.pod import start_budget
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.steps.draft import Draft
@@ -24,10 +25,10 @@ def follow_the_progress(draft: Draft) -> Draft:
     """When this rollout began and ended and got on last, kept in status. One that is held begins when it goes on."""
     stored = draft.observed.owner.status.get("rollout", {})
     if draft.waiting or (draft.held and not draft.on_trial) or draft.target is None:
-        return replace(draft, rollout_finished=_time(stored.get("finishedAt")))
+        return replace(draft, rollout_finished=moment_of(stored.get("finishedAt")))
     if draft.rolling:
         return _under_way(draft, draft.target, stored)
-    ended = draft.now if stored.get("startedAt") else _time(stored.get("finishedAt"))
+    ended = draft.now if stored.get("startedAt") else moment_of(stored.get("finishedAt"))
     return replace(draft, rollout_finished=ended)
 
 
@@ -49,7 +50,7 @@ def remaining_deadline(draft: Draft) -> timedelta | None:
 def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     running = draft.observed.workload(target.hash)
     ready = running.ready if running else 0
-    started = _time(stored.get("startedAt"))
+    started = moment_of(stored.get("startedAt"))
     again = stored.get("phase") == "RollingBack" and draft.on_trial
     if started is None or stored.get("canary") != draft.canary or again:
         # Without its status, a rollout that had begun is as old as what it has made.
@@ -58,7 +59,7 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     most = stored.get("mostReady", 0)
     # Only what was never reached counts: a pod that comes and goes is no progress.
     gets_on = ready > most or _has_moved(draft, target) or _enters_a_phase(draft, stored)
-    progressed = draft.now if gets_on else _time(stored.get("progressedAt")) or started
+    progressed = draft.now if gets_on else moment_of(stored.get("progressedAt")) or started
     placed = _placed(draft, target, progressed)
     return replace(draft, rollout_started=started, rollout_progressed=placed, most_ready=max(most, ready))
 
@@ -100,10 +101,6 @@ def _seen_in_the_cluster(draft: Draft, target: Revision) -> tuple[datetime, date
 
 def _made(draft: Draft, target: Revision) -> Iterator[datetime]:
     for key, live in draft.observed.children.items():
-        created = _time(live["metadata"].get("creationTimestamp"))
+        created = moment_of(live["metadata"].get("creationTimestamp"))
         if key.kind == "Deployment" and key.name == target.name and created is not None:
             yield min(created, draft.now)
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from plimsoll_operator.conditions import timestamp
+from plimsoll_operator.conditions import moment_of, timestamp
 from plimsoll_operator.observed import Manifest
 
 
@@ -40,12 +40,12 @@ def read_stage(rollout: Manifest) -> Stage:
         step=rollout.get("step", 1),
         steps=rollout.get("steps", 1),
         weight_percent=rollout.get("weightPercent", 0),
-        counts_from=_time(rollout.get("countsFrom")),
-        step_started=_time(rollout.get("stepStartedAt")),
+        counts_from=moment_of(rollout.get("countsFrom")),
+        step_started=moment_of(rollout.get("stepStartedAt")),
         step_requests=rollout.get("stepRequests", 0),
-        missing_since=_time(rollout.get("metricsMissingSince")),
-        unready_since=_time(rollout.get("unreadySince")),
-        paused_since=_time(rollout.get("pausedSince")),
+        missing_since=moment_of(rollout.get("metricsMissingSince")),
+        unready_since=moment_of(rollout.get("unreadySince")),
+        paused_since=moment_of(rollout.get("pausedSince")),
         held=rollout.get("heldWithoutData", False),
         gave=rollout.get("placesGiven", 0),
     )
@@ -69,7 +69,3 @@ def render_stage(stage: Stage) -> dict[str, Any]:
         **({"heldWithoutData": True} if stage.held else {}),
         **({"placesGiven": stage.gave} if stage.gave else {}),
     }
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

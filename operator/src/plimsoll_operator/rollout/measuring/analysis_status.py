@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from plimsoll_operator.conditions import timestamp
+from plimsoll_operator.conditions import moment_of, timestamp
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.rollout.evidence import SignalFigures, Verdict, from_status, to_status
 from plimsoll_operator.rollout.measuring.analysis import Analysis
@@ -46,8 +46,10 @@ def read_analysis(status: Manifest) -> Analysis | None:
             stable=stored["stable"],
             evidence=evidence,
             pods=_read_pods(stored["pods"]),
-            availability=Availability(stored["data"], stored.get("dataMessage", ""), _moment(stored.get("measuredAt"))),
-            blind_since=_moment(stored.get("blindSince")),
+            availability=Availability(
+                stored["data"], stored.get("dataMessage", ""), moment_of(stored.get("measuredAt"))
+            ),
+            blind_since=moment_of(stored.get("blindSince")),
             blind_for=timedelta(seconds=float(stored.get("blindSeconds", "0"))),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -96,7 +98,3 @@ def _read_pods(stored: Manifest) -> PodRecord:
         canary_kills=stored["canaryKills"],
         canary_failed_starts=stored["canaryFailedStarts"],
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
