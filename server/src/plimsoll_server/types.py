@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Literal
 
 Tokens = Sequence[int]
 """The token ids of one sequence, special tokens included."""
@@ -16,6 +17,10 @@ class LabelLogits:
 
     logits: tuple[float, ...]
 
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        return self.logits
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLabels:
@@ -23,6 +28,21 @@ class TokenLabels:
 
     labels: tuple[int, ...]
     scores: tuple[float, ...]
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        return self.scores
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """Of one sequence: its pooled hidden state, as long as the model is wide and not normalised."""
+
+    values: tuple[float, ...]
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        return self.values
 
 
 class Failure(Enum):
@@ -33,7 +53,10 @@ class Failure(Enum):
     MODEL_FAULT = "the model failed"
 
 
-Outcome = LabelLogits | TokenLabels | Failure
+Output = LabelLogits | TokenLabels | Embedding
+"""What a model gives for a sequence. `numbers` are those of it that must be finite."""
+
+Outcome = Output | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +100,15 @@ class ModelInfo:
     attention: str
     device: str
     window: int
+    """The longest sequence in tokens, special ones included."""
     vocabulary: int
+    width: int
+    """Of a hidden state, and so of an embedding."""
+    layers: int
+    pooling: Literal["mean", "cls"]
+    """How the hidden states of a sequence become one."""
+    packing: Literal["packed", "alone"]
+    """Whether the sequences of a batch share one forward pass, or each runs by itself."""
     labels: tuple[str, ...]
     activation: Activation
     tokenizer_file: str

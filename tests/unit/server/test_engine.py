@@ -21,9 +21,9 @@ from plimsoll_server.engine.memory import container_limit, is_out_of_memory
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import SelfTestError, self_test
 from plimsoll_server.models.errors import ModelError
-from plimsoll_server.models.family import Model, Output, Placement
+from plimsoll_server.models.family import Model, Placement
 from plimsoll_server.models.load import load_model
-from plimsoll_server.types import Failure, LabelLogits, ModelInfo, Outcome, Tokens
+from plimsoll_server.types import Failure, LabelLogits, ModelInfo, Outcome, Output, Tokens
 from server_builders import lexicon_model
 
 IMPOSSIBLE = 1 << 60

@@ -16,8 +16,8 @@ from plimsoll_server.engine.measure import bytes_per_token
 from plimsoll_server.engine.memory import DeviceMemory, ProcessBudget, device_memory, free_memory
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
-from plimsoll_server.models.family import Model, Output
-from plimsoll_server.types import BatchReport, Failure, LabelLogits, Measured, ModelInfo, Outcome, Tokens
+from plimsoll_server.models.family import Model
+from plimsoll_server.types import BatchReport, Failure, Measured, ModelInfo, Outcome, Output, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -127,4 +127,4 @@ class Engine:
 
 
 def _is_finite(output: Output) -> bool:
-    return all(map(math.isfinite, output.logits if isinstance(output, LabelLogits) else output.scores))
+    return all(map(math.isfinite, output.numbers))

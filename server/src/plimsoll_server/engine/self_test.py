@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from plimsoll_server.errors import StartError
-from plimsoll_server.models.family import Model, Output
-from plimsoll_server.types import LabelLogits, Tokens
+from plimsoll_server.models.family import Model
+from plimsoll_server.types import Tokens
 
 _TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 1e-1}
 
@@ -24,20 +23,16 @@ def self_test(model: Model, long: Tokens, short: Tokens) -> None:
     together = model.forward([long, short])
     alone = [*model.forward([long]), *model.forward([short])]
     tolerance = _TOLERANCE[model.info.dtype]
-    for name, packed, single in zip(("long", "short"), map(_numbers, together), map(_numbers, alone), strict=True):
-        if not all(map(math.isfinite, packed)):
+    for name, packed, single in zip(("long", "short"), together, alone, strict=True):
+        if not all(map(math.isfinite, packed.numbers)):
             raise SelfTestError(
                 f"the model's output for an ordinary {name} text is not finite; its weights are damaged, or "
                 f"{model.info.dtype} is too narrow for them: try float32"
             )
-        gap = max(abs(one - other) for one, other in zip(packed, single, strict=True))
-        scale = max(1.0, *map(abs, single))
+        gap = max(abs(one - other) for one, other in zip(packed.numbers, single.numbers, strict=True))
+        scale = max(1.0, *map(abs, single.numbers))
         if gap > tolerance * scale:
             raise SelfTestError(
                 f"a {name} text packed with another differs from itself alone by {gap:.2g} "
                 f"(attention {model.info.attention}, {model.info.dtype}); nothing is served that batching would change"
             )
-
-
-def _numbers(output: Output) -> Sequence[float]:
-    return output.logits if isinstance(output, LabelLogits) else output.scores

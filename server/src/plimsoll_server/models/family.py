@@ -9,9 +9,7 @@ from typing import Protocol
 import torch
 from transformers import PreTrainedModel
 
-from plimsoll_server.types import LabelLogits, ModelInfo, TokenLabels, Tokens
-
-Output = LabelLogits | TokenLabels
+from plimsoll_server.types import ModelInfo, Output, Tokens
 
 
 class Model(Protocol):

@@ -13,9 +13,9 @@ from transformers.models.modernbert.modeling_modernbert import (
 )
 
 from plimsoll_server.models.errors import LeakError
-from plimsoll_server.models.family import Family, Output
+from plimsoll_server.models.family import Family
 from plimsoll_server.models.pack import Pack
-from plimsoll_server.types import LabelLogits, ModelInfo, TokenLabels, Tokens
+from plimsoll_server.types import LabelLogits, ModelInfo, Output, TokenLabels, Tokens
 
 
 class ModernBert:

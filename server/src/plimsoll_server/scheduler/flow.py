@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import ModelFaultError, NonFiniteError, OutOfMemoryError
 from plimsoll_server.scheduler.lanes import Lane, Work
-from plimsoll_server.types import Failure, LabelLogits, Outcome, TokenLabels, Tokens
+from plimsoll_server.types import Embedding, Failure, LabelLogits, Outcome, TokenLabels, Tokens
+
+Output = LabelLogits | TokenLabels | Embedding
 
 _OUT_OF_MEMORY_RETRY_AFTER = 10
-
-Output = LabelLogits | TokenLabels
 
 
 @dataclass(frozen=True, slots=True)
