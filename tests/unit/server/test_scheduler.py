@@ -23,11 +23,12 @@ from plimsoll_server.scheduler.errors import (
     OutOfMemoryError,
     OverloadedError,
 )
+from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.saturation import WINDOW_SECONDS
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
-from plimsoll_server.types import Activation, BatchReport, Failure, LabelLogits, ModelInfo, Outcome, Tokens
+from plimsoll_server.types import Activation, BatchReport, Embedding, Failure, LabelLogits, ModelInfo, Outcome, Tokens
 from server_builders import CLS, SEP, save_tokenizer, word_tokenizer
 
 SEA, FORBIDDEN = 4, 5
@@ -62,7 +63,8 @@ class Counter:
 
 INFO = ModelInfo(
     location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
-    device="cpu", window=1024, vocabulary=6, labels=("sea",), activation=Activation.SOFTMAX, tokenizer_file="",
+    device="cpu", window=1024, vocabulary=6, width=8, layers=1, pooling="mean", packing="packed", labels=("sea",),
+    activation=Activation.SOFTMAX, tokenizer_file="",
 )  # fmt: skip
 TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))
 
@@ -109,9 +111,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_requests_that_wait_while_a_batch_runs_form_the_next_one(tmp_path: Path) -> None:
     engine = HeldEngine()
     async with scheduling(tmp_path, engine) as scheduler:
-        asks = [asyncio.create_task(scheduler.answer_texts([words(1)], raw=True))]
+        asks = [asyncio.create_task(scheduler.answer_texts([words(1)], Options(raw=True)))]
         await until(lambda: len(engine.batches) == 1)
-        asks += [asyncio.create_task(scheduler.answer_texts([words(number)], raw=True)) for number in (2, 3, 4)]
+        asks += [
+            asyncio.create_task(scheduler.answer_texts([words(number)], Options(raw=True))) for number in (2, 3, 4)
+        ]
         await until(lambda: sum(scheduler.queued_tokens().values()) == 4 + 5 + 6)
         engine.release()
         answers = [(await ask)[0].scores for ask in asks]
@@ -181,7 +185,7 @@ async def test_a_batch_of_texts_is_answered_in_its_order(tmp_path: Path) -> None
     engine = HeldEngine()
     engine.release()
     async with scheduling(tmp_path, engine) as scheduler:
-        answers = await scheduler.answer_texts([words(number) for number in (40, 1, 20, 2)], raw=True)
+        answers = await scheduler.answer_texts([words(number) for number in (40, 1, 20, 2)], Options(raw=True))
     assert [answer.scores for answer in answers] == [(42.0,), (3.0,), (22.0,), (4.0,)]
     assert [answer.tier.name for answer in answers] == ["long", "short", "long", "short"]
 
@@ -191,12 +195,24 @@ async def test_chunks_of_one_text_are_weighed_by_what_they_add(tmp_path: Path) -
     engine = HeldEngine()
     engine.release()
     async with scheduling(tmp_path, engine) as scheduler:
-        answer = (await scheduler.answer_texts([words(100)], raw=True))[0]
+        answer = (await scheduler.answer_texts([words(100)], Options(raw=True)))[0]
     lengths = [len(tokens) for batch in engine.batches for tokens in batch]
     overlap = 4
     added = [lengths[0] - 2, *(length - 2 - overlap for length in lengths[1:])]
     assert answer.scores[0] == pytest.approx(sum(a * b for a, b in zip(lengths, added, strict=True)) / 100, abs=0.5)
     assert (answer.chunks, answer.tokens, answer.truncated_tokens) == (len(lengths), 102, 0)
+
+
+async def test_a_long_texts_embedding_is_the_mean_of_its_chunks_by_what_they_add(tmp_path: Path) -> None:
+    engine = HeldEngine(lambda tokens: Embedding((float(len(tokens)), 1.0)))
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        (answer,) = await scheduler.answer_texts([words(100)])
+    (length, *others), overlap = [len(tokens) for batch in engine.batches for tokens in batch], 4
+    added = [length - 2, *(other - 2 - overlap for other in others)]
+    mean = sum(a * b for a, b in zip((length, *others), added, strict=True)) / 100
+    assert answer.embedding == pytest.approx((mean, 1.0), abs=0.5)
+    assert not answer.scores
 
 
 async def test_every_chunk_carries_the_frame(tmp_path: Path) -> None:
@@ -227,6 +243,16 @@ async def test_the_deadline_covers_the_wait_and_frees_the_place(tmp_path: Path) 
         engine.release()
         with pytest.raises(DeadlineError):
             await running
+
+
+async def test_a_caller_may_wait_less_than_the_servers_deadline_but_never_longer(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, deadline=0.3) as scheduler:
+        with pytest.raises(DeadlineError, match=r"no answer within 0\.1 s \(the request's own limit\)"):
+            await scheduler.answer_texts([words(1)], Options(timeout_seconds=0.1))
+        with pytest.raises(DeadlineError, match=r"no answer within 0\.3 s"):
+            await scheduler.answer_texts([words(1)], Options(timeout_seconds=5.0))
+        engine.release()
 
 
 @pytest.mark.parametrize(
@@ -298,7 +324,7 @@ async def test_the_pack_that_runs_is_on_record_for_the_case_that_it_never_return
     engine, record = HeldEngine(), tmp_path / "termination-log"
     record.touch()
     async with scheduling(tmp_path, engine, record=record) as scheduler:
-        ask = asyncio.create_task(scheduler.answer_texts([words(2), words(3)], raw=True))
+        ask = asyncio.create_task(scheduler.answer_texts([words(2), words(3)], Options(raw=True)))
         await until(lambda: len(engine.batches) == 1)
         assert json.loads(record.read_text()) == {"tier": "short", "tokens": 4 + 5, "sequences": 2}
         engine.release()

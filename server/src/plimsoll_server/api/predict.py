@@ -14,6 +14,7 @@ from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.scheduler.options import Options
 
 router = APIRouter(tags=["predict"])
 
@@ -70,7 +71,7 @@ Prediction = list[LabelScore] | list[EntityScore]
 @router.post("/predict", response_model=Prediction | list[Prediction], responses=ERROR_RESPONSES)
 async def predict(body: PredictRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
     """Labels by falling score for text-classification, entities by position for token-classification."""
-    work = scheduler.answer_texts(texts_of(body.inputs), truncate=body.truncate, raw=body.raw_scores)
+    work = scheduler.answer_texts(texts_of(body.inputs), Options(truncate=body.truncate, raw=body.raw_scores))
     answers = await while_connected(request, work)
     predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
     content = predictions[0] if isinstance(body.inputs, str) else predictions

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from plimsoll_server.scheduler.chunks import new_tokens
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.entities import Entity, locate, runs_of, union
-from plimsoll_server.scheduler.flow import Output
 from plimsoll_server.scheduler.long_input import Route
-from plimsoll_server.scheduler.scores import AGGREGATIONS, Scores, activate
+from plimsoll_server.scheduler.scores import AGGREGATIONS, Aggregation, Scores, activate, mean
 from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.types import LabelLogits, ModelInfo, TokenLabels
+from plimsoll_server.types import Embedding, LabelLogits, ModelInfo, Output, TokenLabels
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`scores` for text-classification, `entities` for token-classification; and how the text was read."""
+    """`scores` for text-classification, `entities` for token-classification, `embedding` for feature-extraction; and
+    how the text was read."""
 
     tier: Tier
     tokens: int
@@ -25,6 +25,8 @@ class Answer:
     truncated_tokens: int
     scores: Scores = ()
     entities: tuple[Entity, ...] = ()
+    embedding: tuple[float, ...] = ()
+    """As long as the model is wide, and not normalised."""
 
 
 class Assembler:
@@ -38,6 +40,7 @@ class Assembler:
         """`outputs`: one per piece of the route. `raw`: logits in the place of scores."""
         labels = [output for output in outputs if isinstance(output, LabelLogits)]
         tokens = [output for output in outputs if isinstance(output, TokenLabels)]
+        pooled = [output.values for output in outputs if isinstance(output, Embedding)]
         return Answer(
             tier=route.tier,
             tokens=document.tokens - route.truncated,
@@ -45,13 +48,12 @@ class Assembler:
             truncated_tokens=route.truncated,
             scores=self._scores(route, labels, raw=raw) if labels else (),
             entities=self._entities(document, route, tokens, text) if tokens else (),
+            embedding=_over_chunks(mean, pooled, route) if pooled else (),
         )
 
     def _scores(self, route: Route, outputs: Sequence[LabelLogits], *, raw: bool) -> Scores:
         chunks = [output.logits if raw else activate(output.logits, self._info.activation) for output in outputs]
-        if len(chunks) == 1:
-            return chunks[0]
-        return AGGREGATIONS[self._aggregation](chunks, new_tokens([piece.span for piece in route.pieces]))
+        return _over_chunks(AGGREGATIONS[self._aggregation], chunks, route)
 
     def _entities(
         self, document: Document, route: Route, outputs: Sequence[TokenLabels], text: str
@@ -63,3 +65,7 @@ class Assembler:
             for run in runs_of(output, self._info.labels, piece.span[0], lead, piece.span[1] - piece.span[0])
         ]
         return tuple(locate(union(runs), document.offsets, text))
+
+
+def _over_chunks(aggregation: Aggregation, chunks: Sequence[Scores], route: Route) -> Scores:
+    return chunks[0] if len(chunks) == 1 else aggregation(chunks, new_tokens([piece.span for piece in route.pieces]))

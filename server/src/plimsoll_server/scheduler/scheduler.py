@@ -11,13 +11,14 @@ from plimsoll_server.scheduler.answers import Answer, Assembler
 from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError
-from plimsoll_server.scheduler.flow import Output, Step, flow
+from plimsoll_server.scheduler.flow import Step, flow
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
 from plimsoll_server.scheduler.long_input import LongInput, Route
+from plimsoll_server.scheduler.options import DEFAULT, Options
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
-from plimsoll_server.types import ModelInfo
+from plimsoll_server.types import ModelInfo, Output
 
 _DEADLINE_RETRY_AFTER = 5
 
@@ -56,16 +57,18 @@ class Scheduler:
     def close(self) -> None:
         self._tokeniser.close()
 
-    async def answer_texts(self, texts: Sequence[str], *, truncate: bool = False, raw: bool = False) -> list[Answer]:
-        """One answer per text. `raw`: logits in the place of scores. Raises a RequestError."""
-        run = await self._in_time(self._tokenised(texts), at_once=MAX_BATCH, truncate=truncate)
-        return [self._assembler.answer(*part, text, raw=raw) for part, text in zip(run, texts, strict=True)]
+    async def answer_texts(self, texts: Sequence[str], options: Options = DEFAULT) -> list[Answer]:
+        """One answer per text. Raises a RequestError."""
+        run = await self._in_time(self._tokenised(texts), options, at_once=MAX_BATCH)
+        return [self._assembler.answer(*part, text, raw=options.raw) for part, text in zip(run, texts, strict=True)]
 
-    async def answer_tokens(self, sequences: Sequence[Sequence[int]], *, at_once: int) -> list[Answer]:
+    async def answer_tokens(
+        self, sequences: Sequence[Sequence[int]], options: Options = DEFAULT, *, at_once: int = MAX_BATCH
+    ) -> list[Answer]:
         """One answer per list of token ids, at most `at_once` of them in the works. Raises a RequestError."""
         self._check_vocabulary(sequences)
-        run = await self._in_time(self._framed(sequences), at_once=at_once, truncate=False)
-        return [self._assembler.answer(*part, "", raw=False) for part in run]
+        run = await self._in_time(self._framed(sequences), options, at_once=at_once)
+        return [self._assembler.answer(*part, "", raw=options.raw) for part in run]
 
     def saturation(self) -> float:
         """Mean of the last 30 seconds; 1.0 is the load line."""
@@ -76,19 +79,20 @@ class Scheduler:
         return {name: lane.queued_tokens for name, lane in self._lanes.items()}
 
     async def _in_time(
-        self, reading: Awaitable[list[Document]], *, at_once: int, truncate: bool
+        self, reading: Awaitable[list[Document]], options: Options, *, at_once: int
     ) -> list[tuple[Document, Route, list[Output]]]:
         tier = None
+        patience, whose = self._patience(options)
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(patience):
                 documents = await reading
-                routes = [self._long_input.route(document, truncate=truncate) for document in documents]
+                routes = [self._long_input.route(document, truncate=options.truncate) for document in documents]
                 tier = longest(route.tier for route in routes).name
                 outputs = iter(await flow(self._steps(documents, routes), at_once))
         except TimeoutError:
             raise DeadlineError(
-                f"no answer within {self._deadline:g} s (PLIMSOLL_REQUEST_DEADLINE_SECONDS): the queue is long, or the "
-                "text is; try again later, or send less at once",
+                f"no answer within {patience:g} s ({whose}): the queue is long, or the text is; try again later, "
+                "or send less at once",
                 tier=tier,
                 retry_after=_DEADLINE_RETRY_AFTER,
             ) from None
@@ -96,6 +100,12 @@ class Scheduler:
             (document, route, [next(outputs) for _ in route.pieces])
             for document, route in zip(documents, routes, strict=True)
         ]
+
+    def _patience(self, options: Options) -> tuple[float, str]:
+        """Seconds until the caller is told that there is no answer, and who set them."""
+        if options.timeout_seconds is not None and options.timeout_seconds < self._deadline:
+            return options.timeout_seconds, "the request's own limit"
+        return self._deadline, "PLIMSOLL_REQUEST_DEADLINE_SECONDS"
 
     async def _tokenised(self, texts: Sequence[str]) -> list[Document]:
         return [await self._tokeniser.document(text) for text in texts]

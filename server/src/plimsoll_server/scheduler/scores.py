@@ -10,6 +10,9 @@ from plimsoll_server.types import Activation
 Scores = tuple[float, ...]
 """One per label, in the model's order."""
 
+Aggregation = Callable[[Sequence[Scores], Sequence[int]], Scores]
+"""From the scores of each chunk, and the tokens that each adds to those before it."""
+
 
 def activate(logits: Sequence[float], activation: Activation) -> Scores:
     return _sigmoid(logits) if activation is Activation.SIGMOID else _softmax(logits)
@@ -33,7 +36,7 @@ def maximum(chunks: Sequence[Scores], weights: Sequence[int]) -> Scores:  # noqa
     return tuple(max(column) for column in zip(*chunks, strict=True))
 
 
-AGGREGATIONS: Mapping[str, Callable[[Sequence[Scores], Sequence[int]], Scores]] = {"Mean": mean, "Max": maximum}
+AGGREGATIONS: Mapping[str, Aggregation] = {"Mean": mean, "Max": maximum}
 
 
 def _softmax(logits: Sequence[float]) -> Scores:

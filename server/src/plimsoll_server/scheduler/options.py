@@ -1,0 +1,20 @@
+"""What a caller may ask for besides the answer itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of one request, whatever its protocol."""
+
+    truncate: bool = False
+    """Cut a text that is too long for one pass, whatever the policy for long input."""
+    raw: bool = False
+    """Logits in the place of scores."""
+    timeout_seconds: float | None = None
+    """How long the caller waits; the server's own deadline holds where that is shorter, or where there is none."""
+
+
+DEFAULT = Options()
