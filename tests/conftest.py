@@ -1,8 +1,9 @@
-"""What tests share: the sandbox's tools, and the chart under its Helm."""
+"""What tests share: the sandbox's tools, the chart under its Helm, and a Redis."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from rich.console import Console
 from drawn_examples import same_each_time
 from helm_chart import Chart
 from plimsoll_sandbox.toolchain import Tools, ensure_tools
+from redis_process import RedisProcess, running_redis
 
 same_each_time()
 
@@ -29,3 +31,10 @@ def tools() -> Tools:
 @pytest.fixture(scope="session")
 def chart(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Chart:
     return Chart(helm=tools.helm, home=Path(tmp_path_factory.mktemp("helm")))
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisProcess]:
+    """One for each test, empty."""
+    with running_redis(tmp_path) as process:
+        yield process
