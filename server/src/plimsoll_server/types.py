@@ -73,12 +73,30 @@ class BatchReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """The load line as a first batch shows it. Both in bytes."""
+class LoadLine:
+    """What may run on one device at the same time, as its memory has shown."""
 
-    per_token: int
-    room: int
-    """What all sequences of a batch may take together."""
+    bytes_per_token: int | None = None
+    """None where nothing was measured: then only the planned concurrency counts."""
+    room: int | None = None
+    """Bytes that all sequences which run together may take."""
+    factor: float = 1.0
+    """Of all that, what is trusted: 1.0, less after a shortage, and slowly back."""
+
+    @property
+    def tokens(self) -> int | None:
+        """Of all that runs on the device together; None where nothing was measured.
+
+        What is longer may run all the same, alone: whether it fits is for the device to say.
+        """
+        if self.bytes_per_token is None or self.room is None:
+            return None
+        return int(self.room * self.factor) // self.bytes_per_token
+
+    def sequences(self, planned: int, max_tokens: int) -> int:
+        """How many of `max_tokens` each may run together where `planned` is the most; 0 only where that is."""
+        measured = int(planned * self.factor) if self.tokens is None else self.tokens // max_tokens
+        return min(planned, max(1, measured))
 
 
 class Activation(Enum):

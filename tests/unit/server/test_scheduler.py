@@ -28,7 +28,17 @@ from plimsoll_server.scheduler.saturation import WINDOW_SECONDS
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
-from plimsoll_server.types import Activation, BatchReport, Embedding, Failure, LabelLogits, ModelInfo, Outcome, Tokens
+from plimsoll_server.types import (
+    Activation,
+    BatchReport,
+    Embedding,
+    Failure,
+    LabelLogits,
+    LoadLine,
+    ModelInfo,
+    Outcome,
+    Tokens,
+)
 from server_builders import CLS, SEP, save_tokenizer, word_tokenizer
 
 SEA, FORBIDDEN = 4, 5
@@ -43,7 +53,14 @@ class HeldEngine:
         self.go = asyncio.Semaphore(0)
         self._answer = answer or (lambda tokens: LabelLogits((float(len(tokens)),)))
 
-    async def run(self, batch: Sequence[Tokens]) -> BatchReport:
+    @property
+    def devices(self) -> int:
+        return 1
+
+    def line(self) -> LoadLine:
+        return LoadLine()
+
+    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
         self.batches.append(list(batch))
         await self.go.acquire()
         return BatchReport(tuple(self._answer(tokens) for tokens in batch))

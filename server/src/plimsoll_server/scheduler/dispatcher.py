@@ -11,13 +11,27 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from plimsoll_server.scheduler.lanes import Lane, Work
-from plimsoll_server.types import BatchReport, Failure, Tokens
+from plimsoll_server.types import BatchReport, Failure, LoadLine, Tokens
 
 log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    async def run(self, batch: Sequence[Tokens]) -> BatchReport: ...
+    """One device with a model on it, or several that are given the batches by turns."""
+
+    @property
+    def devices(self) -> int:
+        """So many ordinary batches may run at once."""
+
+    def line(self) -> LoadLine:
+        """Of each device. It changes: a shortage of memory lowers it, and it comes back slowly."""
+
+    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
+
+        `between`: not behind the batch that runs but within it, before its next layer, one such batch before each; or
+        at once where nothing runs. It changes the answer of neither. Its memory comes on top of the other's.
+        """
 
 
 class BatchObserver(Protocol):

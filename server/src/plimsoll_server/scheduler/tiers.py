@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from plimsoll_server.config import TierConfig
-from plimsoll_server.types import Measured
+from plimsoll_server.types import LoadLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,12 @@ def tiers_from(config: Sequence[TierConfig]) -> tuple[Tier, ...]:
     )
 
 
-def held_to(measured: Measured, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
-    """The tiers with no more sequences at once than were measured to fit.
+def held_to(line: LoadLine, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
+    """The tiers with no more sequences at once than the line allows.
 
     A tier that is open stays open for one: what does not fit at all is for the plan to say, and for recovery to meet.
     """
-    return tuple(
-        replace(
-            tier, running_limit=min(tier.running_limit, max(1, measured.room // (measured.per_token * tier.max_tokens)))
-        )
-        for tier in tiers
-    )
+    return tuple(replace(tier, running_limit=line.sequences(tier.running_limit, tier.max_tokens)) for tier in tiers)
 
 
 def tier_for(tokens: int, tiers: Sequence[Tier]) -> Tier | None:
