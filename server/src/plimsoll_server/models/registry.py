@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Family
 from plimsoll_server.models.modernbert import MODERNBERT
+from plimsoll_server.models.scaled import SCALED
 
 FAMILIES: Mapping[str, Family] = {
     "modernbert": MODERNBERT,
+    "scaled": SCALED,
 }
 
 
