@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from plimsoll_server.api.accounting import Accounting
+from plimsoll_server.api.problems import NON_FINITE, NOT_SERVING, OUT_OF_MEMORY, TIMEOUT, TOO_LONG
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry
 from plimsoll_server.types import BatchReport, Failure, LabelLogits
@@ -38,7 +39,7 @@ async def account(told: Telemetry, status: int, state: Mapping[str, object]) -> 
     async def nothing(_: object = None) -> dict[str, object]:
         return {}
 
-    accounting = Accounting(answering(status, state), {"/predict"}, Lifecycle(), told)
+    accounting = Accounting(answering(status, state), {"/predict"}.__contains__, Lifecycle(), told)
     await accounting({"type": "http", "path": "/predict"}, nothing, nothing)  # type: ignore[arg-type]
 
 
@@ -47,15 +48,16 @@ async def account(told: Telemetry, status: int, state: Mapping[str, object]) -> 
     [
         pytest.param(200, {}, "ok", 0, id="answered"),
         pytest.param(413, {}, "too_long", 0, id="too long"),
+        pytest.param(400, {"problem": TOO_LONG}, "too_long", 0, id="too long, in a protocol that says 400"),
         pytest.param(422, {}, "invalid", 0, id="not understood"),
         pytest.param(499, {}, "cancelled", 0, id="the caller left"),
         pytest.param(429, {}, "rejected", 1, id="shed"),
-        pytest.param(503, {"error_type": "Unhealthy"}, "rejected", 1, id="not serving yet"),
-        pytest.param(503, {"error_type": "OutOfMemory"}, "oom", 1, id="no memory to tokenise"),
-        pytest.param(503, {"error_type": "OutOfMemory", "of_batch": True}, "oom", 0, id="no memory in its batch"),
-        pytest.param(500, {"error_type": "NonFinite", "of_batch": True}, "error", 0, id="no number from its batch"),
+        pytest.param(503, {"problem": NOT_SERVING}, "rejected", 1, id="not serving yet"),
+        pytest.param(503, {"problem": OUT_OF_MEMORY}, "oom", 1, id="no memory to tokenise"),
+        pytest.param(503, {"problem": OUT_OF_MEMORY, "of_batch": True}, "oom", 0, id="no memory in its batch"),
+        pytest.param(500, {"problem": NON_FINITE, "of_batch": True}, "error", 0, id="no number from its batch"),
         pytest.param(500, {}, "error", 1, id="a fault of the server"),
-        pytest.param(504, {"error_type": "Timeout"}, "error", 1, id="too late"),
+        pytest.param(504, {"problem": TIMEOUT}, "error", 1, id="too late"),
     ],
 )
 async def test_a_request_counts_by_who_can_help_it(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Set
+from collections.abc import Callable
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plimsoll_server.api.disconnect import ClientGoneError
-from plimsoll_server.api.errors import CLIENT_GONE, OUT_OF_MEMORY
+from plimsoll_server.api.errors import CLIENT_GONE
+from plimsoll_server.api.problems import OUT_OF_MEMORY, TOO_LONG, Problem
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.logs import FIELDS
 
@@ -22,16 +23,18 @@ class RequestObserver(Protocol):
 
 
 class Accounting:
-    """Follows the requests to `paths`; probes and documentation are not counted."""
+    """Follows the requests to the paths that `counts` says; probes and documentation are not counted."""
 
-    def __init__(self, app: ASGIApp, paths: Set[str], lifecycle: Lifecycle, observer: RequestObserver) -> None:
+    def __init__(
+        self, app: ASGIApp, counts: Callable[[str], bool], lifecycle: Lifecycle, observer: RequestObserver
+    ) -> None:
         self._app = app
-        self._paths = paths
+        self._counts = counts
         self._lifecycle = lifecycle
         self._observer = observer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in self._paths:
+        if scope["type"] != "http" or not self._counts(scope["path"]):
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})["body_read"] = time.monotonic()
@@ -54,7 +57,7 @@ class Accounting:
 
     def _close(self, scope: Scope, status: int) -> None:
         state = scope["state"]
-        outcome = _outcome(status, state.get("error_type"))
+        outcome = _outcome(status, state.get("problem"))
         seconds = time.monotonic() - state["body_read"]
         self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
         fields = {
@@ -67,13 +70,15 @@ class Accounting:
         log.info("request", extra={FIELDS: fields})
 
 
-def _outcome(status: int, error_type: str | None) -> str:
+def _outcome(status: int, problem: Problem | None) -> str:
     if status in (0, CLIENT_GONE):
         return "cancelled"
+    if problem is TOO_LONG:
+        return "too_long"  # some protocols say 400
     match status:
         case 413:
             return "too_long"
-        case 503 if error_type == OUT_OF_MEMORY:
+        case 503 if problem is OUT_OF_MEMORY:
             return "oom"
         case 429 | 503:
             return "rejected"

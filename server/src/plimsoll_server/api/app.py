@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from plimsoll_server.api import health, infer, info, predict
@@ -19,6 +21,8 @@ PROTOCOLS: tuple[APIRouter, ...] = (
     predict.router,
     infer.router,
 )
+
+_PATHS = [route.path_regex for router in PROTOCOLS for route in router.routes if isinstance(route, Route)]
 
 
 def make_app(
@@ -36,6 +40,10 @@ def make_app(
     for router in (*PROTOCOLS, info.router, health.router):
         app.include_router(router)
 
-    paths = {route.path for router in PROTOCOLS for route in router.routes}  # type: ignore[attr-defined]
-    counted = Accounting(BodyLimit(app, max_body_bytes), paths, service.lifecycle, observer)
+    counted = Accounting(BodyLimit(app, max_body_bytes), _is_of_a_protocol, service.lifecycle, observer)
     return Signing(Parting(counted, service.lifecycle), revision=revision, replica=replica)
+
+
+@lru_cache(maxsize=256)
+def _is_of_a_protocol(path: str) -> bool:
+    return any(pattern.match(path) for pattern in _PATHS)

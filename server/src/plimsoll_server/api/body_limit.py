@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plimsoll_server.api.disconnect import ClientGoneError
-from plimsoll_server.api.errors import VALIDATION, error_response
+from plimsoll_server.api.error_shapes import error_response
+from plimsoll_server.api.problems import BODY_TOO_LARGE, OVERLOADED, SLOW_BODY
 
 _READ_SECONDS = 30.0
 _DISCARD_SECONDS = 10.0
@@ -40,28 +41,31 @@ class BodyLimit:
 
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> JSONResponse | None:
         """Fills `body`. A response instead when it must not be read to its end. Raises ClientGoneError."""
+        path = scope["path"]
         if _declared_length(scope) > self._max_bytes:
-            return self._too_large()
+            return self._too_large(path)
         try:
             async with asyncio.timeout(_READ_SECONDS):
                 more = True
                 while more:
                     part, more = await _next_part(receive)
                     if len(body) + len(part) > self._max_bytes:
-                        return self._too_large()
+                        return self._too_large(path)
                     if self._held + len(part) > self._max_bytes * _BODIES_AT_ONCE:
-                        return error_response(429, "too many large bodies at once; try again", "Overloaded", 1)
+                        return error_response(
+                            path, OVERLOADED, "too many large bodies at once; try again", retry_after=1
+                        )
                     body += part
                     self._held += len(part)
         except TimeoutError:
-            return error_response(408, f"the body did not arrive within {_READ_SECONDS:g} s", VALIDATION)
+            return error_response(path, SLOW_BODY, f"the body did not arrive within {_READ_SECONDS:g} s")
         return None
 
-    def _too_large(self) -> JSONResponse:
+    def _too_large(self, path: str) -> JSONResponse:
         return error_response(
-            413,
+            path,
+            BODY_TOO_LARGE,
             f"the body is larger than {self._max_bytes} bytes (PLIMSOLL_MAX_BODY_BYTES); send fewer or shorter texts",
-            VALIDATION,
         )
 
 

@@ -1,64 +1,50 @@
-"""Errors as text-embeddings-inference writes them: {"error": what and what to do, "error_type": which kind}."""
+"""What the application does with an error: find out which problem it is, note it for the metrics, write it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from plimsoll_server.api.disconnect import ClientGoneError
-from plimsoll_server.scheduler.errors import (
-    DeadlineError,
-    InvalidInputError,
-    ModelFaultError,
-    NonFiniteError,
-    NotServingError,
-    OutOfMemoryError,
-    OverloadedError,
-    RequestError,
-    TooLongError,
+from plimsoll_server.api.error_shapes import Shape, error_response
+from plimsoll_server.api.problems import (
+    BACKEND,
+    BODY_TOO_LARGE,
+    INVALID,
+    NOT_FOUND,
+    NOT_JSON,
+    NOT_SERVING,
+    OVERLOADED,
+    PROBLEMS,
+    TIMEOUT,
+    WRONG_METHOD,
+    Problem,
 )
+from plimsoll_server.scheduler.errors import RequestError
 
-VALIDATION = "Validation"
 CLIENT_GONE = 499
-OUT_OF_MEMORY = "OutOfMemory"
 
-_ANSWERS: Mapping[type[RequestError], tuple[int, str]] = {
-    InvalidInputError: (422, VALIDATION),
-    TooLongError: (413, VALIDATION),
-    OverloadedError: (429, "Overloaded"),
-    OutOfMemoryError: (503, OUT_OF_MEMORY),
-    NotServingError: (503, "Unhealthy"),
-    DeadlineError: (504, "Timeout"),
-    NonFiniteError: (500, "NonFinite"),
-    ModelFaultError: (500, "Backend"),
+_DECLARED = {
+    NOT_JSON: "The body is not JSON",
+    BODY_TOO_LARGE: "The body is too large, or the text too long for the policy",
+    INVALID: "A field is missing, of a wrong type, empty, or not served",
+    OVERLOADED: "No place in the queue, or too many requests; see Retry-After",
+    BACKEND: "The model failed, or its output is not finite",
+    NOT_SERVING: "Out of memory, or still loading; see Retry-After",
+    TIMEOUT: "No answer in time",
 }
 
 
-class ErrorBody(BaseModel):
-    error: str
-    error_type: str
-
-
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The body is not JSON"},
-    413: {"model": ErrorBody, "description": "The body is too large, or the text too long for the policy"},
-    422: {"model": ErrorBody, "description": "A field is missing, of a wrong type, or empty"},
-    429: {"model": ErrorBody, "description": "No place in the queue; see Retry-After"},
-    500: {"model": ErrorBody, "description": "The model failed, or its output is not finite"},
-    503: {"model": ErrorBody, "description": "Out of memory, or still loading; see Retry-After"},
-    504: {"model": ErrorBody, "description": "No answer in time"},
-}
-
-
-def error_response(status: int, message: str, kind: str, retry_after: int | None = None) -> JSONResponse:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return JSONResponse({"error": message, "error_type": kind}, status, headers)
+def error_responses(shape: Shape) -> dict[int | str, dict[str, Any]]:
+    """What the documentation says of the errors of a protocol, by status."""
+    texts: dict[int | str, list[str]] = {}
+    for problem, text in _DECLARED.items():
+        texts.setdefault(shape.status(problem), []).append(text)
+    return {status: {"model": shape.model, "description": ". ".join(said)} for status, said in texts.items()}
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -71,11 +57,14 @@ def install_error_handlers(app: FastAPI) -> None:
 
 async def _request_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestError)
-    status, kind = _ANSWERS[type(error)]
+    problem = PROBLEMS[type(error)]
     request.state.tier = error.tier
-    request.state.error_type = kind
+    request.state.problem = problem
     request.state.of_batch = error.of_batch
-    return error_response(status, str(error), kind, error.retry_after)
+    message = str(error)
+    if error.tier and f"tier {error.tier}" not in message:
+        message += f" (tier {error.tier})"
+    return error_response(request.url.path, problem, message, retry_after=error.retry_after)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
@@ -84,12 +73,12 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "syntax error")
-        return error_response(400, f"the body is not JSON: {reason} at character {first['loc'][-1]}", VALIDATION)
-    place = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-    message = f"{place}: {str(first['msg']).removeprefix('Value error, ')}"
+        return _refused(request, NOT_JSON, f"the body is not JSON: {reason} at character {first['loc'][-1]}")
+    place = ".".join(str(part) for part in first["loc"] if part != "body")
+    message = f"{place or 'body'}: {str(first['msg']).removeprefix('Value error, ')}"
     if not request.headers.get("content-type", "").startswith("application/json"):
         message += "; send Content-Type: application/json"
-    return error_response(422, message, VALIDATION)
+    return _refused(request, INVALID, message, param=place or None)
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
@@ -100,12 +89,19 @@ async def _client_gone(request: Request, error: Exception) -> Response:  # noqa:
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return error_response(404, f"no such path: {request.url.path}; see /docs", "NotFound")
-    if error.status_code == 400:
-        # The framework's own word for a body that its parser gave up on, such as one nested without end.
-        return error_response(400, f"the body is not JSON: {error.detail}", VALIDATION)
-    return error_response(error.status_code, str(error.detail), VALIDATION)
+        return _refused(request, NOT_FOUND, f"no such path: {request.url.path}; see /docs")
+    if error.status_code == 405:
+        refused = _refused(request, WRONG_METHOD, f"{request.url.path} does not answer {request.method}; see /docs")
+        refused.headers.update(error.headers or {})
+        return refused
+    # The framework's own word for a body that its parser gave up on, such as one nested without end.
+    return _refused(request, NOT_JSON, f"the body is not JSON: {error.detail}")
 
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001
-    return error_response(500, "the server failed on this request; its log says why", "Backend")
+    return _refused(request, BACKEND, "the server failed on this request; its log says why")
+
+
+def _refused(request: Request, problem: Problem, message: str, *, param: str | None = None) -> JSONResponse:
+    request.state.problem = problem
+    return error_response(request.url.path, problem, message, param=param)

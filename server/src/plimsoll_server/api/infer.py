@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from plimsoll_server.api.disconnect import while_connected
-from plimsoll_server.api.errors import ERROR_RESPONSES
+from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.errors import error_responses
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf
 from plimsoll_server.scheduler.errors import InvalidInputError
@@ -40,7 +41,7 @@ class InferResponse(BaseModel):
     latency_ms: float
 
 
-@router.post("/infer", response_model=InferResponse, responses=ERROR_RESPONSES)
+@router.post("/infer", response_model=InferResponse, responses=error_responses(TEXT_EMBEDDINGS))
 async def infer(body: InferRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
     """One number per sequence: for text-classification only."""
     if scheduler.info.task != "text-classification":

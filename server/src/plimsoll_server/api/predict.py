@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from plimsoll_server.api.disconnect import while_connected
-from plimsoll_server.api.errors import ERROR_RESPONSES
+from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.errors import error_responses
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf
 from plimsoll_server.scheduler.answers import Answer
@@ -68,7 +69,7 @@ class EntityScore(LabelScore):
 Prediction = list[LabelScore] | list[EntityScore]
 
 
-@router.post("/predict", response_model=Prediction | list[Prediction], responses=ERROR_RESPONSES)
+@router.post("/predict", response_model=Prediction | list[Prediction], responses=error_responses(TEXT_EMBEDDINGS))
 async def predict(body: PredictRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
     """Labels by falling score for text-classification, entities by position for token-classification."""
     work = scheduler.answer_texts(texts_of(body.inputs), Options(truncate=body.truncate, raw=body.raw_scores))
