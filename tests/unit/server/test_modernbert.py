@@ -133,3 +133,40 @@ def test_memory_of_local_layers_grows_with_the_tokens_and_not_with_their_square(
         model.encode(pack)
     cells = sum(mask.numel() for mask in pack._masks.values())
     assert cells < 4096 * 32, "first, interior and last blocks share three masks"
+
+
+def test_a_batch_between_the_layers_of_another_changes_neither_by_a_bit(random_folder: Path) -> None:
+    model = load(random_folder)
+    long, short = [sequence(300), sequence(20)], [sequence(30), sequence(7)]
+    shorts: list[torch.Tensor] = []
+    outer = model.forward(long, lambda: shorts.append(logits_of(model, short)))
+    assert outer == model.forward(long)
+    assert len(shorts) == model.info.layers - 1
+    assert all(torch.equal(found, logits_of(model, short)) for found in shorts)
+
+
+def test_a_batch_between_layers_may_have_one_between_its_own(random_folder: Path) -> None:
+    model = load(random_folder)
+    innermost: list[object] = []
+
+    def inner() -> None:
+        innermost.append(model.forward([sequence(3)]))
+
+    def middle() -> None:
+        model.forward([sequence(5)], inner)
+
+    model.forward([sequence(9)], middle)
+    assert len(innermost) == (model.info.layers - 1) ** 2
+    assert all(outputs == model.forward([sequence(3)]) for outputs in innermost)
+
+
+def test_what_is_raised_between_layers_ends_the_batch_and_nothing_else(random_folder: Path) -> None:
+    model = load(random_folder)
+    before = model.forward([sequence(9)])
+
+    def fail() -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        model.forward([sequence(9)], fail)
+    assert model.forward([sequence(9)]) == before

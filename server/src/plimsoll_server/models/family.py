@@ -11,16 +11,21 @@ from transformers import PreTrainedModel
 
 from plimsoll_server.types import ModelInfo, Output, Tokens
 
+Between = Callable[[], None]
+
 
 class Model(Protocol):
     """A loaded model. `forward` runs each sequence as if it were alone, whatever else is in the batch.
+
+    `between` is called on the same thread before each layer but the first. It may call `forward` again: both give what
+    they would without each other, to the bit. What it raises ends the forward pass.
 
     An output may hold values that are not finite: whoever runs the model decides what becomes of it.
     """
 
     info: ModelInfo
 
-    def forward(self, batch: Sequence[Tokens]) -> list[Output]: ...
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from transformers.models.modernbert.modeling_modernbert import (
 )
 
 from plimsoll_server.models.errors import LeakError
-from plimsoll_server.models.family import Family
+from plimsoll_server.models.family import Between, Family
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.types import LabelLogits, ModelInfo, Output, TokenLabels, Tokens
 
@@ -25,11 +25,13 @@ class ModernBert:
         self.info = info
         self._network: Any = network
         self._device = torch.device(info.device)
+        for layer in self._network.model.layers[1:]:
+            layer.register_forward_pre_hook(_call_between, with_kwargs=True)
         self._read = {"text-classification": self._classify, "token-classification": self._label_tokens}[info.task]
 
     @torch.inference_mode()
-    def forward(self, batch: Sequence[Tokens]) -> list[Output]:
-        pack = Pack(batch, self._device)
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
+        pack = Pack(batch, self._device, between)
         return self._read(self.encode(pack), pack)
 
     def encode(self, pack: Pack) -> torch.Tensor:
@@ -60,6 +62,13 @@ class ModernBert:
             TokenLabels(tuple(labels[start:end].tolist()), tuple(scores[start:end].tolist()))
             for start, end in pack.spans
         ]
+
+
+def _call_between(layer: torch.nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:  # noqa: ARG001
+    """A hook before a layer. The pack and not the model knows whom to call: several may be on their way at once."""
+    pack: Pack = keywords["pack"]
+    if pack.between is not None:
+        pack.between()
 
 
 MODERNBERT = Family(

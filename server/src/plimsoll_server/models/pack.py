@@ -16,7 +16,10 @@ class Pack:
     The attention functions count their calls on it: a layer that attended without them would have mixed the sequences.
     """
 
-    def __init__(self, batch: Sequence[Tokens], device: torch.device) -> None:
+    def __init__(
+        self, batch: Sequence[Tokens], device: torch.device, between: Callable[[], None] | None = None
+    ) -> None:
+        self.between = between
         lengths = [len(tokens) for tokens in batch]
         self.borders: list[int] = [0, *accumulate(lengths)]
         self.longest = max(lengths)
