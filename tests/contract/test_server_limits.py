@@ -12,7 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from plimsoll_server.engine.memory import private_bytes
+from plimsoll_server.engine.process_memory import private_bytes
 from server_builders import random_model, server_config
 from server_process import IDENTITY, Server, serving
 

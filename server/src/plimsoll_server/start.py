@@ -8,10 +8,14 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from plimsoll_server.engine.cpus import usable_cpus
+from plimsoll_server.engine.order import EngineOrder
+from plimsoll_server.engine.process_memory import container_limit, has_room, room_left
 from plimsoll_server.logs import FIELDS
+from plimsoll_server.models.folder import inspect_folder
+from plimsoll_server.models.location import Located, locate
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.dispatcher import BatchObserver
 from plimsoll_server.scheduler.long_input import LongInput
@@ -59,25 +63,27 @@ async def start(
 
 
 def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
-    _look_at_folder(settings.config.model.location)
+    located = _locate(settings)
     from plimsoll_server.engine.build import build_engine
 
-    return build_engine(settings.config, settings.memory_limit_bytes, worker)
+    order = EngineOrder(
+        model=settings.config.model,
+        located=located,
+        memory_percent=settings.config.memory_utilization_percent,
+        threads=usable_cpus(),
+        memory_limit=container_limit(settings.memory_limit_bytes),
+    )
+    return build_engine(order, worker)
 
 
-def _look_at_folder(location: str) -> None:
+def _locate(settings: Settings) -> Located:
     """What a missing or incomplete model needs to be told is known before the seconds that torch takes to import."""
-    if Path(location).is_absolute():
-        from plimsoll_server.models.folder import inspect_folder
-        from plimsoll_server.models.location import locate
-
-        inspect_folder(locate(location).folder)
+    located = locate(settings.config.model.location)
+    inspect_folder(located.folder)
+    return located
 
 
 def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
-    from plimsoll_server.engine.cpus import usable_cpus
-    from plimsoll_server.engine.memory import has_room, room_left
-
     # What an idle server has no memory for will never be answered: it is refused as too long, not with "try again".
     room = room_left()
     fitting = settings.max_text_bytes if room is None else room // BYTES_PER_TEXT_BYTE

@@ -8,20 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from plimsoll_server.config import ServerConfig
-from plimsoll_server.engine.cpus import usable_cpus
 from plimsoll_server.engine.device import choose_placement, device_name
 from plimsoll_server.engine.engine import Engine
-from plimsoll_server.engine.memory import (
-    MemoryBudgetError,
-    ProcessBudget,
-    container_limit,
-    free_memory,
-    hold_cuda_below,
-    is_out_of_memory,
-    process_budget,
-    return_large_blocks,
-)
+from plimsoll_server.engine.memory import free_memory, hold_cuda_below, is_out_of_memory, return_large_blocks
+from plimsoll_server.engine.order import EngineOrder
+from plimsoll_server.engine.process_memory import MemoryBudgetError, ProcessBudget, process_budget
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.models.family import Model, Placement
 from plimsoll_server.models.load import load_model
@@ -29,12 +20,12 @@ from plimsoll_server.models.load import load_model
 log = logging.getLogger(__name__)
 
 
-def build_engine(config: ServerConfig, memory_limit: int | None, worker: ThreadPoolExecutor) -> Engine:
+def build_engine(order: EngineOrder, worker: ThreadPoolExecutor) -> Engine:
     """Blocks while the model loads. Raises ModelError or MemoryBudgetError."""
-    placement = choose_placement(config.model)
-    budget = _hold_memory(placement, memory_limit, config.memory_utilization_percent)
-    torch.set_num_threads(usable_cpus())
-    model = _load_within_budget(config, placement, budget)
+    placement = choose_placement(order.model)
+    budget = _hold_memory(placement, order)
+    torch.set_num_threads(order.threads)
+    model = _load_within_budget(order, placement, budget)
     log.info(
         "model loaded",
         extra={
@@ -54,27 +45,26 @@ def build_engine(config: ServerConfig, memory_limit: int | None, worker: ThreadP
     return Engine(model, worker, budget)
 
 
-def _hold_memory(placement: Placement, told: int | None, percent: int) -> ProcessBudget | None:
+def _hold_memory(placement: Placement, order: EngineOrder) -> ProcessBudget | None:
     if placement.device.type == "cuda":
-        hold_cuda_below(percent)
+        hold_cuda_below(order.memory_percent)
         return None
-    limit = container_limit(told)
-    if limit is None:
+    if order.memory_limit is None:
         return None
     return_large_blocks()
-    budget = process_budget(limit, percent)
+    budget = process_budget(order.memory_limit, order.memory_percent)
     budget.hold()
     return budget
 
 
-def _load_within_budget(config: ServerConfig, placement: Placement, budget: ProcessBudget | None) -> Model:
+def _load_within_budget(order: EngineOrder, placement: Placement, budget: ProcessBudget | None) -> Model:
     try:
-        return load_model(config.model, placement)
+        return load_model(order.model, placement, order.located)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         held = "the device's memory" if budget is None else f"{budget.ceiling >> 20} MiB"
         raise MemoryBudgetError(
-            f"the model {config.model.location} does not fit into {held}; raise the memory limit, choose a GPU "
+            f"the model {order.model.location} does not fit into {held}; raise the memory limit, choose a GPU "
             "profile with more memory, or a narrower dtype"
         ) from error

@@ -14,18 +14,21 @@ from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Family, Model, Placement
 from plimsoll_server.models.folder import ModelFolder, inspect_folder
-from plimsoll_server.models.location import locate
+from plimsoll_server.models.location import Located, locate
 from plimsoll_server.models.packed_attention import register_packed_attention
 from plimsoll_server.models.registry import family_named
 from plimsoll_server.types import Activation, ModelInfo
 
 
-def load_model(wanted: ModelConfig, placement: Placement) -> Model:
-    """The model of `wanted` on its device. Raises ModelError with what to do."""
+def load_model(wanted: ModelConfig, placement: Placement, located: Located | None = None) -> Model:
+    """The model of `wanted` on its device. Raises ModelError with what to do.
+
+    `located`: where it was found already; without it that is looked for here.
+    """
     _silence_transformers()
     family = family_named(wanted.family)
     network_class = _network_class(family, wanted)
-    located = locate(wanted.location)
+    located = located or locate(wanted.location)
     folder = inspect_folder(located.folder)
     _check_belongs(folder, wanted, family, network_class)
     network = _load_network(folder, network_class, placement)

@@ -1,0 +1,20 @@
+"""What an engine is built from: plain data, so that it can be handed to another process. Free of torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plimsoll_server.config import ModelConfig
+from plimsoll_server.models.location import Located
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOrder:
+    model: ModelConfig
+    located: Located
+    """Where the model was found; fetched and checked already."""
+    memory_percent: int
+    """Of the memory limit, or of a GPU's memory, to plan batches with."""
+    threads: int
+    memory_limit: int | None = None
+    """Bytes that the engine's process may take on a CPU; None where nothing sets a limit."""

@@ -1,0 +1,111 @@
+"""The memory of this process: what it holds, what it may hold, and how it is kept from more. Free of torch.
+
+Beyond a cgroup's limit no allocation fails: the kernel kills. So on a CPU the server gives itself a soft RLIMIT_DATA
+within that limit, and an allocation too many fails as an exception. Never RLIMIT_AS: torch maps several times what it
+uses. Never with CUDA, whose driver maps the whole address space; there the allocator takes a fraction instead.
+
+RLIMIT_DATA counts what is mapped, a cgroup what was touched. Torch's libraries map some hundred megabytes that nothing
+ever touches, so that much is added to the limit.
+"""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+from plimsoll_server.errors import StartError
+
+_PRIVATE_FIELDS = ("RssAnon:", "RssShmem:", "VmSwap:")
+_HEADROOM = 16 << 20
+_MOST_PERCENT = 95
+"""Of the container's limit: the rest is for what the process does not see, such as the kernel's tables and buffers."""
+_SLACK_PERCENT = 10
+"""Of the container's limit, between what batches are planned for and where an allocation fails: requests and their
+tokens take memory too."""
+
+
+class MemoryBudgetError(StartError):
+    """The budget cannot hold the server. The message says what was found and what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    used: int
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessBudget:
+    """What batches are planned with, and what the process may touch at most. In bytes."""
+
+    planned: int
+    ceiling: int
+
+    def room(self) -> int:
+        """What is left of the plan."""
+        return max(0, self.planned - private_bytes())
+
+    def hold(self) -> None:
+        """Has allocations above the ceiling fail, by the soft RLIMIT_DATA.
+
+        Worth repeating once everything has run: the stacks of threads are mapped whole and hardly touched.
+        """
+        untouched = max(0, data_bytes() - private_bytes())
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (self.ceiling + untouched, hard))
+
+
+def container_limit(told: int | None, cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """The lower of the limit the pod was told and its cgroup's; None where neither sets one."""
+    limits = [limit for limit in (told, _cgroup_limit(cgroup)) if limit is not None]
+    return min(limits, default=None)
+
+
+def _cgroup_limit(cgroup: Path) -> int | None:
+    for file in (cgroup / "memory.max", cgroup / "memory" / "memory.limit_in_bytes"):
+        try:
+            limit = int(file.read_text())
+        except (OSError, ValueError):
+            continue
+        # Version 1 writes a number near 2^63 for "no limit".
+        return limit if limit < 1 << 60 else None
+    return None
+
+
+def process_budget(limit: int, percent: int) -> ProcessBudget:
+    """`percent` of `limit` bytes to plan with. Raises MemoryBudgetError when the process takes as much already."""
+    budget = limit * percent // 100
+    in_use = private_bytes()
+    if in_use >= budget:
+        raise MemoryBudgetError(
+            f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
+            f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
+        )
+    return ProcessBudget(budget, limit * min(percent + _SLACK_PERCENT, _MOST_PERCENT) // 100)
+
+
+def data_bytes() -> int:
+    """What RLIMIT_DATA counts: private writable memory, touched or not."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def room_left() -> int | None:
+    """Bytes below the soft limit, less a little; None where there is no limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else max(0, soft - data_bytes() - _HEADROOM)
+
+
+def has_room(size: int) -> bool:
+    """Whether `size` bytes are left below the soft limit."""
+    left = room_left()
+    return left is None or size <= left
+
+
+def private_bytes() -> int:
+    """What the process has touched and nobody can take back: what a cgroup counts, less the pages of files."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(_PRIVATE_FIELDS))
