@@ -13,13 +13,16 @@ from drawn_examples import same_each_time
 from helm_chart import Chart
 from plimsoll_sandbox.toolchain import Tools, ensure_tools
 from redis_process import RedisProcess, running_redis
+from told_at_once import ToldAtOnce
 
 same_each_time()
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Asked to end, end as on Ctrl-C: with every fixture taken down, the sandbox among them."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if not hasattr(config, "workerinput"):  # one of several workers prints nothing itself
+        config.pluginmanager.register(ToldAtOnce(config))
 
 
 @pytest.fixture(scope="session")
