@@ -22,7 +22,7 @@ from plimsoll_server.engine.process_memory import container_limit
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import SelfTestError, self_test
 from plimsoll_server.models.errors import ModelError
-from plimsoll_server.models.family import Model, Placement
+from plimsoll_server.models.family import Between, Model, Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.types import Failure, LabelLogits, ModelInfo, Outcome, Output, Tokens
 from server_builders import lexicon_model
@@ -128,7 +128,7 @@ class StubbornModel:
         self.info = info
         self.capacity = 10
 
-    def forward(self, batch: Sequence[Tokens]) -> list[Output]:
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
         torch.empty(IMPOSSIBLE if max(map(len, batch)) > self.capacity else 1)
         return [LabelLogits((0.0,)) for _ in batch]
 
@@ -189,12 +189,12 @@ class LeakyModel:
     def __init__(self, info: ModelInfo) -> None:
         self.info = info
 
-    def forward(self, batch: Sequence[Tokens]) -> list[Output]:
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
         return [LabelLogits((float(sum(map(len, batch))),)) for _ in batch]
 
 
 class BrokenModel(LeakyModel):
-    def forward(self, batch: Sequence[Tokens]) -> list[Output]:
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
         return [LabelLogits((math.nan,)) for _ in batch]
 
 

@@ -9,7 +9,7 @@ from plimsoll_server.engine.measure import bytes_per_token
 from plimsoll_server.engine.memory import return_large_blocks
 from plimsoll_server.engine.process_memory import MemoryBudgetError, ProcessBudget, private_bytes, process_budget
 from plimsoll_server.scheduler.tiers import Tier, held_to
-from plimsoll_server.types import Measured
+from plimsoll_server.types import LoadLine
 
 MEBIBYTE = 1 << 20
 AMPLE = 1 << 40
@@ -68,13 +68,13 @@ def tier(name: str, tokens: int, limit: int) -> Tier:
     ],
 )
 def test_a_tier_runs_the_lower_of_plan_and_measurement(room: int, expected: tuple[int, int]) -> None:
-    tiers = held_to(Measured(per_token=8192, room=room), [tier("short", 64, 32), tier("long", 1024, 16)])
+    tiers = held_to(LoadLine(8192, room), [tier("short", 64, 32), tier("long", 1024, 16)])
     assert tuple(held.running_limit for held in tiers) == expected
     assert [held.concurrency for held in tiers] == [32, 32], "what decides how texts are cut is left alone"
 
 
 def test_a_tier_that_the_plan_has_closed_stays_closed() -> None:
-    [held] = held_to(Measured(per_token=1, room=AMPLE), [tier("long", 1024, 0)])
+    [held] = held_to(LoadLine(1, AMPLE), [tier("long", 1024, 0)])
     assert held.running_limit == 0
 
 

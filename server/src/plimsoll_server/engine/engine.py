@@ -12,13 +12,14 @@ from typing import TypeVar
 
 import torch
 
+from plimsoll_server.engine.guests import Guests
 from plimsoll_server.engine.measure import bytes_per_token
 from plimsoll_server.engine.memory import device_memory, free_memory
 from plimsoll_server.engine.process_memory import DeviceMemory, ProcessBudget
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.models.family import Model
-from plimsoll_server.types import BatchReport, Failure, Measured, ModelInfo, Outcome, Output, Tokens
+from plimsoll_server.types import BatchReport, Failure, LoadLine, ModelInfo, Outcome, Output, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class Engine:
         self._suspect_since: float | None = None
         self._proof: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
+        self._line = LoadLine()
+        self._guests = Guests(lambda batch: run_with_recovery(self._forward, batch, self._free))
 
     @property
     def info(self) -> ModelInfo:
@@ -53,7 +56,14 @@ class Engine:
         self._probe = probe
         await self._on_worker(lambda: self_test(self._model, long, short))
 
-    async def measure(self, sample: Tokens) -> Measured | None:
+    @property
+    def devices(self) -> int:
+        return 1
+
+    def line(self) -> LoadLine:
+        return self._line
+
+    async def measure(self, sample: Tokens) -> LoadLine | None:
         """What a token of a batch takes, by running `sample`, and how much there is. None where that says nothing:
         without a budget, where the scores of attention are written out and grow with the square of the length, and
         where the kernel does not tell."""
@@ -65,11 +75,23 @@ class Engine:
         per_token = await self._on_worker(lambda: bytes_per_token(self._repeated(sample), len(sample), room))
         await self._on_worker(self._free)
         self._budget.hold()
-        return None if per_token is None else Measured(per_token, self._budget.room())
+        if per_token is None:
+            return None
+        self._line = LoadLine(per_token, self._budget.room())
+        return self._line
 
-    async def run(self, batch: Sequence[Tokens]) -> BatchReport:
-        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception."""
-        report = await self._on_worker(lambda: run_with_recovery(self._forward, batch, self._free))
+    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
+
+        `between`: before the next layer of the batch that runs, or at once where nothing runs.
+        """
+        if between:
+            guest = self._guests.add(batch)
+            # Whichever comes first serves it: the boundary of a layer, or the thread once it is free.
+            self._worker.submit(self._timed, self._guests.serve_one)
+            report = await asyncio.wrap_future(guest)
+        else:
+            report = await self._on_worker(lambda: run_with_recovery(self._forward_with_guests, batch, self._free))
         self._remember(report)
         return report
 
@@ -100,6 +122,10 @@ class Engine:
     def _forward(self, batch: Sequence[Tokens]) -> list[Outcome]:
         return [output if _is_finite(output) else Failure.NON_FINITE for output in self._model.forward(batch)]
 
+    def _forward_with_guests(self, batch: Sequence[Tokens]) -> list[Outcome]:
+        outputs = self._model.forward(batch, self._guests.serve_one_within)
+        return [output if _is_finite(output) else Failure.NON_FINITE for output in outputs]
+
     def _repeated(self, sample: Tokens) -> Callable[[int], object]:
         return lambda sequences: self._model.forward([sample] * sequences)
 
@@ -117,14 +143,14 @@ class Engine:
             log.error("%d sequences in a row ran out of memory alone", self._lone_failures)
 
     async def _on_worker(self, work: Callable[[], Result]) -> Result:
-        def timed() -> Result:
-            self._busy_since = time.monotonic()
-            try:
-                return work()
-            finally:
-                self._busy_since = None
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._timed, work)
 
-        return await asyncio.get_running_loop().run_in_executor(self._worker, timed)
+    def _timed(self, work: Callable[[], Result]) -> Result:
+        self._busy_since = time.monotonic()
+        try:
+            return work()
+        finally:
+            self._busy_since = None
 
 
 def _is_finite(output: Output) -> bool:
