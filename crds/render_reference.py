@@ -69,6 +69,8 @@ def describe_type(schema: Schema) -> str:
     """`integer 1 to 16`, `Auto, Native, …`, `list, at most 8`."""
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "x-kubernetes-int-or-string" in schema:
+        return "quantity"
     match schema["type"]:
         case "integer" if "maximum" in schema:
             return f"integer {schema['minimum']} to {schema['maximum']}"

@@ -59,7 +59,13 @@ def _tiers() -> Strategy:
 
 def _server() -> Strategy:
     fields = SPEC["server"]["properties"]
-    return _optional(**{name: text(fields[name]) for name in ("image", "tlsSecret")})
+    cache, keys, tracing = (fields[name]["properties"] for name in ("cache", "auth", "tracing"))
+    return _optional(
+        **{name: text(fields[name]) for name in ("image", "tlsSecret", "rateLimit")},
+        cache=_optional(redisSecret=text(cache["redisSecret"])),
+        auth=st.fixed_dictionaries({"apiKeySecret": text(keys["apiKeySecret"])}),
+        tracing=st.fixed_dictionaries({"endpoint": text(tracing["endpoint"])}),
+    )
 
 
 def _pod() -> Strategy:

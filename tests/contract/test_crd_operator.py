@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 from plimsoll_operator import names
 from plimsoll_operator.duration import parse_duration
 from plimsoll_operator.model_source import parse_model_source
+from plimsoll_operator.quantity import parse_quantity
 from plimsoll_operator.spec import Spec, parse_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +70,7 @@ def as_described(value: Any, default: str) -> Any:
         case bool():
             return default == "true"
         case int():
-            return int(default)
+            return math.ceil(parse_quantity(default))
         case str():
             return default
         case tuple():

@@ -66,9 +66,17 @@ def test_the_server_accepts_what_the_operator_writes(spec: dict[str, Any]) -> No
 
 
 def test_every_variable_is_one_that_the_server_or_its_libraries_read() -> None:
-    spec = make_spec(gpu={"profile": "cpu"}, server={"hubTokenSecret": "hub", "tlsSecret": "tls"})
+    around = {
+        "cache": {"ttl": "1h", "maxSize": "1Gi", "redisSecret": "redis"},
+        "auth": {"apiKeySecret": "keys"},
+        "rateLimit": "100/minute",
+        "accessLog": True,
+        "tracing": {"endpoint": "http://collector:4318"},
+    }
+    spec = make_spec(gpu={"profile": "cpu"}, server={"hubTokenSecret": "hub", "tlsSecret": "tls", **around})
     read = {field.alias for field in Settings.model_fields.values() if field.alias}
-    of_libraries = {"HF_HOME", "HF_TOKEN", "TMPDIR"}
+    of_tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
+    of_libraries = {"HF_HOME", "HF_TOKEN", "TMPDIR", *of_tracing}
     assert set(environment_of(spec)) - read - of_libraries == {"PLIMSOLL_CONFIG"}
 
 
@@ -96,3 +104,9 @@ def test_a_token_is_only_ever_a_reference_to_a_secret() -> None:
     token = environment_of(make_spec(server={"hubTokenSecret": "hub"}))["HF_TOKEN"]
     assert "value" not in token
     assert token["valueFrom"]["secretKeyRef"]["name"] == "hub"
+
+
+def test_what_the_operator_leaves_out_is_the_servers_own_default() -> None:
+    usual, fields = parse_spec(make_spec()).server.cache, Settings.model_fields
+    assert usual.max_size == fields["cache_bytes"].default
+    assert usual.ttl.total_seconds() == fields["cache_ttl_seconds"].default

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 from pydantic.alias_generators import to_camel
 
 from plimsoll_operator.duration import parse_duration
 from plimsoll_operator.model_source import ModelSource, parse_model_source
 from plimsoll_operator.observed import Manifest
+from plimsoll_operator.quantity import parse_quantity
 
 Duration = Annotated[
-    timedelta, BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value)
+    timedelta,
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    # In a revision's input, which must read back.
+    PlainSerializer(lambda value: f"{value / timedelta(milliseconds=1):.0f}ms", when_used="json"),
+]
+Bytes = Annotated[
+    int, BeforeValidator(lambda value: math.ceil(parse_quantity(value)) if isinstance(value, str) else value)
 ]
 
 
@@ -130,12 +138,35 @@ class Resources(_Section):
     limits: dict[str, str | int] = {}
 
 
+class Cache(_Section):
+    """Answers that are kept, `max_size` in bytes."""
+
+    ttl: Duration = timedelta(minutes=5)
+    max_size: Bytes = 64 << 20
+    redis_secret: str = ""
+    redis_port: int = 6379
+
+
+class Auth(_Section):
+    api_key_secret: str = ""
+
+
+class Tracing(_Section):
+    endpoint: str = ""
+    sample_percent: int = 1
+
+
 class Server(_Section):
     image: str = ""
     memory_utilization_percent: int = 85
     resources: Resources = Resources()
     hub_token_secret: str = ""
     tls_secret: str = ""
+    cache: Cache = Cache()
+    auth: Auth = Auth()
+    rate_limit: str = ""
+    access_log: bool = False
+    tracing: Tracing = Tracing()
 
 
 class SecretName(_Section):

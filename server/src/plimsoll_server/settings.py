@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -37,6 +38,15 @@ class Settings(BaseModel):
     termination_log: str = Field("", alias="PLIMSOLL_TERMINATION_LOG")
     tls_directory: str = Field("", alias="PLIMSOLL_TLS_DIRECTORY")
     """Where tls.crt and tls.key are: with it HTTPS is served, and nothing else."""
+    api_keys_file: Path | None = Field(None, alias="PLIMSOLL_API_KEYS_FILE")
+    """One key per line; read anew when it changes. Without it nobody is asked for a key."""
+    rate_limit: str = Field("", alias="PLIMSOLL_RATE_LIMIT", pattern=r"^([1-9][0-9]{0,6}/(second|minute|hour|day))?$")
+    """Requests of one caller in a time, such as 100/minute."""
+    cache_bytes: int = Field(64 << 20, alias="PLIMSOLL_CACHE_BYTES", ge=0)
+    cache_ttl_seconds: float = Field(300.0, alias="PLIMSOLL_CACHE_TTL_SECONDS", gt=0)
+    redis_url_file: Path | None = Field(None, alias="PLIMSOLL_REDIS_URL_FILE")
+    """Holds the address of a Redis with its password; read anew when it changes."""
+    access_log: bool = Field(False, alias="PLIMSOLL_ACCESS_LOG")
     log_level: str = Field("info", alias="PLIMSOLL_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 
 

@@ -188,6 +188,19 @@ SERVER = [
         {"spec.model.uri": f"oci://registry.example/m@sha256:{DIGEST}", "spec.server.hubTokenSecret": "hub"},
         "spec.server.hubTokenSecret", "a private image is pulled with pod.imagePullSecrets"),
     one("a certificate for its Secret", "spec.server.tlsSecret", "/etc/tls/tls.crt", "kubectl create secret tls"),
+    one("answers kept for ever", "spec.server.cache.ttl", "48h", "from 1s to 24h, such as 5m"),
+    one("less than no memory for answers", "spec.server.cache.maxSize", "-1Mi", "from 0 to 64Gi, such as 64Mi"),
+    one("a Redis for its Secret", "spec.server.cache.redisSecret", "redis://redis:6379", "--from-file=url"),
+    Bad("a port of no Redis", {"spec.server.cache": {"redisPort": 6380}},
+        "spec.server.cache.redisPort", "name its Secret in redisSecret"),
+    one("an API key for its Secret", "spec.server.auth.apiKeySecret", "sk_LIVE", "kubectl create secret generic"),
+    one("keys in no Secret", "spec.server.auth", {}, "Required value"),
+    one("a rate without a time", "spec.server.rateLimit", "100", "such as 100/minute"),
+    one("a rate of nothing", "spec.server.rateLimit", "0/minute", "such as 100/minute"),
+    one("a collector without a scheme", "spec.server.tracing.endpoint", "collector:4318", "write http:// or https://"),
+    Bad("a password in a collector's address", {"spec.server.tracing": {"endpoint": "http://me:word@collector:4318"}},
+        "spec.server.tracing.endpoint", "without a password"),
+    one("traces for nobody", "spec.server.tracing", {"samplePercent": 5}, "Required value"),
 ]  # fmt: skip
 
 POD = [

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "tolerations": [{"key": "reserved", "operator": "Equal", "value": "us", "effect": "NoExecute"}],
     "imagePullSecrets": [{"name": "login"}],
 }
+AROUND_REQUESTS = {"auth": {"apiKeySecret": "domains-keys"}, "cache": {"redisSecret": "domains-redis"}}
 VARIANTS: dict[str, dict[str, Any]] = {
     "a claim on a GPU": {},
     "the hub": {"model": {"uri": HUB}},
@@ -37,13 +38,19 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "two gpus": {"gpu": {"profile": "nvidia-l4", "count": 2}},
     "a MIG slice": {"gpu": {"profile": "nvidia-h100-mig-1g.10gb"}},
     "TLS": {"server": {"tlsSecret": "domains-tls"}},
+    "keys and a Redis": {"server": AROUND_REQUESTS},
     "resources": {"server": {"resources": {"requests": {"cpu": "1"}, "limits": {"memory": "8Gi"}}}},
     "placed elsewhere": {"pod": ELSEWHERE},
     "not spread": {"pod": {"topologySpread": False}},
     "everything": {
         "model": {"uri": HUB},
         "gpu": {"profile": "cpu"},
-        "server": {"hubTokenSecret": "hub", "tlsSecret": "domains-tls", "image": "registry.example/server:1"},
+        "server": {
+            **AROUND_REQUESTS,
+            "hubTokenSecret": "hub",
+            "tlsSecret": "domains-tls",
+            "image": "registry.example/server:1",
+        },
         "pod": ELSEWHERE,
     },
 }
@@ -106,7 +113,8 @@ def test_it_has_no_token_no_writable_root_and_writes_to_its_scratch_volumes_only
     assert kinds <= {"emptyDir", "persistentVolumeClaim", "image", "secret"}
     keys = {item["key"] for volume in spec["volumes"] if "secret" in volume for item in volume["secret"]["items"]}
     keys |= {entry["valueFrom"]["secretKeyRef"]["key"] for entry in container["env"] if "secretKeyRef" in str(entry)}
-    assert keys <= {"tls.crt", "tls.key", "token"}, "of a Secret that an object names, no other key is handed out"
+    known = {"tls.crt", "tls.key", "token", "keys", "url"}
+    assert keys <= known, "of a Secret that an object names, no other key is handed out"
 
 
 def test_the_operators_own_pods_run_there(kit: Kit) -> None:

@@ -13,6 +13,7 @@ from rollouts import at_rest
 
 HUB = {"uri": f"hf://org/model:{'0' * 40}"}
 TLS = {"tlsSecret": "domains-tls"}
+TRACING = {"tracing": {"endpoint": "http://collector:4318"}}
 
 
 def child(cluster: Cluster, kind: str) -> Manifest:
@@ -45,6 +46,23 @@ DNS = [("UDP", 53), ("TCP", 53)]
         pytest.param({"model": {"uri": f"oci://r/m@sha256:{'0' * 64}"}}, [8080, 9090], DNS, id="an image"),
         pytest.param({"model": HUB}, [8080, 9090], [*DNS, ("TCP", 443)], id="the hub"),
         pytest.param({"server": TLS}, [8443, 9090], DNS, id="TLS"),
+        pytest.param(
+            {"server": {"cache": {"redisSecret": "redis"}}}, [8080, 9090], [*DNS, ("TCP", 6379)], id="a Redis"
+        ),
+        pytest.param(
+            {"server": {"cache": {"redisSecret": "redis", "redisPort": 6380}}},
+            [8080, 9090],
+            [*DNS, ("TCP", 6380)],
+            id="a Redis elsewhere",
+        ),
+        pytest.param({"server": {"cache": {"ttl": "1m"}}}, [8080, 9090], DNS, id="answers kept in memory"),
+        pytest.param({"server": TRACING}, [8080, 9090], [*DNS, ("TCP", 4318)], id="a collector of traces"),
+        pytest.param(
+            {"model": HUB, "server": {"cache": {"redisSecret": "redis"}, **TRACING}},
+            [8080, 9090],
+            [*DNS, ("TCP", 443), ("TCP", 4318), ("TCP", 6379)],
+            id="all of them",
+        ),
     ],
 )
 def test_only_what_the_pods_need_is_open(

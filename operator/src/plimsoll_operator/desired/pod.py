@@ -6,6 +6,8 @@ import math
 from datetime import timedelta
 from typing import Any
 
+from plimsoll_operator.desired.around_requests import around_requests
+from plimsoll_operator.desired.mounted_secrets import mounted_secrets
 from plimsoll_operator.desired.server_config import server_config
 from plimsoll_operator.gpu_profiles import GpuProfile
 from plimsoll_operator.load_line import LoadLine
@@ -24,7 +26,6 @@ from plimsoll_operator.observed import Manifest
 from plimsoll_operator.spec import Spec
 
 CACHE_PATH = "/var/cache/plimsoll"
-TLS_PATH = "/etc/plimsoll/tls"
 HUB_PROXY = "HTTPS_PROXY"
 TERMINATION_LOG = "/dev/termination-log"
 UNPRIVILEGED_USER = 65532
@@ -103,7 +104,7 @@ def _container(
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  an emptyDir: the root file system is read-only
             {"name": "cache", "mountPath": CACHE_PATH},
             *_model_mounts(spec.model.source),
-            *_tls_mounts(spec),
+            *(mounted.as_mount() for mounted in mounted_secrets(spec)),
         ],
     }
 
@@ -155,9 +156,7 @@ def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> li
     if limited:
         source = {"resourceFieldRef": {"containerName": SERVER_CONTAINER, "resource": "limits.memory"}}
         env.append({"name": "PLIMSOLL_MEMORY_LIMIT_BYTES", "valueFrom": source})
-    if spec.server.tls_secret:
-        env.append({"name": "PLIMSOLL_TLS_DIRECTORY", "value": TLS_PATH})
-    return env
+    return [*env, *around_requests(spec)]
 
 
 def _way_to_the_hub(spec: Spec, proxy: str) -> list[dict[str, Any]]:
@@ -191,8 +190,7 @@ def _resources(spec: Spec, profile: GpuProfile) -> dict[str, dict[str, str]]:
 
 def _volumes(spec: Spec) -> list[dict[str, Any]]:
     volumes: list[dict[str, Any]] = [{"name": "tmp", "emptyDir": {}}, {"name": "cache", "emptyDir": {}}]
-    if spec.server.tls_secret:
-        volumes.append({"name": "tls", "secret": _tls_files(spec.server.tls_secret)})
+    volumes += [mounted.as_volume() for mounted in mounted_secrets(spec)]
     match spec.model.source:
         case ClaimModel(claim=claim):
             volumes.append({"name": "model", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
@@ -203,24 +201,10 @@ def _volumes(spec: Spec) -> list[dict[str, Any]]:
     return volumes
 
 
-def _tls_files(secret: str) -> dict[str, Any]:
-    """The two keys that a certificate has and no other: naming a Secret here must not hand out all that it holds.
-
-    Optional, since a pod whose volume is missing hangs without a word; the server says which file it wants, and ends.
-    """
-    items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
-    # Read by the group, since the kubelet gives the files to fsGroup.
-    return {"secretName": secret, "items": items, "optional": True, "defaultMode": 0o440}
-
-
 def _model_mounts(source: ModelSource) -> list[dict[str, Any]]:
     if isinstance(source, HubModel):
         return []
     return [{"name": "model", "mountPath": MODEL_MOUNT_PATH, "readOnly": True}]
-
-
-def _tls_mounts(spec: Spec) -> list[dict[str, Any]]:
-    return [{"name": "tls", "mountPath": TLS_PATH, "readOnly": True}] if spec.server.tls_secret else []
 
 
 def _placement(name: str, spec: Spec, profile: GpuProfile) -> dict[str, Any]:
