@@ -1,0 +1,49 @@
+"""The server beside its alternatives. `make bench` runs all of it; each part can be run alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+_LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
+_QUICK_LENGTHS = (128, 1024, 4096)
+
+Quick = Annotated[bool, typer.Option(help="Fewer lengths and rounds, three layers: to look, not to publish.")]
+Whole = Annotated[bool, typer.Option(help="All 22 layers at every length.")]
+Shared = Annotated[bool, typer.Option(help="For a busy machine: one thread, and its processor time.")]
+
+
+@app.command()
+def rates(
+    quick: Quick = False, whole: Whole = False, shared: Shared = False, lengths: str = "", rounds: int = 0
+) -> None:
+    """The encoder's rate beside its linear layers' and beside plain transformers. `--lengths 512,2048`."""
+    from serving.rates import rates as measured
+
+    chosen = tuple(int(part) for part in lengths.split(",")) if lengths else _QUICK_LENGTHS if quick else _LENGTHS
+    measured(chosen, rounds or (3 if quick else 5), whole=whole, quick=quick, shared=shared, tell=typer.echo)
+
+
+@app.command()
+def peaks(quick: Quick = False, whole: Whole = False) -> None:
+    """What memory the activations take."""
+    from serving.peaks import peaks as measured
+
+    lengths = (("plimsoll", 4096), ("transformers", 4096)) if quick else ()
+    measured(lengths or (("plimsoll", 8192), ("plimsoll", 16384), ("transformers", 8192)), whole=whole, tell=typer.echo)
+
+
+@app.command(hidden=True)
+def contestant(name: str, folder: Path) -> None:
+    """Run sequences as told on standard input."""
+    from serving.contestants import obey
+
+    obey(name, folder)
+
+
+if __name__ == "__main__":
+    app()
