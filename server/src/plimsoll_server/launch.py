@@ -1,0 +1,67 @@
+"""From the settings to what runs the batches: one engine in this process, or a fleet with a worker for each device."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeAlias
+
+from plimsoll_server.engine.cpus import usable_cpus
+from plimsoll_server.engine.fleet.fleet import Fleet, FleetObserver
+from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
+from plimsoll_server.engine.order import EngineOrder
+from plimsoll_server.engine.process_memory import ProcessBudget, container_limit, private_bytes
+from plimsoll_server.models.folder import inspect_folder
+from plimsoll_server.models.location import locate
+from plimsoll_server.phases import Phases
+from plimsoll_server.settings import Settings
+
+if TYPE_CHECKING:
+    from plimsoll_server.engine.engine import Engine
+
+AnyEngine: TypeAlias = "Engine | Fleet"
+
+
+async def launch(
+    settings: Settings, pool: ThreadPoolExecutor, gpus: Sequence[str], phases: Phases, observer: FleetObserver
+) -> AnyEngine:
+    """Loads the model: on `pool`, or in worker processes where there are several devices. Raises StartError."""
+    loop = asyncio.get_running_loop()
+    count = workers_wanted(settings.devices, gpus)
+    order = await loop.run_in_executor(pool, _order, settings, phases)
+    if count == 1:
+        return await loop.run_in_executor(pool, _in_this_process, order, pool, phases)
+    return await _fleet(order, count, gpus, phases, observer)
+
+
+def _order(settings: Settings, phases: Phases) -> EngineOrder:
+    """What a missing or incomplete model needs to be told is known before the seconds that torch takes to import."""
+    with phases.timed("fetch"):
+        located = locate(settings.config.model.location)
+        inspect_folder(located.folder)
+    return EngineOrder(
+        model=settings.config.model,
+        located=located,
+        memory_percent=settings.config.memory_utilization_percent,
+        threads=usable_cpus(),
+        memory_limit=container_limit(settings.memory_limit_bytes),
+        calibration_directory=settings.calibration_directory,
+    )
+
+
+def _in_this_process(order: EngineOrder, pool: ThreadPoolExecutor, phases: Phases) -> Engine:
+    with phases.timed("import"):
+        from plimsoll_server.engine.build import build_engine
+    with phases.timed("load"):
+        return build_engine(order, pool)
+
+
+async def _fleet(order: EngineOrder, count: int, gpus: Sequence[str], phases: Phases, observer: FleetObserver) -> Fleet:
+    own = servers_share(order.memory_limit, private_bytes())
+    fleet = Fleet(places(order, count, gpus, own), observer)
+    await fleet.launch(phases.add_longest)
+    if own and not gpus:
+        # The workers hold themselves below their parts, and this process below its own.
+        ProcessBudget(planned=own, ceiling=own).hold()
+    return fleet
