@@ -36,6 +36,10 @@ FROZEN = {
     "plimsoll_saturation_ratio": set[str](),
     "plimsoll_load_line_concurrency": {"tier"},
     "plimsoll_queue_tokens": {"tier"},
+    "plimsoll_answers_total": {"source"},
+    "plimsoll_cache_faults_total": set[str](),
+    "plimsoll_cache_bytes": set[str](),
+    "plimsoll_circuit_open": set[str](),
     "plimsoll_device_memory_bytes": {"kind"},
     "plimsoll_tls_certificate_expiry_timestamp_seconds": set[str](),
 }

@@ -17,9 +17,12 @@ from plimsoll_server.logs import FIELDS
 from plimsoll_server.models.folder import inspect_folder
 from plimsoll_server.models.location import Located, locate
 from plimsoll_server.pack_record import PackRecord
-from plimsoll_server.scheduler.dispatcher import BatchObserver
+from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
+from plimsoll_server.scheduler.cache.codec import Codec
+from plimsoll_server.scheduler.cache.memory import MemoryCache
+from plimsoll_server.scheduler.cache.shared import SharedCache
 from plimsoll_server.scheduler.long_input import LongInput
-from plimsoll_server.scheduler.scheduler import Scheduler
+from plimsoll_server.scheduler.scheduler import Observer, Scheduler
 from plimsoll_server.scheduler.tiers import Tier, held_to, tiers_from
 from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
@@ -39,7 +42,7 @@ _LONG_SAMPLE_TOKENS = 300
 
 
 async def start(
-    settings: Settings, worker: ThreadPoolExecutor, observer: BatchObserver, loaded: Callable[[], None]
+    settings: Settings, worker: ThreadPoolExecutor, observer: Observer, loaded: Callable[[], None]
 ) -> tuple[Engine, Scheduler]:
     """Loads the model on `worker`, calls `loaded`, and runs the first forward passes. Raises StartError."""
     loop = asyncio.get_running_loop()
@@ -58,8 +61,21 @@ async def start(
         observer,
         PackRecord(settings.termination_log),
         settings.request_deadline_seconds,
+        _answer_cache(settings, engine.info, observer),
+        scope=f"{settings.namespace}/{settings.deployment}/{settings.revision}",
     )
     return engine, scheduler
+
+
+def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> AnswerCache:
+    if not settings.cache_bytes:
+        return AnswerCache()
+    ttl, file = settings.cache_ttl_seconds, settings.redis_url_file
+    codec = Codec(tiers_from(settings.config.tiers), info.labels)
+    return AnswerCache(
+        MemoryCache(settings.cache_bytes, ttl),
+        SharedCache(file, codec, ttl, observer.cache_failed) if file else None,
+    )
 
 
 def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:

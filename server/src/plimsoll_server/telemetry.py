@@ -8,8 +8,6 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
-from plimsoll_server.device_metrics import DeviceMetrics
-
 _COMMON = ("inference_namespace", "inference_deployment", "revision", "replica")
 _BUCKETS = (
     *(0.001, 0.0015, 0.0025, 0.004, 0.006),
@@ -23,6 +21,8 @@ _BUCKETS = (
 OUTCOMES = ("ok", "rejected", "too_long", "invalid", "oom", "error", "cancelled")
 SERVERS_FAULTS = ("rejected", "oom", "error")
 """The outcomes that a caller has not brought about and cannot help."""
+SOURCES = ("memory", "redis", "flight", "model")
+"""Where an answer comes from: what is remembered here, or by another pod; another request's work; work of its own."""
 NO_TIER = "none"
 """Value of the label `tier` for a request that failed before its tier was known."""
 
@@ -64,11 +64,14 @@ class Telemetry:
         )
         self._load_line = self._gauge("plimsoll_load_line_concurrency", "Sequences that may run at once", "tier")
         self._queue_tokens = self._gauge("plimsoll_queue_tokens", "Tokens waiting in the queue", "tier")
+        self._answers = self._counter("plimsoll_answers", "Answers to single inputs by where they came from", "source")
+        self._cache_faults = self._counter("plimsoll_cache_faults", "Times that the cache in Redis did not answer")
+        self._cache_bytes = self._gauge("plimsoll_cache_bytes", "Memory that remembered answers take")
+        self._circuit_open = self._gauge("plimsoll_circuit_open", "1 while requests are refused since the model failed")
         self._memory = self._gauge("plimsoll_device_memory_bytes", "Memory of the device, or process on a CPU", "kind")
         self._certificate_expiry = self._gauge(
             "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
         )
-        self.devices = DeviceMetrics(self.registry, _COMMON, self._labels)
         self._start_from_zero(tiers)
 
     def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool = False) -> None:
@@ -87,6 +90,19 @@ class Telemetry:
             self._incidents.labels(*self._labels, tier).inc()
         if out_of_memory:
             self._out_of_memory.labels(*self._labels, tier).inc()
+
+    def answers_came(self, source: str, count: int) -> None:
+        """`source`: one of SOURCES."""
+        self._answers.labels(*self._labels, source).inc(count)
+
+    def cache_failed(self) -> None:
+        self._cache_faults.labels(*self._labels).inc()
+
+    def set_cache(self, size: int) -> None:
+        self._cache_bytes.labels(*self._labels).set(size)
+
+    def set_circuit(self, *, is_open: bool) -> None:
+        self._circuit_open.labels(*self._labels).set(is_open)
 
     def set_load_line(self, tier: str, concurrency: int) -> None:
         self._load_line.labels(*self._labels, tier).set(concurrency)
@@ -127,4 +143,7 @@ class Telemetry:
             self._out_of_memory.labels(*self._labels, tier)
             self._batches.labels(*self._labels, tier)
             self._queue_tokens.labels(*self._labels, tier)
-        self._saturation.labels(*self._labels)
+        for source in SOURCES:
+            self._answers.labels(*self._labels, source)
+        for single in (self._saturation, self._cache_faults, self._cache_bytes, self._circuit_open):
+            single.labels(*self._labels)

@@ -21,6 +21,17 @@ def test_what_runs_stands_in_the_file_and_nothing_after(tmp_path: Path) -> None:
         assert json.loads(file.read_text()) == {"tier": "short", "tokens": 96, "sequences": 3}
 
 
+def test_of_several_packs_the_largest_stands_there_while_it_runs(tmp_path: Path) -> None:
+    file = tmp_path / "termination-log"
+    file.touch()
+    record = PackRecord(str(file))
+    with record.running("short", 96, 3):
+        with record.running("long", 8192, 1), record.running("short", 32, 1):
+            assert json.loads(file.read_text())["tier"] == "long"
+        assert json.loads(file.read_text()) == {"tier": "short", "tokens": 96, "sequences": 3}
+    assert file.read_text() == ""
+
+
 def test_nothing_stands_in_the_file_after_a_batch_that_failed(tmp_path: Path) -> None:
     file = tmp_path / "termination-log"
     file.touch()

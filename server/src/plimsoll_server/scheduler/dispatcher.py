@@ -1,16 +1,21 @@
-"""The loop that feeds the engine: pick a lane, take a batch, run it, hand out the outcomes."""
+"""The loop that feeds the engine: form a pack when one may run, run it, hand out the outcomes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.lanes import Lane, Work
+from plimsoll_server.scheduler.on_devices import OnDevices, Running
+from plimsoll_server.scheduler.pace import Pace
+from plimsoll_server.scheduler.packs import Room, take_pack
 from plimsoll_server.types import BatchReport, Failure, LoadLine, Tokens
 
 log = logging.getLogger(__name__)
@@ -45,13 +50,18 @@ class Record(Protocol):
 
 
 class Dispatcher:
-    """One batch at a time, the lanes by turns: no tier starves, and a short text waits for one long batch at most."""
+    """The lanes by turns, so that no tier starves, and short packs within the long ones that run."""
 
-    def __init__(self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver, record: Record) -> None:
+    def __init__(
+        self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver, record: Record, breaker: Breaker
+    ) -> None:
         self._turns = deque(lanes)
         self._engine = engine
         self._observer = observer
         self._record = record
+        self._breaker = breaker
+        self._pace = Pace()
+        self._on_devices = OnDevices(lane.tier for lane in lanes)
         self._work = asyncio.Event()
 
     def wake(self) -> None:
@@ -59,39 +69,59 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        while True:
-            lane = self._next_lane()
-            if lane is None:
+        async with asyncio.TaskGroup() as packs:
+            while True:
                 self._work.clear()
+                while (running := self._next()) is not None:
+                    packs.create_task(self._run(running))
                 await self._work.wait()
-            else:
-                await self._run_batch(lane)
 
-    def _next_lane(self) -> Lane | None:
-        """The lane with work that has not been served for longest."""
-        lane = next((lane for lane in self._turns if lane.queued), None)
-        if lane is not None:
+    def _next(self) -> Running | None:
+        """The next pack, if one may run now: on a device of its own, or between the layers of another."""
+        now = asyncio.get_running_loop().time()
+        line = self._engine.line()
+        guest = self._on_devices.ordinary >= self._engine.devices
+        room = self._on_devices.room_for_guest(line, now) if guest else self._room(line)
+        pack = take_pack(self._turns, room) if room is not None else None
+        if pack is None:
+            return None
+        for lane, _ in pack.lanes:
             self._turns.remove(lane)
             self._turns.append(lane)
-        return lane
+        return self._on_devices.begin(pack, guest=guest, now=now)
 
-    async def _run_batch(self, lane: Lane) -> None:
-        batch = lane.take()
+    def _room(self, line: LoadLine) -> Room:
+        within_memory = math.inf if line.tokens is None else line.tokens
+        return Room(tokens=min(within_memory, self._pace.worthwhile_tokens))
+
+    async def _run(self, running: Running) -> None:
+        pack = running.pack
+        report = BatchReport((Failure.MODEL_FAULT,) * len(pack.works))
+        faulty = False
         started = time.monotonic()
         try:
-            with self._record.running(lane.tier.name, sum(len(work.tokens) for work in batch), len(batch)):
-                report = await self._engine.run([work.tokens for work in batch])
+            with self._record.running(pack.tier.name, pack.tokens, len(pack.works)):
+                report = await self._engine.run([work.tokens for work in pack.works], between=running.guest)
         except Exception:
-            # Whatever went wrong in the model is over with this batch; the next one deserves its try.
-            log.exception("a batch of %d failed in tier %s", len(batch), lane.tier.name)
-            report = BatchReport((Failure.MODEL_FAULT,) * len(batch))
+            # Whatever went wrong in the model is over with this pack; the next one deserves its try.
+            log.exception("a pack of %d failed in tier %s", len(pack.works), pack.tier.name)
+            faulty = True
         finally:
-            lane.finish(batch, time.monotonic() - started)
-        self._observer.batch_done(lane.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
-        _hand_out(batch, report)
+            seconds = time.monotonic() - started
+            self._ended(running, seconds)
+        self._breaker.batch_done(faulty=faulty)
+        self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
+        if not (running.guest or running.had_guests or report.failed):
+            self._pace.ran(pack.tokens, seconds)
+        _hand_out(pack.works, report)
+
+    def _ended(self, running: Running, seconds: float) -> None:
+        self._on_devices.end(running)
+        for lane, count in running.pack.lanes:
+            lane.finish(count, seconds)
 
 
-def _hand_out(batch: Sequence[Work], report: BatchReport) -> None:
-    for work, outcome in zip(batch, report.outcomes, strict=True):
+def _hand_out(works: Sequence[Work], report: BatchReport) -> None:
+    for work, outcome in zip(works, report.outcomes, strict=True):
         if not work.outcome.done():
             work.outcome.set_result(outcome)

@@ -1,14 +1,16 @@
-"""The sequences of one request on their way through the lanes: admitted once, then a few at a time."""
+"""The sequences of one document on their way through the lanes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import ModelFaultError, NonFiniteError, OutOfMemoryError
 from plimsoll_server.scheduler.lanes import Lane, Work
+from plimsoll_server.scheduler.passage import Passage
 from plimsoll_server.types import Embedding, Failure, LabelLogits, Outcome, TokenLabels, Tokens
 
 Output = LabelLogits | TokenLabels | Embedding
@@ -29,43 +31,30 @@ class Step:
         return self.document.piece(*self.span)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    number: int
-    step: Step
-    work: Work
+async def flow(steps: Sequence[Step], passage: Passage) -> list[Output]:
+    """The output of each step of one document, in order.
 
-
-async def flow(steps: Sequence[Step], at_once: int) -> list[Output]:
-    """The output of each step, in order. Only the first may find no place (OverloadedError): what began is finished.
-
-    At most `at_once` of them, and no more than a batch of their lane, are queued or running at the same time, so that
-    one long request leaves room for others. The first failure ends the request, and so does its cancellation.
+    The first failure ends it, and so does its cancellation: what waits then leaves its place.
     """
-    outputs: dict[int, Output] = {}
-    pending: dict[asyncio.Future[Outcome], _Place] = {}
+    outputs: list[Output] = []
+    under_way: deque[tuple[Step, Work]] = deque()
     try:
-        for number, step in enumerate(steps):
-            await _collect(pending, outputs, fewer_than=min(at_once, max(2, step.lane.batch_limit)))
-            tokens = step.tokens
-            work = step.lane.admit(tokens) if number == 0 else await step.lane.follow(tokens)
-            pending[work.outcome] = _Place(number, step, work)
-        await _collect(pending, outputs, fewer_than=1)
+        for step in steps:
+            while under_way and under_way[0][1].outcome.done():
+                _collect(under_way, outputs)
+            under_way.append((step, await passage.enter(step.lane, step.tokens)))
+        while under_way:
+            await asyncio.wait({under_way[0][1].outcome})
+            _collect(under_way, outputs)
     finally:
-        for place in pending.values():
-            place.step.lane.leave(place.work)
-    return [outputs[number] for number in range(len(steps))]
+        for step, work in under_way:
+            step.lane.leave(work)
+    return outputs
 
 
-async def _collect(
-    pending: dict[asyncio.Future[Outcome], _Place], outputs: dict[int, Output], *, fewer_than: int
-) -> None:
-    """Moves what is done from `pending` to `outputs` until fewer are pending; raises what one of them ended with."""
-    while len(pending) >= fewer_than:
-        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for outcome in done:
-            place = pending.pop(outcome)
-            outputs[place.number] = _output(outcome.result(), place.step)
+def _collect(under_way: deque[tuple[Step, Work]], outputs: list[Output]) -> None:
+    step, work = under_way.popleft()
+    outputs.append(_output(work.outcome.result(), step))
 
 
 def _output(outcome: Outcome, step: Step) -> Output:

@@ -1,22 +1,32 @@
-"""Admission: one lane per tier, with a bounded queue, and the next batch taken from it at the last moment."""
+"""Admission: one lane per tier, with a bounded queue from which the packs are taken at the last moment."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from plimsoll_server.scheduler.errors import OverloadedError
 from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.types import Outcome, Tokens
+from plimsoll_server.types import LoadLine, Outcome, Tokens
 
 MAX_BATCH = 32
 """Sequences per batch, and inputs per request."""
 _QUEUE_BATCHES = 4
-"""Full batches' worth of tokens that may wait in a lane."""
+"""Full batches' worth of tokens that may wait in a lane, for each device."""
 _QUEUE_ITEMS = 64
 _LONGEST_RETRY_AFTER = 60
+
+
+class Devices(Protocol):
+    """What a lane has to know of the engine. Both change while it runs."""
+
+    @property
+    def devices(self) -> int: ...
+    def line(self) -> LoadLine: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -25,20 +35,21 @@ class Work:
 
     tokens: Tokens
     outcome: asyncio.Future[Outcome]
+    until: float = math.inf
+    """When its caller gives up, on the event loop's clock."""
 
 
 class Lane:
     """The sequences of one tier. `changed` is called whenever the number waiting or running has changed."""
 
-    def __init__(self, tier: Tier, changed: Callable[[], None]) -> None:
+    def __init__(self, tier: Tier, engine: Devices, changed: Callable[[], None]) -> None:
         self.tier = tier
         self.running = 0
         self.queued_tokens = 0
+        self._engine = engine
         self._queue: deque[Work] = deque()
         self._waiters: deque[asyncio.Event] = deque()
         self._changed = changed
-        self._max_items = max(_QUEUE_ITEMS, _QUEUE_BATCHES * tier.running_limit)
-        self._max_tokens = _QUEUE_BATCHES * tier.running_limit * tier.max_tokens
         self._batch_seconds = 0.0
 
     @property
@@ -46,27 +57,41 @@ class Lane:
         return len(self._queue)
 
     @property
+    def limit(self) -> int:
+        """Sequences of this tier that may run at once on one device, as planned and as its memory allows now."""
+        return self._engine.line().sequences(self.tier.running_limit, self.tier.max_tokens)
+
+    @property
     def batch_limit(self) -> int:
-        """Sequences per batch. Each is within the tier, so a batch is within running limit times max tokens."""
-        return min(MAX_BATCH, self.tier.running_limit)
+        """Sequences per batch. Each is within the tier, so a batch is within the limit times max tokens."""
+        return min(MAX_BATCH, self.limit)
+
+    @property
+    def at_once(self) -> int:
+        """Sequences that may run at once on all devices."""
+        return self.limit * self._engine.devices
 
     @property
     def saturation(self) -> float:
         """Load over what is safe: 1.0 is the load line. A tier that never runs has no load."""
-        return (self.running + self.queued) / self.tier.running_limit if self.tier.usable else 0.0
+        return (self.running + self.queued) / self.at_once if self.tier.usable else 0.0
 
-    def admit(self, tokens: Tokens) -> Work:
+    def waiting(self) -> Iterator[Work]:
+        """Oldest first."""
+        return iter(self._queue)
+
+    def admit(self, tokens: Tokens, until: float = math.inf) -> Work:
         """A place for the first sequence of a request. Raises OverloadedError when there is none."""
         if self._waiters or not self._has_room(len(tokens)):
             raise OverloadedError(
                 f"tier {self.tier.name} is full: {self.queued} sequences of {self.queued_tokens} tokens wait, at most "
-                f"{self._max_items} and {self._max_tokens}, {self.tier.running_limit} run at once; try again later",
+                f"{self._max_items} and {self._max_tokens}, {self.at_once} run at once; try again later",
                 tier=self.tier.name,
                 retry_after=self._drain_seconds(),
             )
-        return self._add(tokens)
+        return self._add(tokens, until)
 
-    async def follow(self, tokens: Tokens) -> Work:
+    async def follow(self, tokens: Tokens, until: float = math.inf) -> Work:
         """A place for a further sequence of a request that was admitted: it waits for room, before any newcomer."""
         if self._waiters or not self._has_room(len(tokens)):
             turn = asyncio.Event()
@@ -78,7 +103,7 @@ class Lane:
             finally:
                 self._waiters.remove(turn)
                 self._call_next()
-        return self._add(tokens)
+        return self._add(tokens, until)
 
     def leave(self, work: Work) -> None:
         """The caller of `work` is gone: its place is free at once, unless it is already in a batch."""
@@ -88,24 +113,33 @@ class Lane:
             self.queued_tokens -= len(work.tokens)
             self._room_changed()
 
-    def take(self) -> list[Work]:
-        """The next batch, oldest first."""
-        batch = [self._queue.popleft() for _ in range(min(self.queued, self.batch_limit))]
+    def take(self, count: int) -> list[Work]:
+        """The oldest `count`, which run now."""
+        batch = [self._queue.popleft() for _ in range(count)]
         self.queued_tokens -= sum(len(work.tokens) for work in batch)
         self.running += len(batch)
         self._room_changed()
         return batch
 
-    def finish(self, batch: list[Work], seconds: float) -> None:
-        self.running -= len(batch)
+    def finish(self, count: int, seconds: float) -> None:
+        """So many have run, in a batch that took so long."""
+        self.running -= count
         self._batch_seconds = seconds if not self._batch_seconds else 0.8 * self._batch_seconds + 0.2 * seconds
         self._changed()
+
+    @property
+    def _max_items(self) -> int:
+        return max(_QUEUE_ITEMS, _QUEUE_BATCHES * self.at_once)
+
+    @property
+    def _max_tokens(self) -> int:
+        return _QUEUE_BATCHES * self.at_once * self.tier.max_tokens
 
     def _has_room(self, tokens: int) -> bool:
         return self.queued < self._max_items and self.queued_tokens + tokens <= self._max_tokens
 
-    def _add(self, tokens: Tokens) -> Work:
-        work = Work(tokens, asyncio.get_running_loop().create_future())
+    def _add(self, tokens: Tokens, until: float) -> Work:
+        work = Work(tokens, asyncio.get_running_loop().create_future(), until)
         self._queue.append(work)
         self.queued_tokens += len(tokens)
         self._changed()
@@ -120,5 +154,5 @@ class Lane:
             self._waiters[0].set()
 
     def _drain_seconds(self) -> int:
-        batches = 1 + self.queued / self.batch_limit
+        batches = 1 + self.queued / (self.batch_limit * self._engine.devices)
         return max(1, min(_LONGEST_RETRY_AFTER, round(batches * self._batch_seconds)))

@@ -16,5 +16,10 @@ class Options:
     timeout_seconds: float | None = None
     """How long the caller waits; the server's own deadline holds where that is shorter, or where there is none."""
 
+    @property
+    def parameters(self) -> bytes:
+        """What an answer depends on, and so whether one that was given before is the answer to this."""
+        return b"truncate=%d raw=%d" % (self.truncate, self.raw)
+
 
 DEFAULT = Options()

@@ -4,23 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.scheduler.answers import Answer, Assembler
+from plimsoll_server.scheduler.breaker import Breaker
+from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
+from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError
+from plimsoll_server.scheduler.flights import Flight, Flights
 from plimsoll_server.scheduler.flow import Step, flow
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
 from plimsoll_server.scheduler.long_input import LongInput, Route
 from plimsoll_server.scheduler.options import DEFAULT, Options
+from plimsoll_server.scheduler.passage import Passage
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
-from plimsoll_server.types import ModelInfo, Output
+from plimsoll_server.types import ModelInfo
 
 _DEADLINE_RETRY_AFTER = 5
+
+
+class Observer(BatchObserver, Protocol):
+    def answers_came(self, source: str, count: int) -> None:
+        """From `memory`, from `redis`, from the `flight` of another request, or from the `model`."""
+
+    def cache_failed(self) -> None:
+        """The one in Redis."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    key: bytes
+    text: str
+    """Empty for ready-made tokens."""
+    read: Callable[[], Awaitable[Document]]
 
 
 class Scheduler:
@@ -31,19 +55,28 @@ class Scheduler:
         policy: LongInputConfig,
         tokeniser: Tokeniser,
         engine: Engine,
-        observer: BatchObserver,
+        observer: Observer,
         record: Record,
         deadline_seconds: float,
+        cache: AnswerCache | None = None,
+        scope: str = "",
     ) -> None:
+        """`tiers` as planned: how many sequences run at once is for the engine's line to say, as it changes.
+        `scope`: whose answers these are, where the cache is shared with others."""
         self.info = info
         self.tiers = tiers
         self._long_input = LongInput(policy, tiers, info.window)
         self._assembler = Assembler(info, policy.aggregation)
         self._tokeniser = tokeniser
+        self._observer = observer
         self._deadline = deadline_seconds
-        self._lanes = {tier.name: Lane(tier, self._load_changed) for tier in tiers}
+        self._keys = Keys(info, tiers, policy, scope)
+        self._cache = cache or AnswerCache()
+        self._flights = Flights()
+        self._breaker = Breaker()
+        self._lanes = {tier.name: Lane(tier, engine, self._load_changed) for tier in tiers}
         self._meter = SaturationMeter(time.monotonic())
-        self._dispatcher = Dispatcher(list(self._lanes.values()), engine, observer, record)
+        self._dispatcher = Dispatcher(list(self._lanes.values()), engine, observer, record, self._breaker)
 
     @property
     def longest_pass(self) -> int:
@@ -52,54 +85,79 @@ class Scheduler:
 
     async def run(self) -> None:
         """Feeds the engine until cancelled."""
-        await self._dispatcher.run()
+        try:
+            await self._dispatcher.run()
+        finally:
+            await self._cache.close()
 
     def close(self) -> None:
         self._tokeniser.close()
 
     async def answer_texts(self, texts: Sequence[str], options: Options = DEFAULT) -> list[Answer]:
         """One answer per text. Raises a RequestError."""
-        run = await self._in_time(self._tokenised(texts), options, at_once=MAX_BATCH)
-        return [self._assembler.answer(*part, text, raw=options.raw) for part, text in zip(run, texts, strict=True)]
+        questions = [
+            _Question(self._keys.of_text(text, options), text, partial(self._tokeniser.document, text))
+            for text in texts
+        ]
+        return await self._answers(questions, options, MAX_BATCH)
 
     async def answer_tokens(
         self, sequences: Sequence[Sequence[int]], options: Options = DEFAULT, *, at_once: int = MAX_BATCH
     ) -> list[Answer]:
         """One answer per list of token ids, at most `at_once` of them in the works. Raises a RequestError."""
         self._check_vocabulary(sequences)
-        run = await self._in_time(self._framed(sequences), options, at_once=at_once)
-        return [self._assembler.answer(*part, "", raw=options.raw) for part in run]
+        questions = [
+            _Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
+        ]
+        return await self._answers(questions, options, at_once)
 
     def saturation(self) -> float:
         """Mean of the last 30 seconds; 1.0 is the load line."""
+        # The line and the devices change without a word: whoever asks brings it to the dispatcher's ears as well.
+        self._load_changed()
         return self._meter.mean(time.monotonic())
 
     def queued_tokens(self) -> dict[str, int]:
         """By the name of the tier."""
         return {name: lane.queued_tokens for name, lane in self._lanes.items()}
 
-    async def _in_time(
-        self, reading: Awaitable[list[Document]], options: Options, *, at_once: int
-    ) -> list[tuple[Document, Route, list[Output]]]:
-        tier = None
+    def load_line(self) -> dict[str, int]:
+        """Sequences that may run at once on all devices, by the name of the tier."""
+        return {name: lane.at_once for name, lane in self._lanes.items()}
+
+    def cached_bytes(self) -> int:
+        return self._cache.size
+
+    def circuit_open(self) -> bool:
+        return self._breaker.open
+
+    async def _answers(self, questions: Sequence[_Question], options: Options, at_once: int) -> list[Answer]:
+        """What was answered before is answered at once, and what is not, once however many ask."""
+        found = self._cache.at_hand(question.key for question in questions)
+        missing = [question for question in questions if question.key not in found]
+        self._came("memory", len(questions) - len(missing))
+        if missing:
+            found |= await self._in_time(missing, options, at_once)
+        return [found[question.key] for question in questions]
+
+    async def _in_time(self, questions: Sequence[_Question], options: Options, at_once: int) -> dict[bytes, Answer]:
         patience, whose = self._patience(options)
+        passage = Passage(at_once, asyncio.get_running_loop().time() + patience)
+        flights: list[Flight] = []
         try:
             async with asyncio.timeout(patience):
-                documents = await reading
-                routes = [self._long_input.route(document, truncate=options.truncate) for document in documents]
-                tier = longest(route.tier for route in routes).name
-                outputs = iter(await flow(self._steps(documents, routes), at_once))
+                found = await self._cache.elsewhere([question.key for question in questions])
+                self._came("redis", sum(question.key in found for question in questions))
+                flights = self._board([each for each in questions if each.key not in found], options, passage)
+                arrived = await self._flights.arrivals(flights)
         except TimeoutError:
             raise DeadlineError(
                 f"no answer within {patience:g} s ({whose}): the queue is long, or the text is; try again later, "
                 "or send less at once",
-                tier=tier,
+                tier=_longest_known(flights),
                 retry_after=_DEADLINE_RETRY_AFTER,
             ) from None
-        return [
-            (document, route, [next(outputs) for _ in route.pieces])
-            for document, route in zip(documents, routes, strict=True)
-        ]
+        return found | {flight.key: answer for flight, answer in zip(flights, arrived, strict=True)}
 
     def _patience(self, options: Options) -> tuple[float, str]:
         """Seconds until the caller is told that there is no answer, and who set them."""
@@ -107,11 +165,41 @@ class Scheduler:
             return options.timeout_seconds, "the request's own limit"
         return self._deadline, "PLIMSOLL_REQUEST_DEADLINE_SECONDS"
 
-    async def _tokenised(self, texts: Sequence[str]) -> list[Document]:
-        return [await self._tokeniser.document(text) for text in texts]
+    def _board(self, questions: Sequence[_Question], options: Options, passage: Passage) -> list[Flight]:
+        """A flight for each question: one that is on its way, or a new one. Raises NotServingError."""
+        under_way = {each.key: flight for each in questions if (flight := self._flights.find(each.key)) is not None}
+        new = {each.key: each for each in questions if each.key not in under_way}
+        if new:
+            self._breaker.check()
+        self._came("flight", len(questions) - len(new))
+        self._came("model", len(new))
+        for key in new:
+            passage.expect(key)
+        return [*under_way.values(), *(self._begin(question, options, passage) for question in new.values())]
 
-    async def _framed(self, sequences: Sequence[Sequence[int]]) -> list[Document]:
-        return [self._tokeniser.framed(tokens) for tokens in sequences]
+    def _begin(self, question: _Question, options: Options, passage: Passage) -> Flight:
+        flight = Flight(question.key)
+        self._flights.begin(flight, self._make(flight, question, options, passage))
+        flight.task.add_done_callback(lambda _: passage.has_read(question.key))
+        return flight
+
+    async def _make(self, flight: Flight, question: _Question, options: Options, passage: Passage) -> Answer:
+        async with passage.reading:
+            document = await question.read()
+        route = self._long_input.route(document, truncate=options.truncate)
+        flight.tier = route.tier
+        passage.has_read(question.key)
+        await passage.all_read()
+        outputs = await flow(self._steps(document, route), passage)
+        answer = self._assembler.answer(document, route, outputs, question.text, raw=options.raw)
+        self._cache.keep(question.key, answer)
+        return answer
+
+    def _steps(self, document: Document, route: Route) -> list[Step]:
+        return [Step(document, piece.span, self._lanes[piece.tier.name]) for piece in route.pieces]
+
+    async def _framed(self, tokens: Sequence[int]) -> Document:
+        return self._tokeniser.framed(tokens)
 
     def _check_vocabulary(self, sequences: Sequence[Sequence[int]]) -> None:
         size = self.info.vocabulary
@@ -119,12 +207,9 @@ class Scheduler:
             if not 0 <= min(tokens) <= max(tokens) < size:
                 raise InvalidInputError(f"token ids run from 0 to {size - 1}, found {min(tokens)} to {max(tokens)}")
 
-    def _steps(self, documents: Sequence[Document], routes: Sequence[Route]) -> list[Step]:
-        return [
-            Step(document, piece.span, self._lanes[piece.tier.name])
-            for document, route in zip(documents, routes, strict=True)
-            for piece in route.pieces
-        ]
+    def _came(self, source: str, count: int) -> None:
+        if count:
+            self._observer.answers_came(source, count)
 
     def _load_changed(self) -> None:
         self._meter.record(max(lane.saturation for lane in self._lanes.values()), time.monotonic())
@@ -133,3 +218,8 @@ class Scheduler:
 
 def longest(tiers: Iterable[Tier]) -> Tier:
     return max(tiers, key=lambda tier: tier.max_tokens)
+
+
+def _longest_known(flights: Iterable[Flight]) -> str | None:
+    known = [flight.tier for flight in flights if flight.tier is not None]
+    return longest(known).name if known else None

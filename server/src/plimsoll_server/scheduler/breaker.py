@@ -1,0 +1,62 @@
+"""The circuit breaker: an engine that fails at everything is left in peace, and its callers are told at once."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+
+from plimsoll_server.scheduler.errors import NotServingError
+
+log = logging.getLogger(__name__)
+
+_FAULTS = 5
+"""In a row, and the circuit opens."""
+_FIRST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Breaker:
+    """Closed while batches run, or fail for a reason of their own: a text that gives no finite number, or does not fit
+    into memory. Open after five batches in a row that the engine could not run. After a pause one request is let
+    through: if its batch runs, the circuit closes; if not, or if nothing is heard of it, the next pause begins."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._faults = 0
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._next_try = -math.inf
+        self._on_trial = False
+
+    @property
+    def open(self) -> bool:
+        return self._faults >= _FAULTS
+
+    def check(self) -> None:
+        """Raises NotServingError when there is no use in trying. Whoever passes an open circuit is its trial."""
+        if not self.open:
+            return
+        left = self._next_try - self._clock()
+        if left > 0:
+            raise NotServingError(
+                f"the model failed at {self._faults} batches in a row, the server's log says why; the next trial is in "
+                f"{math.ceil(left)} s",
+                retry_after=math.ceil(left),
+            )
+        self._on_trial = True
+        self._next_try = self._clock() + self._pause
+
+    def batch_done(self, *, faulty: bool) -> None:
+        if not faulty:
+            if self.open:
+                log.info("the model works again: the circuit is closed")
+            self._faults, self._pause, self._on_trial = 0, _FIRST_PAUSE_SECONDS, False
+            return
+        self._faults += 1
+        if self._faults == _FAULTS:
+            log.error("%d batches failed in a row: the circuit is open", self._faults)
+        if self._on_trial:
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        self._on_trial = False
+        self._next_try = self._clock() + self._pause

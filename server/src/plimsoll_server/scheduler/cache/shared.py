@@ -1,0 +1,116 @@
+"""The answers that pods share, in Redis. It may be slow, away or hold nonsense: then an answer is made all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from plimsoll_server.scheduler.answers import Answer
+from plimsoll_server.scheduler.cache.codec import Codec
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
+
+log = logging.getLogger(__name__)
+
+_PREFIX = b"plimsoll:answer:"
+_PATIENCE_SECONDS = 0.25
+"""For one look: many times what a Redis nearby takes, and little beside a forward pass."""
+_LEFT_ALONE_SECONDS = 5.0
+"""After it failed."""
+_CONNECTIONS = 16
+_WRITES = 256
+"""That may be under way; more are not worth their memory."""
+
+
+class SharedCache:
+    def __init__(
+        self,
+        url_file: Path,
+        codec: Codec,
+        ttl_seconds: float,
+        failed: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`url_file` holds the address, and is read before each first connection: what it says may change."""
+        self._url_file = url_file
+        self._codec = codec
+        self._ttl_ms = max(1, round(ttl_seconds * 1000))
+        self._failed = failed
+        self._clock = clock
+        self._client: Redis | None = None
+        self._next_try = 0.0
+        self._places = asyncio.Semaphore(_CONNECTIONS)
+        self._writes: set[asyncio.Task[None]] = set()
+
+    async def find(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
+        """Those of `keys` that are there. Never fails, and takes a quarter of a second at most."""
+        values = await self._ask(lambda redis: redis.mget([_PREFIX + key for key in keys]))
+        return {
+            key: answer
+            for key, value in zip(keys, values or (), strict=False)
+            if isinstance(value, bytes) and (answer := self._codec.decode(value)) is not None
+        }
+
+    def put(self, key: bytes, answer: Answer) -> None:
+        """Soon; the answer does not wait for it."""
+        encoded = self._codec.encode(answer)
+        if encoded is None or len(self._writes) >= _WRITES:
+            return
+        write = asyncio.create_task(self._write(_PREFIX + key, encoded))
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+
+    async def close(self) -> None:
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=_PATIENCE_SECONDS)
+        await self._hang_up()
+
+    async def _write(self, name: bytes, encoded: bytes) -> None:
+        await self._ask(lambda redis: redis.set(name, encoded, px=self._ttl_ms))
+
+    async def _ask(self, command: Callable[[Redis], Awaitable[Any]]) -> Any:
+        """What Redis says; None where it says nothing in time, or is being left alone."""
+        from redis.exceptions import RedisError
+
+        if self._clock() < self._next_try:
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS), self._places:
+                return await command(self._connected())
+        except (RedisError, OSError, ValueError) as error:
+            # A ValueError is an address that is none; its text holds parts of it, and so perhaps of the password.
+            await self._went_away(type(error).__name__)
+            return None
+
+    def _connected(self) -> Redis:
+        if self._client is None:
+            from redis.asyncio import Redis
+            from redis.asyncio.retry import Retry
+            from redis.backoff import NoBackoff
+            from redis.exceptions import ConnectionError as LostConnectionError
+
+            self._client = Redis.from_url(
+                self._url_file.read_text().strip(),
+                socket_timeout=_PATIENCE_SECONDS,
+                socket_connect_timeout=_PATIENCE_SECONDS,
+                # A kept connection may have ended with the Redis it led to: once anew, and at once.
+                retry=Retry(NoBackoff(), 1, (LostConnectionError,)),
+            )
+        return self._client
+
+    async def _went_away(self, why: str) -> None:
+        if self._clock() >= self._next_try:
+            log.warning("the cache in Redis does not answer (%s): serving without it", why)
+        self._next_try = self._clock() + _LEFT_ALONE_SECONDS
+        self._failed()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
