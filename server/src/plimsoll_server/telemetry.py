@@ -8,6 +8,8 @@ from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
+from plimsoll_server.device_metrics import DeviceMetrics
+
 _COMMON = ("inference_namespace", "inference_deployment", "revision", "replica")
 _BUCKETS = (
     *(0.001, 0.0015, 0.0025, 0.004, 0.006),
@@ -72,6 +74,7 @@ class Telemetry:
         self._certificate_expiry = self._gauge(
             "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
         )
+        self.devices = DeviceMetrics(self.registry, _COMMON, self._labels)
         self._start_from_zero(tiers)
 
     def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool = False) -> None:
