@@ -125,7 +125,7 @@ def test_what_a_server_emits_is_counted_by_every_signal() -> None:
     assert told["errors"][""].bad > 0
     assert told["errors"]["requests"] == Tally(len(SERVED), len(SERVED) - 1)
     assert told["errors"]["abandoned"] == Tally(len(OUTCOMES), 1)
-    assert told["errors"]["refused"] == Tally(len(OUTCOMES), 2)
+    assert told["errors"]["refused"] == Tally(len(OUTCOMES), 3)
     batches = told["oom"]["batches"]
     assert (batches.exposures, batches.bad) == (1, 1)
     assert (told["latency"]["0.25"].bad, told["latency"]["0.4"].bad) == (1, 0)

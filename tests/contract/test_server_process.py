@@ -63,7 +63,12 @@ def test_a_drain_under_load_answers_every_request_and_logs_no_content(tmp_path: 
     """Callers go on for half a second after readiness is gone, as a Service's proxies would, then stop coming."""
     folder = random_model(tmp_path, hidden_size=128, num_hidden_layers=6)
     config = server_config(folder, tiers=[{"name": "short", "maxTokens": 512, "concurrency": 8}])
-    variables = environment(config, PLIMSOLL_DRAIN_LINGER_SECONDS="2", PLIMSOLL_REQUEST_DEADLINE_SECONDS="30")
+    variables = environment(
+        config,
+        PLIMSOLL_DRAIN_LINGER_SECONDS="2",
+        PLIMSOLL_REQUEST_DEADLINE_SECONDS="30",
+        PLIMSOLL_ACCESS_LOG="true",
+    )
     stop = threading.Event()
     outcomes: list[int | str] = []
 

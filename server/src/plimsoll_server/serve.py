@@ -6,9 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
-import ssl
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIServer
@@ -18,8 +16,8 @@ import uvicorn
 from plimsoll_server.api.app import make_app
 from plimsoll_server.api.parting import aging_protocol
 from plimsoll_server.api.state import Service
-from plimsoll_server.certificate import Certificate
 from plimsoll_server.errors import StartError
+from plimsoll_server.gate import Gate
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import tiers_from
@@ -60,17 +58,18 @@ async def serve(settings: Settings) -> int:
     for tier in tiers:
         telemetry.set_load_line(tier.name, tier.running_limit)
     service = Service(settings.config, lifecycle)
-    certificate = _certificate(settings, telemetry)
+    gate = Gate(settings, telemetry)
     listener = _listen(settings)
     metrics_server = _serve_metrics(telemetry, settings)
-    http = _HttpServer(_http_config(service, telemetry, settings, certificate), lifecycle)
+    http = _HttpServer(_http_config(service, telemetry, settings, gate), lifecycle)
     worker = ThreadPoolExecutor(1, "engine")
     http_task = asyncio.create_task(http.serve(sockets=[listener]))
     try:
-        return await _live(settings, service, telemetry, worker, certificate)
+        return await _live(settings, service, telemetry, worker, gate)
     finally:
         http.should_exit = True
         await http_task
+        await gate.close()
         metrics_server.shutdown()
         metrics_server.server_close()
         worker.shutdown(wait=False, cancel_futures=True)
@@ -81,7 +80,7 @@ async def _live(
     service: Service,
     telemetry: Telemetry,
     worker: ThreadPoolExecutor,
-    certificate: Certificate | None,
+    gate: Gate,
 ) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
     starting = asyncio.create_task(start(settings, worker, telemetry, service.lifecycle.loaded))
@@ -93,9 +92,11 @@ async def _live(
     service.engine, service.scheduler = engine, scheduler
     for tier in scheduler.tiers:
         telemetry.set_load_line(tier.name, tier.running_limit)
-    background = [asyncio.create_task(scheduler.run()), asyncio.create_task(_publish(telemetry, engine, scheduler))]
-    if certificate is not None:
-        background.append(asyncio.create_task(certificate.keep_renewed()))
+    background = [
+        asyncio.create_task(scheduler.run()),
+        asyncio.create_task(_publish(telemetry, engine, scheduler)),
+        asyncio.create_task(gate.keep()),
+    ]
     try:
         service.lifecycle.serving()
         log.info("ready")
@@ -133,18 +134,17 @@ def _identity(settings: Settings) -> Identity:
     return Identity(settings.namespace, settings.deployment, settings.revision, settings.pod_name)
 
 
-def _certificate(settings: Settings, telemetry: Telemetry) -> Certificate | None:
-    if not settings.tls_directory:
-        return None
-    return Certificate(Path(settings.tls_directory), telemetry.set_certificate_expiry)
-
-
-def _http_config(
-    service: Service, telemetry: Telemetry, settings: Settings, certificate: Certificate | None
-) -> uvicorn.Config:
-    context: ssl.SSLContext | None = certificate.context if certificate else None
+def _http_config(service: Service, telemetry: Telemetry, settings: Settings, gate: Gate) -> uvicorn.Config:
+    context = gate.certificate.context if gate.certificate else None
     return uvicorn.Config(
-        make_app(service, telemetry, settings.max_body_bytes, revision=settings.revision, replica=settings.pod_name),
+        make_app(
+            service,
+            telemetry,
+            settings.max_body_bytes,
+            gate.around,
+            revision=settings.revision,
+            replica=settings.pod_name,
+        ),
         lifespan="off",
         http=aging_protocol(settings.connection_max_age_seconds),
         ws="none",

@@ -20,7 +20,7 @@ _BUCKETS = (
 )
 """Seconds. Each is less than twice the one before it, so that a doubled latency always moves requests to another."""
 
-OUTCOMES = ("ok", "rejected", "too_long", "invalid", "oom", "error", "cancelled")
+OUTCOMES = ("ok", "rejected", "limited", "too_long", "invalid", "oom", "error", "cancelled")
 SERVERS_FAULTS = ("rejected", "oom", "error")
 """The outcomes that a caller has not brought about and cannot help."""
 SOURCES = ("memory", "redis", "flight", "model")
@@ -71,6 +71,9 @@ class Telemetry:
         self._cache_bytes = self._gauge("plimsoll_cache_bytes", "Memory that remembered answers take")
         self._circuit_open = self._gauge("plimsoll_circuit_open", "1 while requests are refused since the model failed")
         self._memory = self._gauge("plimsoll_device_memory_bytes", "Memory of the device, or process on a CPU", "kind")
+        self._rate_limit_faults = self._counter(
+            "plimsoll_rate_limit_faults", "Times that the Redis which counts callers' requests did not answer"
+        )
         self._certificate_expiry = self._gauge(
             "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
         )
@@ -106,6 +109,9 @@ class Telemetry:
 
     def set_circuit(self, *, is_open: bool) -> None:
         self._circuit_open.labels(*self._labels).set(is_open)
+
+    def rate_limit_failed(self) -> None:
+        self._rate_limit_faults.labels(*self._labels).inc()
 
     def set_load_line(self, tier: str, concurrency: int) -> None:
         self._load_line.labels(*self._labels, tier).set(concurrency)

@@ -8,7 +8,15 @@ from itertools import pairwise
 import pytest
 
 from plimsoll_server.api.accounting import Accounting
-from plimsoll_server.api.problems import NON_FINITE, NOT_SERVING, OUT_OF_MEMORY, TIMEOUT, TOO_LONG
+from plimsoll_server.api.problems import (
+    NON_FINITE,
+    NOT_SERVING,
+    OUT_OF_MEMORY,
+    RATE_LIMITED,
+    TIMEOUT,
+    TOO_LONG,
+    UNAUTHORIZED,
+)
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry
 from plimsoll_server.types import BatchReport, Failure, LabelLogits
@@ -51,7 +59,9 @@ async def account(told: Telemetry, status: int, state: Mapping[str, object]) -> 
         pytest.param(400, {"problem": TOO_LONG}, "too_long", 0, id="too long, in a protocol that says 400"),
         pytest.param(422, {}, "invalid", 0, id="not understood"),
         pytest.param(499, {}, "cancelled", 0, id="the caller left"),
+        pytest.param(401, {"problem": UNAUTHORIZED}, "invalid", 0, id="without a key"),
         pytest.param(429, {}, "rejected", 1, id="shed"),
+        pytest.param(429, {"problem": RATE_LIMITED}, "limited", 0, id="a caller above its rate"),
         pytest.param(503, {"problem": NOT_SERVING}, "rejected", 1, id="not serving yet"),
         pytest.param(503, {"problem": OUT_OF_MEMORY}, "oom", 1, id="no memory to tokenise"),
         pytest.param(503, {"problem": OUT_OF_MEMORY, "of_batch": True}, "oom", 0, id="no memory in its batch"),

@@ -1,21 +1,18 @@
-"""Counts every request by how it ended, whichever layer ended it, and writes its line in the log."""
+"""Counts every request by how it ended, whichever layer ended it, and has its line written where one is wanted."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plimsoll_server.api.access_log import log_request
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.errors import CLIENT_GONE
-from plimsoll_server.api.problems import OUT_OF_MEMORY, TOO_LONG, Problem
+from plimsoll_server.api.problems import OUT_OF_MEMORY, RATE_LIMITED, TOO_LONG, Problem
 from plimsoll_server.lifecycle import Lifecycle
-from plimsoll_server.logs import FIELDS
-
-log = logging.getLogger(__name__)
 
 
 class RequestObserver(Protocol):
@@ -26,12 +23,19 @@ class Accounting:
     """Follows the requests to the paths that `counts` says; probes and documentation are not counted."""
 
     def __init__(
-        self, app: ASGIApp, counts: Callable[[str], bool], lifecycle: Lifecycle, observer: RequestObserver
+        self,
+        app: ASGIApp,
+        counts: Callable[[str], bool],
+        lifecycle: Lifecycle,
+        observer: RequestObserver,
+        *,
+        access_log: bool = False,
     ) -> None:
         self._app = app
         self._counts = counts
         self._lifecycle = lifecycle
         self._observer = observer
+        self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not self._counts(scope["path"]):
@@ -60,14 +64,8 @@ class Accounting:
         outcome = _outcome(status, state.get("problem"))
         seconds = time.monotonic() - state["body_read"]
         self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
-        fields = {
-            "path": scope["path"],
-            "status": status,
-            "outcome": outcome,
-            "tier": state.get("tier"),
-            "seconds": round(seconds, 4),
-        }
-        log.info("request", extra={FIELDS: fields})
+        if self._access_log:
+            log_request(scope, status, outcome, seconds)
 
 
 def _outcome(status: int, problem: Problem | None) -> str:
@@ -80,6 +78,8 @@ def _outcome(status: int, problem: Problem | None) -> str:
             return "too_long"
         case 503 if problem is OUT_OF_MEMORY:
             return "oom"
+        case 429 if problem is RATE_LIMITED:
+            return "limited"
         case 429 | 503:
             return "rejected"
         case _ if status >= 500:

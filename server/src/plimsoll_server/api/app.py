@@ -11,9 +11,12 @@ from starlette.types import ASGIApp
 
 from plimsoll_server.api import health, infer, info, predict
 from plimsoll_server.api.accounting import Accounting, RequestObserver
+from plimsoll_server.api.around import NOTHING, Around
+from plimsoll_server.api.auth import Auth
 from plimsoll_server.api.body_limit import BodyLimit
 from plimsoll_server.api.errors import install_error_handlers
 from plimsoll_server.api.parting import Parting
+from plimsoll_server.api.rate_limit import RateLimit
 from plimsoll_server.api.signing import Signing
 from plimsoll_server.api.state import Service
 
@@ -22,11 +25,22 @@ PROTOCOLS: tuple[APIRouter, ...] = (
     infer.router,
 )
 
+PROBES = frozenset(
+    {"/v2/health/live", "/v2/health/ready", *(route.path for route in health.router.routes if isinstance(route, Route))}
+)
+"""Paths that answer without a key: whoever asks them has none."""
+
 _PATHS = [route.path_regex for router in PROTOCOLS for route in router.routes if isinstance(route, Route)]
 
 
 def make_app(
-    service: Service, observer: RequestObserver, max_body_bytes: int, *, revision: str = "", replica: str = ""
+    service: Service,
+    observer: RequestObserver,
+    max_body_bytes: int,
+    around: Around = NOTHING,
+    *,
+    revision: str = "",
+    replica: str = "",
 ) -> ASGIApp:
     """`revision` and `replica` are told with each answer, where they are known."""
     app = FastAPI(
@@ -40,8 +54,18 @@ def make_app(
     for router in (*PROTOCOLS, info.router, health.router):
         app.include_router(router)
 
-    counted = Accounting(BodyLimit(app, max_body_bytes), _is_of_a_protocol, service.lifecycle, observer)
+    guarded = _guarded(BodyLimit(app, max_body_bytes), around)
+    counted = Accounting(guarded, _is_of_a_protocol, service.lifecycle, observer, access_log=around.access_log)
     return Signing(Parting(counted, service.lifecycle), revision=revision, replica=replica)
+
+
+def _guarded(app: ASGIApp, around: Around) -> ASGIApp:
+    """Who calls is asked first: limits are by caller."""
+    if around.rates is not None:
+        app = RateLimit(app, around.rates, _is_of_a_protocol)
+    if around.keys is not None:
+        app = Auth(app, around.keys, PROBES.__contains__)
+    return app
 
 
 @lru_cache(maxsize=256)

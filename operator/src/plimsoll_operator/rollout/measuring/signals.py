@@ -65,8 +65,8 @@ SERVED = frozenset({"ok", "rejected", "oom", "error"})
 FAILED = SERVED - {"ok"}
 CANCELLED = frozenset({"cancelled"})
 """Callers give up on what takes too long, and on what they no longer want."""
-SPOILT = frozenset({"too_long", "invalid"})
-"""Callers send what cannot be served, and a server may take for that what can."""
+SPOILT = frozenset({"too_long", "invalid", "limited"})
+"""Callers send what cannot be served or too much of it, and a server may take for that what can."""
 EVERY = SERVED | CANCELLED | SPOILT
 ALL = "+Inf"
 _BOUND = re.compile(r"\d+(\.\d+)?(e[+-]?\d\d?)?$", re.ASCII)
