@@ -58,8 +58,8 @@ def main() -> None:
     # A server has no use for what the training commands import.
     if sys.argv[1:2] != ["serve"]:
         from plimsoll_server.train.cli import demo_texts, spoil_demo, train_demo
+        from plimsoll_server.train.scaled.cli import compare_training, train
 
-        app.command()(train_demo)
-        app.command()(spoil_demo)
-        app.command()(demo_texts)
+        for command in (train, compare_training, train_demo, spoil_demo, demo_texts):
+            app.command()(command)
     app()

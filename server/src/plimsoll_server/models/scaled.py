@@ -6,7 +6,7 @@ the last layer is finished for that one only: a sixth of all work that no answer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,14 +16,12 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from plimsoll_server.models.errors import LeakError
-from plimsoll_server.models.family import Family
+from plimsoll_server.models.family import Between, Family
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.types import LabelLogits, ModelInfo, Output, Tokens
 
-Between = Callable[[], None]
 
-
-class ScaledConfig(PreTrainedConfig):
+class ScaledConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
     """The defaults are the family's published shape: 9.6 million parameters."""
 
     model_type = "scaled"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +12,7 @@ from rich.console import Console
 
 from plimsoll_server.train.demo.corpus import standard_library
 from plimsoll_server.train.demo.documents import Apart
-from plimsoll_server.train.errors import TrainingError
+from plimsoll_server.train.errors import TrainingError, told_errors
 from plimsoll_server.train.progress import Reporter
 
 _Library = Annotated[
@@ -41,7 +39,7 @@ def train_demo(
     from plimsoll_server.train.demo.record import read_record, summary
 
     reporter = Reporter(Console(stderr=True))
-    with _told_errors():
+    with told_errors():
         if output is not None and not cached:
             _train_into(output, Choices(seed, apart, library, force), reporter)
         elif output is None and cached and Choices(seed, apart, library, force) == Choices():
@@ -63,7 +61,7 @@ def demo_texts(
     from plimsoll_server.train.demo.cache import cached_model, model_cache
     from plimsoll_server.train.demo.texts import demo_texts as choose
 
-    with _told_errors():
+    with told_errors():
         for text in choose(model or cached_model(model_cache()), library or standard_library()):
             typer.echo(json.dumps(dataclasses.asdict(text)))
 
@@ -83,7 +81,7 @@ def spoil_demo(
     from plimsoll_server.train.demo.ensure import ensure_demo_model
     from plimsoll_server.train.spoil import SPOILED_WORDS, spoil, spoiled_beside
 
-    with _told_errors():
+    with told_errors():
         if output is not None and output.exists():
             raise TrainingError(f"expected {output} to be a new folder, and something is there; name another")
         model = ensure_demo_model(model_cache(), Reporter(Console(stderr=True)))
@@ -122,13 +120,3 @@ def _train_into(output: Path, choices: Choices, reporter: Reporter) -> None:
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-@contextmanager
-def _told_errors() -> Iterator[None]:
-    """A message and exit code 1 for what the user can do something about."""
-    try:
-        yield
-    except (TrainingError, OSError) as error:
-        typer.echo(f"plimsoll-server: {error}", err=True)
-        raise typer.Exit(1) from error
