@@ -20,6 +20,8 @@ class Lifecycle:
     def __init__(self) -> None:
         self.phase = Phase.LOADING
         self.started = time.monotonic()
+        self.started_at = int(time.time())
+        """Unix seconds."""
         self.in_flight = 0
         self.last_request = 0.0
         self._ending = asyncio.Event()

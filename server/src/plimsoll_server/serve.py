@@ -57,7 +57,7 @@ async def serve(settings: Settings) -> int:
     telemetry = Telemetry(_identity(settings), [tier.name for tier in tiers])
     for tier in tiers:
         telemetry.set_load_line(tier.name, tier.running_limit)
-    service = Service(settings.config, lifecycle)
+    service = Service(settings.config, lifecycle, deployment=settings.deployment)
     gate = Gate(settings, telemetry)
     listener = _listen(settings)
     metrics_server = _serve_metrics(telemetry, settings)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from plimsoll_server.api import health, infer, info, predict
+from plimsoll_server.api import classify, embed, health, infer, info, openai_embeddings, pipeline, pooling, predict
 from plimsoll_server.api.accounting import Accounting, RequestObserver
 from plimsoll_server.api.around import NOTHING, Around
 from plimsoll_server.api.auth import Auth
 from plimsoll_server.api.body_limit import BodyLimit
+from plimsoll_server.api.documentation import Documented
 from plimsoll_server.api.errors import install_error_handlers
+from plimsoll_server.api.open_inference import about as open_inference_about
+from plimsoll_server.api.open_inference import infer as open_inference_infer
 from plimsoll_server.api.parting import Parting
 from plimsoll_server.api.rate_limit import RateLimit
 from plimsoll_server.api.signing import Signing
@@ -22,8 +25,17 @@ from plimsoll_server.api.state import Service
 
 PROTOCOLS: tuple[APIRouter, ...] = (
     predict.router,
+    embed.router,
+    pipeline.router,
+    classify.router,
+    pooling.router,
+    openai_embeddings.router,
+    open_inference_infer.router,
     infer.router,
 )
+"""What is counted as a request."""
+
+ABOUT: tuple[APIRouter, ...] = (openai_embeddings.about, open_inference_about.router, info.router, health.router)
 
 PROBES = frozenset(
     {"/v2/health/live", "/v2/health/ready", *(route.path for route in health.router.routes if isinstance(route, Route))}
@@ -43,15 +55,15 @@ def make_app(
     replica: str = "",
 ) -> ASGIApp:
     """`revision` and `replica` are told with each answer, where they are known."""
-    app = FastAPI(
+    app = Documented(
         title="Plimsoll inference server",
         version=version("plimsoll-server"),
         redoc_url=None,
-        description="Classifies texts of any length within the load line of its device.",
+        description="Encoders for texts of any length, within the load line of their device.",
     )
     app.state.service = service
     install_error_handlers(app)
-    for router in (*PROTOCOLS, info.router, health.router):
+    for router in (*PROTOCOLS, *ABOUT):
         app.include_router(router)
 
     guarded = _guarded(BodyLimit(app, max_body_bytes), around)

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.error_shapes import error_response
-from plimsoll_server.api.problems import BODY_TOO_LARGE, OVERLOADED, SLOW_BODY
+from plimsoll_server.api.problems import BODY_TOO_LARGE, OVERLOADED, SLOW_BODY, WRONG_MEDIA
 
 _READ_SECONDS = 30.0
 _DISCARD_SECONDS = 10.0
@@ -42,6 +42,8 @@ class BodyLimit:
     async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> JSONResponse | None:
         """Fills `body`. A response instead when it must not be read to its end. Raises ClientGoneError."""
         path = scope["path"]
+        if _is_compressed(scope):
+            return error_response(path, WRONG_MEDIA, "the body is compressed; send it without a Content-Encoding")
         if _declared_length(scope) > self._max_bytes:
             return self._too_large(path)
         try:
@@ -71,6 +73,11 @@ class BodyLimit:
 
 def _declared_length(scope: Scope) -> int:
     return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
+def _is_compressed(scope: Scope) -> bool:
+    """What a compressed body unfolds to has no limit that could be known before."""
+    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
 
 
 async def _next_part(receive: Receive) -> tuple[bytes, bool]:

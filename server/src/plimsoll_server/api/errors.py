@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -10,17 +11,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from plimsoll_server.api.disconnect import ClientGoneError
-from plimsoll_server.api.error_shapes import Shape, error_response
+from plimsoll_server.api.error_shapes import error_response
 from plimsoll_server.api.problems import (
     BACKEND,
-    BODY_TOO_LARGE,
     INVALID,
     NOT_FOUND,
     NOT_JSON,
-    NOT_SERVING,
-    OVERLOADED,
     PROBLEMS,
-    TIMEOUT,
     WRONG_METHOD,
     Problem,
 )
@@ -28,23 +25,8 @@ from plimsoll_server.scheduler.errors import RequestError
 
 CLIENT_GONE = 499
 
-_DECLARED = {
-    NOT_JSON: "The body is not JSON",
-    BODY_TOO_LARGE: "The body is too large, or the text too long for the policy",
-    INVALID: "A field is missing, of a wrong type, empty, or not served",
-    OVERLOADED: "No place in the queue, or too many requests; see Retry-After",
-    BACKEND: "The model failed, or its output is not finite",
-    NOT_SERVING: "Out of memory, or still loading; see Retry-After",
-    TIMEOUT: "No answer in time",
-}
-
-
-def error_responses(shape: Shape) -> dict[int | str, dict[str, Any]]:
-    """What the documentation says of the errors of a protocol, by status."""
-    texts: dict[int | str, list[str]] = {}
-    for problem, text in _DECLARED.items():
-        texts.setdefault(shape.status(problem), []).append(text)
-    return {status: {"model": shape.model, "description": ". ".join(said)} for status, said in texts.items()}
+_WRONG_TYPES = frozenset({"string_type", "list_type", "int_type"})
+_NO_FIELDS = frozenset({"body", "header", "str", "int", "constrained-str"})
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -70,15 +52,27 @@ async def _request_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Says where and what, never what was sent: a body is nobody's business in a log or an error."""
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
+    first = _most_telling(error.errors())
     if first["type"] == "json_invalid":
         reason = first.get("ctx", {}).get("error", "syntax error")
-        return _refused(request, NOT_JSON, f"the body is not JSON: {reason} at character {first['loc'][-1]}")
-    place = ".".join(str(part) for part in first["loc"] if part != "body")
+        place = f" at character {first['loc'][-1]}" if first["loc"] else ""
+        return _refused(request, NOT_JSON, f"the body is not JSON: {reason}{place}")
+    place = _place(first["loc"])
     message = f"{place or 'body'}: {str(first['msg']).removeprefix('Value error, ')}"
     if not request.headers.get("content-type", "").startswith("application/json"):
         message += "; send Content-Type: application/json"
     return _refused(request, INVALID, message, param=place or None)
+
+
+def _most_telling(errors: Sequence[Any]) -> Any:
+    """Where a field may have several types, each type complains: the one that got furthest knows best."""
+    return min(errors, key=lambda error: (error["type"] in _WRONG_TYPES, -len(error["loc"])))
+
+
+def _place(location: Sequence[str | int]) -> str:
+    """As the caller wrote it: without the names of types, which stand there too."""
+    parts = [part for part in map(str, location) if part not in _NO_FIELDS and "[" not in part]
+    return ".".join(parts)
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:  # noqa: ARG001

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 
 from plimsoll_server.api.state import Service, ServiceOf
 from plimsoll_server.lifecycle import Phase
 
 router = APIRouter(tags=["health"])
+
+
+class Status(BaseModel):
+    status: Annotated[str, Field(description="Or what is wrong.", examples=["ready"])]
+
+
+class Health(Status):
+    uptime: Annotated[float, Field(description="Seconds.")]
+
+
+_UNWELL: dict[int | str, dict[str, Any]] = {503: {"model": Status, "description": "It is not well, and why"}}
 
 _STUCK_SECONDS = 900.0
 """No batch that fits a tier takes so long on any device: its thread hangs."""
@@ -16,46 +30,46 @@ _BROKEN_SECONDS = 60.0
 """A process whose memory does not come back in this time is worth a restart."""
 
 
-@router.get("/health")
+@router.get("/health", response_model=Health, responses={503: {"model": Health, "description": "Not well"}})
 async def health(service: ServiceOf) -> JSONResponse:
     phase = service.lifecycle.phase
     status = "ok" if phase is Phase.SERVING else phase.value
-    if _broken(service):
+    if broken(service):
         status = "broken"
     code = 200 if status in ("ok", "draining") else 503
     return JSONResponse({"status": status, "uptime": round(service.lifecycle.uptime, 3)}, code)
 
 
-@router.get("/startupz")
+@router.get("/startupz", response_model=Status, responses=_UNWELL)
 async def startupz(service: ServiceOf) -> JSONResponse:
     """Started: the weights are loaded. Until then a slow start is no fault, after it the other two probes count."""
     loading = service.lifecycle.phase is Phase.LOADING
     return JSONResponse({"status": Phase.LOADING.value if loading else "started"}, 503 if loading else 200)
 
 
-@router.get("/livez")
+@router.get("/livez", response_model=Status, responses=_UNWELL)
 async def livez(service: ServiceOf) -> JSONResponse:
     """Fails when only a restart can help."""
-    reason = _broken(service)
+    reason = broken(service)
     return JSONResponse({"status": reason or "alive"}, 503 if reason else 200)
 
 
-@router.get("/readyz")
+@router.get("/readyz", response_model=Status, responses=_UNWELL)
 async def readyz(service: ServiceOf) -> JSONResponse:
     """Ready: the model answered a first forward pass, memory is well, and the process is not ending."""
-    reason = await _not_ready(service)
+    reason = await not_ready(service)
     return JSONResponse({"status": reason or "ready"}, 503 if reason else 200)
 
 
-async def _not_ready(service: Service) -> str | None:
+async def not_ready(service: Service) -> str | None:
     if service.lifecycle.phase is not Phase.SERVING:
         return str(service.lifecycle.phase.value)
     if service.engine is not None and not await service.engine.proves_itself():
         return "out of memory, and a sequence of the smallest tier does not fit any more"
-    return _broken(service)
+    return broken(service)
 
 
-def _broken(service: Service) -> str | None:
+def broken(service: Service) -> str | None:
     if service.engine is None:
         return None
     if (busy := service.engine.busy_seconds()) > _STUCK_SECONDS:

@@ -9,17 +9,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from plimsoll_server.api.asking import require_task
 from plimsoll_server.api.disconnect import while_connected
+from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.errors import error_responses
+from plimsoll_server.api.inputs import MAX_INPUTS
+from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf
-from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.scheduler.options import Options
 
 router = APIRouter(tags=["infer"])
-
-_MAX_SEQUENCES = 256
 
 Sequence = Annotated[list[int], Field(min_length=1)]
 
@@ -28,7 +29,7 @@ class InferRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     tokens: Annotated[
-        Sequence | Annotated[list[Sequence], Field(min_length=1, max_length=_MAX_SEQUENCES)],
+        Sequence | Annotated[list[Sequence], Field(min_length=1, max_length=MAX_INPUTS)],
         Field(description="One list of token ids or several, with their special tokens.", examples=[[1, 17, 4, 2]]),
     ]
     batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH, description="How many of the sequences may run together.")] = (
@@ -41,14 +42,20 @@ class InferResponse(BaseModel):
     latency_ms: float
 
 
-@router.post("/infer", response_model=InferResponse, responses=error_responses(TEXT_EMBEDDINGS))
-async def infer(body: InferRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
+@router.post(
+    "/infer",
+    response_model=InferResponse,
+    responses=answers_with({"predictions": [0.9], "latency_ms": 2.5}, TEXT_EMBEDDINGS),
+)
+async def infer(
+    body: InferRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
+) -> JSONResponse:
     """One number per sequence: for text-classification only."""
-    if scheduler.info.task != "text-classification":
-        raise InvalidInputError(f"/infer gives one number per sequence; for {scheduler.info.task} use /predict")
+    require_task(scheduler, "text-classification")
     started = time.perf_counter()
+    options = Options(timeout_seconds=patience)
     sequences = [body.tokens] if isinstance(body.tokens[0], int) else body.tokens
-    answers = await while_connected(request, scheduler.answer_tokens(sequences, at_once=body.batch_size))
+    answers = await while_connected(request, scheduler.answer_tokens(sequences, options, at_once=body.batch_size))
     latency_ms = (time.perf_counter() - started) * 1000
     predictions = [max(answer.scores) for answer in answers]
     return JSONResponse(

@@ -2,22 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
 
+from plimsoll_server.api.documentation import tells
+from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.state import SchedulerOf, ServiceOf
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.types import ModelInfo
 
-router = APIRouter(tags=["info"])
+router = APIRouter(tags=["text-embeddings-inference"])
+
+_MODEL_TYPES: Mapping[str, str] = {
+    "text-classification": "classifier",
+    "token-classification": "token_classifier",
+    "feature-extraction": "embedding",
+}
+"""By the task, as text-embeddings-inference names them."""
+_OTHERS: Mapping[str, str] = {"token-classification": "Union", "feature-extraction": "Mean"}
+"""How chunks become one answer where there is but one way."""
 
 
-@router.get("/info")
-async def info(service: ServiceOf, scheduler: SchedulerOf) -> dict[str, Any]:
+_EXAMPLE = {
+    "model_id": "/models/domains",
+    "model_sha": None,
+    "model_dtype": "bfloat16",
+    "model_type": {"classifier": {"id2label": {"0": "sea", "1": "land"}, "label2id": {"sea": 0, "land": 1}}},
+    "max_input_length": 8192,
+    "max_client_batch_size": 32,
+    "version": "0.1.0",
+    "model_name": "domains",
+    "family": "modernbert",
+    "task": "text-classification",
+    "attention": "flash",
+    "device": "cuda",
+    "window": 32768,
+    "width": 768,
+    "layers": 22,
+    "pooling": "mean",
+    "packing": "packed",
+    "labels": ["sea", "land"],
+    "tiers": [{"name": "short", "max_tokens": 512, "concurrency": 32, "running_limit": 32}],
+    "long_input": {"policy": "Auto", "chunk_tokens": 8192, "overlap_tokens": 1024, "aggregation": "Mean"},
+}
+
+
+class TierInfo(BaseModel):
+    name: str
+    max_tokens: int
+    concurrency: int
+    running_limit: int
+    """Sequences that may run at once: the configured concurrency, or the load line where that is lower."""
+
+
+class LongInputInfo(BaseModel):
+    policy: str
+    chunk_tokens: int
+    overlap_tokens: int
+    aggregation: str
+
+
+class Info(BaseModel):
+    """The first seven are text-embeddings-inference's."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    model_id: str
+    model_sha: str | None
+    model_dtype: str
+    model_type: dict[str, dict[str, Any]]
+    max_input_length: int
+    max_client_batch_size: int
+    version: str
+    model_name: str
+    family: str
+    task: str
+    attention: str
+    device: str
+    window: int
+    width: int
+    layers: int
+    pooling: str
+    packing: str
+    labels: list[str]
+    tiers: list[TierInfo]
+    long_input: LongInputInfo
+
+
+@router.get("/info", response_model=Info, responses=tells(_EXAMPLE, TEXT_EMBEDDINGS))
+async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
     model, long_input = scheduler.info, service.config.long_input
-    return {
+    content = {
         "model_id": model.location,
         "model_sha": model.revision,
         "model_dtype": model.dtype,
@@ -25,11 +105,16 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> dict[str, Any]:
         "max_input_length": scheduler.longest_pass,
         "max_client_batch_size": MAX_BATCH,
         "version": version("plimsoll-server"),
+        "model_name": service.model_name,
         "family": model.family,
         "task": model.task,
         "attention": model.attention,
         "device": model.device,
         "window": model.window,
+        "width": model.width,
+        "layers": model.layers,
+        "pooling": model.pooling,
+        "packing": model.packing,
         "labels": model.labels,
         "tiers": [
             {
@@ -44,14 +129,17 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> dict[str, Any]:
             "policy": long_input.policy,
             "chunk_tokens": long_input.chunk_tokens,
             "overlap_tokens": long_input.overlap_tokens,
-            "aggregation": long_input.aggregation if model.task == "text-classification" else "Union",
+            "aggregation": long_input.aggregation if model.task == "text-classification" else _OTHERS[model.task],
         },
     }
+    return JSONResponse(content)
 
 
 def _model_type(model: ModelInfo) -> dict[str, Any]:
+    if model.task == "feature-extraction":
+        return {_MODEL_TYPES[model.task]: {"pooling": model.pooling}}
     ids = {
         "id2label": {str(index): label for index, label in enumerate(model.labels)},
         "label2id": {label: index for index, label in enumerate(model.labels)},
     }
-    return {"classifier" if model.task == "text-classification" else "token_classifier": ids}
+    return {_MODEL_TYPES[model.task]: ids}

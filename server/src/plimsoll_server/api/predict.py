@@ -8,16 +8,18 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from plimsoll_server.api.disconnect import while_connected
+from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.errors import error_responses
+from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
+from plimsoll_server.scheduler.scores import Scores
 
-router = APIRouter(tags=["predict"])
+router = APIRouter(tags=["text-embeddings-inference"])
 
 Inputs = str | list[str] | list[list[str]]
 
@@ -69,11 +71,21 @@ class EntityScore(LabelScore):
 Prediction = list[LabelScore] | list[EntityScore]
 
 
-@router.post("/predict", response_model=Prediction | list[Prediction], responses=error_responses(TEXT_EMBEDDINGS))
-async def predict(body: PredictRequest, request: Request, scheduler: SchedulerOf) -> JSONResponse:
+_EXAMPLE = [{"label": "sea", "score": 0.9}, {"label": "land", "score": 0.1}]
+
+
+@router.post(
+    "/predict",
+    response_model=Prediction | list[Prediction],
+    responses=answers_with(_EXAMPLE, TEXT_EMBEDDINGS),
+)
+async def predict(
+    body: PredictRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
+) -> JSONResponse:
     """Labels by falling score for text-classification, entities by position for token-classification."""
-    work = scheduler.answer_texts(texts_of(body.inputs), Options(truncate=body.truncate, raw=body.raw_scores))
-    answers = await while_connected(request, work)
+    require_task(scheduler, "text-classification", "token-classification")
+    options = Options(truncate=body.truncate, raw=body.raw_scores, timeout_seconds=patience)
+    answers = await ask(request, scheduler, texts_of(body.inputs), options)
     predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
     content = predictions[0] if isinstance(body.inputs, str) else predictions
     return JSONResponse(content, headers=reading_headers(request, answers))
@@ -96,5 +108,10 @@ def _encode(answer: Answer, labels: tuple[str, ...]) -> list[dict[str, object]]:
             {"label": entity.label, "score": entity.score, "start": entity.start, "end": entity.end}
             for entity in answer.entities
         ]
-    ranked = sorted(zip(answer.scores, labels, strict=True), key=lambda pair: -pair[0])
-    return [{"label": label, "score": score} for score, label in ranked]
+    return ranked(answer.scores, labels)
+
+
+def ranked(scores: Scores, labels: tuple[str, ...]) -> list[dict[str, object]]:
+    """The most likely label first."""
+    pairs = sorted(zip(scores, labels, strict=True), key=lambda pair: -pair[0])
+    return [{"label": label, "score": score} for score, label in pairs]

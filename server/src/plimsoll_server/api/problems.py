@@ -18,6 +18,10 @@ from plimsoll_server.scheduler.errors import (
 )
 
 
+class NoSuchModelError(RequestError):
+    """The request names another model than the one that is served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     status: int
@@ -55,5 +59,6 @@ PROBLEMS: Mapping[type[RequestError], Problem] = {
     DeadlineError: TIMEOUT,
     NonFiniteError: NON_FINITE,
     ModelFaultError: BACKEND,
+    NoSuchModelError: NO_SUCH_MODEL,
 }
 """Every error of the scheduler is here: a test holds it."""

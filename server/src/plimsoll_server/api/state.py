@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from plimsoll_server.api.problems import NoSuchModelError
 from plimsoll_server.config import ServerConfig
 from plimsoll_server.lifecycle import Lifecycle, Phase
 from plimsoll_server.scheduler.errors import NotServingError
@@ -31,6 +34,28 @@ class Service:
     lifecycle: Lifecycle
     scheduler: Scheduler | None = None
     engine: EngineHealth | None = None
+    deployment: str = ""
+    """The name of what this is a replica of, where it is told."""
+
+    @property
+    def model_name(self) -> str:
+        """By which callers name the model: the deployment's name, else the last part of where the model lies."""
+        return self.deployment or re.split("[:@]", PurePosixPath(self.config.model.location).name)[0] or "model"
+
+    @property
+    def model_version(self) -> str:
+        """The revision that was loaded; a model that has none is the first of its name."""
+        return (self.scheduler and self.scheduler.info.revision) or "1"
+
+    def require_version(self, version: str) -> None:
+        """Raises NoSuchModelError for another version than the one that is served."""
+        if version != self.model_version:
+            raise NoSuchModelError(f"no such version; the one that is served here is {self.model_version}")
+
+    def require_model(self, name: str | None) -> None:
+        """Raises NoSuchModelError for the name of another model. No name at all is none of another."""
+        if name and name not in (self.model_name, self.config.model.location):
+            raise NoSuchModelError(f"no such model; the one that is served here is named {self.model_name}")
 
     def working(self) -> Scheduler:
         """The scheduler; also while draining, since callers learn late that the pod is ending."""

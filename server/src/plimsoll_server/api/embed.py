@@ -1,0 +1,65 @@
+"""POST /embed, in the shapes of text-embeddings-inference."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.documentation import answers as answers_with
+from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.inputs import Text
+from plimsoll_server.api.patience import Patience
+from plimsoll_server.api.reading import reading_headers
+from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.api.vectors import normalised
+from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.scheduler.options import Options
+
+router = APIRouter(tags=["text-embeddings-inference"])
+
+
+class EmbedFields(BaseModel):
+    """What may be said of how to embed. What is not served must be absent or null: nothing is left out in silence."""
+
+    model_config = ConfigDict(strict=True)
+
+    normalize: Annotated[bool | None, Field(description="Vectors of length 1.")] = True
+    truncate: Annotated[
+        bool | None,
+        Field(
+            description="Cut a text that is too long for one pass, instead of the policy for long input. The header "
+            "X-Plimsoll-Truncated-Tokens says how much was left out."
+        ),
+    ] = False
+    truncation_direction: Annotated[Literal["right", "Right"] | None, Field(description="The end is what is cut.")] = (
+        None
+    )
+    dimensions: Annotated[None, Field(description="Not served: the model's width is its vectors' length.")] = None
+    prompt_name: Annotated[None, Field(description="Not served: put the prompt before the text.")] = None
+
+
+class EmbedRequest(EmbedFields):
+    inputs: Annotated[
+        Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH)],
+        Field(description="One text, or a list of them.", examples=["What is a load line?"]),
+    ]
+
+
+@router.post(
+    "/embed",
+    response_model=list[list[float]],
+    responses=answers_with([[0.6, -0.8]], TEXT_EMBEDDINGS),
+)
+async def embed(
+    body: EmbedRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
+) -> JSONResponse:
+    """A list of vectors, also for one text. A long text's is the mean over its chunks, weighted by their new tokens."""
+    require_task(scheduler, "feature-extraction")
+    texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
+    answers = await ask(request, scheduler, texts, Options(truncate=bool(body.truncate), timeout_seconds=patience))
+    vectors = [normalised(answer.embedding) if body.normalize else answer.embedding for answer in answers]
+    return JSONResponse(vectors, headers=reading_headers(request, answers))

@@ -1,0 +1,219 @@
+"""POST /v2/models/NAME/infer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from plimsoll_server.api.asking import ask
+from plimsoll_server.api.documentation import answers as answers_with
+from plimsoll_server.api.error_shapes import OPEN_INFERENCE
+from plimsoll_server.api.open_inference.inputs import inputs_of
+from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
+from plimsoll_server.api.open_inference.tensors import InputTensor, Name, OutputTensor, read_tensors
+from plimsoll_server.api.patience import Patience
+from plimsoll_server.api.reading import reading_headers
+from plimsoll_server.api.state import SchedulerOf, ServiceOf
+from plimsoll_server.scheduler.errors import InvalidInputError
+from plimsoll_server.scheduler.options import Options
+
+router = APIRouter(tags=["Open Inference Protocol"])
+
+_HEADER_LENGTH = "Inference-Header-Content-Length"
+_MAX_TENSORS = 8
+
+
+class InferParameters(BaseModel):
+    """Others are for other servers, and are not looked at."""
+
+    model_config = ConfigDict(strict=True)
+
+    truncate: Annotated[bool, Field(description="Cut a text that is too long for one pass.")] = False
+    raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
+    normalize: Annotated[bool, Field(description="Embeddings of length 1.")] = True
+    binary_data_output: Annotated[bool, Field(description="All outputs as bytes behind the JSON.")] = False
+    timeout: Annotated[int, Field(ge=1, description="Microseconds that the caller waits.")] | None = None
+
+
+class OutputParameters(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    binary_data: bool | None = None
+    classification: Annotated[None, Field(description="Not served: label and scores tell the same.")] = None
+    shared_memory_region: Annotated[None, Field(description="Not served.")] = None
+
+
+class RequestedOutput(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: Name
+    parameters: OutputParameters = OutputParameters()
+
+
+class TensorRequest(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    id: Annotated[str, StringConstraints(max_length=256)] | None = None
+    parameters: InferParameters = InferParameters()
+    inputs: Annotated[
+        list[InputTensor],
+        Field(
+            min_length=1,
+            max_length=_MAX_TENSORS,
+            examples=[[{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["the tides"]}]],
+        ),
+    ]
+    outputs: Annotated[list[RequestedOutput], Field(max_length=_MAX_TENSORS)] | None = None
+
+
+class ResponseTensor(BaseModel):
+    name: str
+    datatype: str
+    shape: list[int]
+    parameters: dict[str, int] | None = None
+    data: list[float] | list[str] | None = None
+
+
+class TensorResponse(BaseModel):
+    model_name: str
+    model_version: str
+    id: str | None = None
+    parameters: Annotated[
+        dict[str, str], Field(description="How each input was read: tier, tokens, chunks, truncated_tokens.")
+    ]
+    outputs: list[ResponseTensor]
+
+
+_EXAMPLE = {
+    "model_name": "domains",
+    "model_version": "1",
+    "parameters": {"tier": "short", "tokens": "4", "chunks": "1", "truncated_tokens": "0"},
+    "outputs": [{"name": "label", "datatype": "BYTES", "shape": [1], "data": ["sea"]}],
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": TensorRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+HeaderLength = Annotated[
+    int | None,
+    Header(alias=_HEADER_LENGTH, ge=0, description="Bytes of JSON, where bytes of tensors stand behind it."),
+]
+
+
+@router.post(
+    "/v2/models/{name}/infer",
+    response_model=TensorResponse,
+    responses=answers_with(_EXAMPLE, OPEN_INFERENCE, named=True),
+    openapi_extra=_BODY,
+)
+async def infer(
+    name: str,
+    request: Request,
+    service: ServiceOf,
+    scheduler: SchedulerOf,
+    header_length: HeaderLength = None,
+    patience: Patience = None,
+) -> Response:
+    """Tensors in and out, as JSON or as bytes behind it."""
+    service.require_model(name)
+    body, binary = _read(await request.body(), header_length)
+    wanted = _wanted(body, scheduler.info.task)
+    inputs = inputs_of(read_tensors(body.inputs, binary))
+    answers = await ask(request, scheduler, inputs, _options(body.parameters, patience))
+    headers = reading_headers(request, answers)
+    tensors = [tensor_of(output, answers, scheduler.info, normalise=body.parameters.normalize) for output in wanted]
+    told = {
+        "model_name": service.model_name,
+        "model_version": service.model_version,
+        **({} if body.id is None else {"id": body.id}),
+        "parameters": {
+            header.removeprefix("X-Plimsoll-").lower().replace("-", "_"): value for header, value in headers.items()
+        },
+    }
+    return _written(told, tensors, list(wanted.values()), headers)
+
+
+@router.post(
+    "/v2/models/{name}/versions/{version}/infer",
+    response_model=TensorResponse,
+    responses=answers_with(_EXAMPLE, OPEN_INFERENCE, named=True),
+    openapi_extra=_BODY,
+)
+async def infer_version(
+    name: str,
+    version: str,
+    request: Request,
+    service: ServiceOf,
+    scheduler: SchedulerOf,
+    header_length: HeaderLength = None,
+    patience: Patience = None,
+) -> Response:
+    """The same, of a version that must be the one that is served."""
+    service.require_version(version)
+    return await infer(name, request, service, scheduler, header_length, patience)
+
+
+def _read(body: bytes, header_length: int | None) -> tuple[TensorRequest, bytes]:
+    """The JSON of a request and the bytes behind it. Raises RequestValidationError or InvalidInputError."""
+    if header_length is not None and header_length > len(body):
+        raise InvalidInputError(f"{_HEADER_LENGTH} says {header_length} bytes, and the body has {len(body)}")
+    end = len(body) if header_length is None else header_length
+    try:
+        return TensorRequest.model_validate_json(body[:end]), body[end:]
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_input=False, include_url=False)) from None
+
+
+def _wanted(body: TensorRequest, task: str) -> dict[str, bool]:
+    """The outputs to give, and which of them as bytes. Raises InvalidInputError."""
+    there = OUTPUTS[task]
+    as_bytes = body.parameters.binary_data_output
+    if not body.outputs:
+        return dict.fromkeys(there, as_bytes)
+    if any(output.name not in there for output in body.outputs):
+        raise InvalidInputError(f"outputs of a model for {task} are {', '.join(there)}")
+    return {
+        output.name: as_bytes if output.parameters.binary_data is None else output.parameters.binary_data
+        for output in body.outputs
+    }
+
+
+def _options(parameters: InferParameters, patience: float | None) -> Options:
+    limits = [patience, parameters.timeout and parameters.timeout / 1e6]
+    shortest = min((limit for limit in limits if limit), default=None)
+    return Options(truncate=parameters.truncate, raw=parameters.raw_scores, timeout_seconds=shortest)
+
+
+def _written(
+    told: dict[str, Any], tensors: Sequence[OutputTensor], as_bytes: Sequence[bool], headers: dict[str, str]
+) -> Response:
+    outputs, behind = [], []
+    for tensor, binary in zip(tensors, as_bytes, strict=True):
+        if binary:
+            described, raw = tensor.as_bytes()
+            outputs.append(described)
+            behind.append(raw)
+        else:
+            outputs.append(tensor.as_json())
+    content = {**told, "outputs": outputs}
+    if not behind:
+        return JSONResponse(content, headers=headers)
+    head = json.dumps(content).encode()
+    return Response(
+        b"".join((head, *behind)),
+        headers={**headers, _HEADER_LENGTH: str(len(head))},
+        media_type="application/octet-stream",
+    )
