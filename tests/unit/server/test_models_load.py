@@ -109,9 +109,14 @@ WRONG = [
         "set spec.model.task: text-classification",
         id="the other task",
     ),
-    pytest.param(lambda folder: None, {"task": "feature-extraction"}, "does not serve the task", id="task not served"),
     pytest.param(
-        lambda folder: None, {"family": "deberta"}, "no model family 'deberta'; this server has", id="no family"
+        lambda folder: None,
+        {"family": "scaled", "task": "token-classification"},
+        "does not serve the task",
+        id="task not served",
+    ),
+    pytest.param(
+        lambda folder: None, {"family": "unheard-of"}, "no model family 'unheard-of'; this server has", id="no family"
     ),
 ]
 

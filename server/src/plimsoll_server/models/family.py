@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 import torch
 from transformers import PreTrainedModel
@@ -35,7 +35,12 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     attention: str
-    """flash, sdpa or eager."""
+    """flash, varlen, sdpa or eager."""
+
+
+def whole_window(config: Any) -> int:
+    """The longest sequence in tokens where every position of `config` can be used."""
+    return int(config.max_position_embeddings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +50,18 @@ class Family:
     networks: Mapping[str, type[PreTrainedModel]]
     """The class of transformers for each task that the family serves."""
     serve: Callable[[PreTrainedModel, ModelInfo], Model]
+    packing: Literal["packed", "alone"] = "packed"
+    window: Callable[[Any], int] = whole_window
+    """From the network's configuration to the longest sequence in tokens."""
+    backbone_options: Mapping[str, Any] = field(default_factory=dict)
+    """How the network of feature-extraction, which has no head, is made otherwise than by default."""
+
+    def attention(self, network: type[PreTrainedModel], wanted: str) -> str:
+        """What `network` attends with when `wanted` is: one that cannot be packed has transformers' own only."""
+        if self.packing == "packed" or wanted == "eager":
+            return wanted
+        return "sdpa" if getattr(network, "_supports_sdpa", False) else "eager"
+
+    def attention_name(self, attention: str) -> str:
+        """Under which transformers finds it."""
+        return f"packed_{attention}" if self.packing == "packed" else attention

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from plimsoll_server.models.family import Family, Model, Placement
 from plimsoll_server.models.folder import ModelFolder, inspect_folder
 from plimsoll_server.models.location import Located, locate
 from plimsoll_server.models.packed_attention import register_packed_attention
+from plimsoll_server.models.pooling import pooling_of
 from plimsoll_server.models.registry import family_named
 from plimsoll_server.types import Activation, ModelInfo
 
@@ -31,7 +33,8 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
     located = located or locate(wanted.location)
     folder = inspect_folder(located.folder)
     _check_belongs(folder, wanted, family, network_class)
-    network = _load_network(folder, network_class, placement)
+    placement = replace(placement, attention=family.attention(network_class, placement.attention))
+    network = _load_network(folder, family, wanted.task, placement)
     config: Any = network.config
     _check_tokenizer(folder.tokenizer_file, config.vocab_size)
     info = ModelInfo(
@@ -42,13 +45,13 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
         dtype=str(placement.dtype).removeprefix("torch."),
         attention=placement.attention,
         device=str(placement.device),
-        window=config.max_position_embeddings,
+        window=family.window(config),
         vocabulary=config.vocab_size,
         width=config.hidden_size,
         layers=config.num_hidden_layers,
-        pooling=config.classifier_pooling,
-        packing="packed",
-        labels=tuple(config.id2label[index] for index in range(config.num_labels)),
+        pooling=pooling_of(folder.path, wanted.task, config),
+        packing=family.packing,
+        labels=_labels(config, wanted.task),
         activation=_activation(config),
         tokenizer_file=str(folder.tokenizer_file),
     )
@@ -77,7 +80,8 @@ def _check_belongs(folder: ModelFolder, wanted: ModelConfig, family: Family, net
             f"{folder.path}/config.json has model_type {folder.model_type!r}, but the family is {wanted.family}; "
             "set spec.model.family to the model's own, or serve another model"
         )
-    if folder.architecture != network_class.__name__:
+    # Embeddings need no head: whatever the model was trained for, its hidden states are there.
+    if wanted.task != "feature-extraction" and folder.architecture != network_class.__name__:
         fitting = [task for task, known in family.networks.items() if known.__name__ == folder.architecture]
         advice = f"set spec.model.task: {fitting[0]}" if fitting else "fine-tune it for the task first"
         raise ModelError(
@@ -86,19 +90,21 @@ def _check_belongs(folder: ModelFolder, wanted: ModelConfig, family: Family, net
         )
 
 
-def _load_network(folder: ModelFolder, network_class: type[PreTrainedModel], placement: Placement) -> PreTrainedModel:
+def _load_network(folder: ModelFolder, family: Family, task: str, placement: Placement) -> PreTrainedModel:
     register_packed_attention()
+    options = family.backbone_options if task == "feature-extraction" else {}
     try:
-        loaded: Any = network_class.from_pretrained(
+        loaded: Any = family.networks[task].from_pretrained(
             folder.path,
             dtype=placement.dtype,
-            attn_implementation=f"packed_{placement.attention}",
+            attn_implementation=family.attention_name(placement.attention),
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
             # What does not fit is reported and refused below, with its names.
             ignore_mismatched_sizes=True,
             output_loading_info=True,
+            **options,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelError(f"the model in {folder.path} cannot be loaded: {error}") from error
@@ -126,6 +132,10 @@ def _check_tokenizer(file: Path, vocabulary: int) -> None:
         raise ModelError(f"{file} is no tokenizer that can be read: {error}") from error
     if (size := tokenizer.get_vocab_size()) > vocabulary:
         raise ModelError(f"{file} has {size} tokens, but the model embeds {vocabulary}; the two do not belong together")
+
+
+def _labels(config: Any, task: str) -> tuple[str, ...]:
+    return () if task == "feature-extraction" else tuple(config.id2label[index] for index in range(config.num_labels))
 
 
 def _activation(config: Any) -> Activation:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from plimsoll_server.models.alone import MODEL_TYPES, alone
+from plimsoll_server.models.bert import BERT
+from plimsoll_server.models.distilbert import DISTILBERT
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Family
 from plimsoll_server.models.modernbert import MODERNBERT
 from plimsoll_server.models.scaled import SCALED
+from plimsoll_server.models.xlm_roberta import XLM_ROBERTA
 
 FAMILIES: Mapping[str, Family] = {
+    "bert": BERT,
+    "distilbert": DISTILBERT,
     "modernbert": MODERNBERT,
     "scaled": SCALED,
+    "xlm-roberta": XLM_ROBERTA,
 }
+"""Those that are packed."""
 
 
 def family_named(name: str) -> Family:
-    try:
+    if name in FAMILIES:
         return FAMILIES[name]
-    except KeyError:
-        raise ModelError(f"no model family {name!r}; this server has {', '.join(sorted(FAMILIES))}") from None
+    if name in MODEL_TYPES:
+        return alone(name)
+    raise ModelError(f"no model family {name!r}; this server has {', '.join(sorted((*FAMILIES, *MODEL_TYPES)))}")
