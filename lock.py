@@ -23,16 +23,18 @@ EXPORTS = {
     "server/requirements.lock": ("--package", "plimsoll-server"),
 }
 
-COMPILE = (
-    *("pip", "compile", "-", *SHAPE, "--generate-hashes", "--universal", "--python-version", "3.11"),
-    *("--constraint", "requirements.lock"),
-)
+RESOLVE = ("pip", "compile", "-", *SHAPE, "--generate-hashes", "--universal", "--python-version", "3.11")
+COMPILE = (*RESOLVE, "--constraint", "requirements.lock")
 # What builds our wheels and flash-attn's, and what the optional flash stage of the server's image adds. The latter's
 # own requirements are not followed: resolving them would build flash-attn, and its build imports torch.
 COMPILED = {
     "requirements-build.lock": ("hatchling\nninja\npackaging\npsutil\nsetuptools\nwheel\n", ()),
     "server/requirements-flash.lock": ("einops\nflash-attn>=2.8\n", ("--no-deps",)),
 }
+
+# What the server is measured against, in an environment of its own. Only PyTorch is held to our version: it does the
+# arithmetic for both.
+INFINITY = "infinity-emb[server,torch]==0.0.78\n"
 
 
 def main() -> None:
@@ -42,6 +44,12 @@ def main() -> None:
         _uv(*EXPORT, *which, "--output-file", path)
     for path, (wanted, options) in COMPILED.items():
         _uv(*COMPILE, *options, "--output-file", path, stdin=wanted)
+    _uv(*RESOLVE, "--output-file", "benchmarks/infinity.lock", stdin=INFINITY + _pinned("torch"))
+
+
+def _pinned(package: str) -> str:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return next(line.partition(" ")[0] for line in lines if line.startswith(f"{package}=="))
 
 
 def _uv(*arguments: str, stdin: str = "") -> None:

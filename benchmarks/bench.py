@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+# bootstrap.py is there, which knows how an environment is made.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -35,6 +39,32 @@ def peaks(quick: Quick = False, whole: Whole = False) -> None:
 
     lengths = (("plimsoll", 4096), ("transformers", 4096)) if quick else ()
     measured(lengths or (("plimsoll", 8192), ("plimsoll", 16384), ("transformers", 8192)), whole=whole, tell=typer.echo)
+
+
+@app.command()
+def services(quick: Quick = False, breadth: bool = True, further: bool = False, rounds: int = 0) -> None:
+    """The server beside others over HTTP: all 22 layers, then three of them in more ways."""
+    from serving.side_by_side import side_by_side
+    from serving.workloads import BREADTH, FURTHER, QUICK, WHOLE_MODEL
+
+    chosen = QUICK if quick else (*WHOLE_MODEL, *(BREADTH if breadth else ()), *(FURTHER if further else ()))
+    side_by_side(chosen, rounds or (2 if quick else 3), tell=typer.echo)
+
+
+@app.command()
+def around(quick: Quick = False) -> None:
+    """What a request costs besides the model, and answers from the cache."""
+    from serving.around import around as measured
+
+    measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=3, tell=typer.echo)
+
+
+@app.command(hidden=True)
+def pipeline_server(folder: Path, port: int, batch: int) -> None:
+    """Serve transformers' pipeline."""
+    from serving.pipeline_server import serve
+
+    serve(folder, port, batch)
 
 
 @app.command(hidden=True)

@@ -1,0 +1,95 @@
+"""What a request costs besides the model: HTTP, scheduling, and an answer from the cache."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from serving.contest import contestant
+from serving.folders import model_folder
+from serving.running import ServiceError, running
+from serving.services import plimsoll
+from serving.shapes import TRIVIAL
+from serving.texts import Lengths, texts
+
+_TOKENS = 16
+_CACHE_BYTES = 64 << 20
+_CALLERS = 16
+_DIFFERENT = 64
+"""Texts that are asked for again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    tokens: int
+    requests: int
+    request_p50: float
+    """Seconds of a request, one at a time, none answered from the cache."""
+    forward: float
+    """Seconds of the trivial model's forward pass alone."""
+    hits_per_second: float
+    """Answers from the cache, the server held to one core."""
+    hits: int
+    shared_core: bool
+    """Whether the client had no core of its own, and took from the server's."""
+
+    @property
+    def added(self) -> float:
+        """Seconds that HTTP and scheduling add, at the median."""
+        return self.request_p50 - self.forward
+
+
+def around(requests: int, hits: int, rounds: int, tell: Callable[[str], None]) -> Around:
+    """Raises ServiceError when a request is refused."""
+    request_p50 = _request_p50(requests)
+    with contestant("plimsoll", model_folder(TRIVIAL)) as entrant:
+        entrant.seconds(_TOKENS, 50)
+        forward = statistics.median(entrant.seconds(_TOKENS, 50) for _ in range(rounds))
+    cores = sorted(os.sched_getaffinity(0))
+    found = Around(
+        tokens=_TOKENS,
+        requests=requests,
+        request_p50=round(request_p50, 6),
+        forward=round(forward, 6),
+        hits_per_second=round(_hits_per_second(hits, rounds, cores), 1),
+        hits=hits,
+        shared_core=len(cores) == 1,
+    )
+    tell(line(found))
+    return found
+
+
+def _request_p50(requests: int) -> float:
+    with running(plimsoll(TRIVIAL, model_folder(TRIVIAL))) as server:
+        short = Lengths(_TOKENS, _TOKENS)
+        server.load(texts(TRIVIAL, short, 200, seed=-1), 1)
+        load = server.load(texts(TRIVIAL, short, requests, seed=0), 1)
+        if load.refused:
+            raise ServiceError(f"requests to the trivial model were refused: {dict(load.refused)}")
+        return statistics.median(load.latencies)
+
+
+def _hits_per_second(hits: int, rounds: int, cores: list[int]) -> float:
+    """The server on the first core, this client on the others."""
+    known = texts(TRIVIAL, Lengths(_TOKENS, _TOKENS), _DIFFERENT, seed=1)
+    with running(plimsoll(TRIVIAL, model_folder(TRIVIAL), _CACHE_BYTES), cores[:1]) as server:
+        server.load(known, 1)
+        os.sched_setaffinity(0, cores[1:] or cores)
+        try:
+            loads = [server.load((known * (hits // _DIFFERENT + 1))[:hits], _CALLERS) for _ in range(rounds)]
+        finally:
+            os.sched_setaffinity(0, cores)
+    if any(load.refused for load in loads):
+        raise ServiceError(f"requests for known texts were refused: {[dict(load.refused) for load in loads]}")
+    return statistics.median(load.rate for load in loads)
+
+
+def line(found: Around) -> str:
+    note = "; client and server shared the only core" if found.shared_core else ""
+    return (
+        f"a request to a trivial model takes {1e3 * found.request_p50:.2f} ms, its forward pass "
+        f"{1e3 * found.forward:.2f} ms: {1e3 * found.added:.2f} ms are added; "
+        f"{found.hits_per_second:,.0f} answers/s from the cache on one core{note}"
+    )

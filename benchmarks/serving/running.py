@@ -1,0 +1,147 @@
+"""Services as processes: started side by side, waited for, asked, and ended with all their children."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from serving.client import Connection, Load, closed_loop
+from serving.services import Scores, Service
+
+_READY_SECONDS = 300.0
+_LOOK_SECONDS = 0.2
+_GET = b"GET %s HTTP/1.1\r\nHost: bench\r\n\r\n"
+
+
+class ServiceError(Exception):
+    """A service did not come up or gave a wrong answer. The message has the end of its log."""
+
+
+@dataclass(frozen=True)
+class Running:
+    service: Service
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def scores(self, text: str) -> Scores:
+        """Raises ServiceError where the answer is none."""
+        status, body = asyncio.run(_once(self.port, self.service.ask(text)))
+        if status != 200:
+            raise ServiceError(f"{self.service.name} answered {status}: {body[:300]!r}. {self.last_words()}")
+        return self.service.scores(body)
+
+    def load(self, texts: Sequence[str], at_once: int) -> Load:
+        requests = [self.service.ask(text) for text in texts]
+        return asyncio.run(closed_loop(self.port, requests, at_once))
+
+    def begin_peak(self) -> None:
+        """Has the highest mark of its memory begin anew."""
+        for member in self._family():
+            with suppress(OSError):
+                Path(f"/proc/{member}/clear_refs").write_text("5")
+
+    def peak(self) -> int:
+        """Bytes of the process and its children at the highest; what they share counts in each."""
+        return sum(_highest_mark(member) for member in self._family())
+
+    def last_words(self) -> str:
+        return "Its log ends: " + " | ".join(self.log.read_text(errors="replace").splitlines()[-8:])
+
+    def is_ready(self) -> bool:
+        try:
+            status, _ = asyncio.run(_once(self.port, _GET % self.service.ready.encode()))
+        except (OSError, asyncio.IncompleteReadError):
+            return False
+        return status == 200
+
+    def _family(self) -> list[int]:
+        process = psutil.Process(self.process.pid)
+        return [process.pid, *(child.pid for child in process.children(recursive=True))]
+
+
+@contextmanager
+def running(service: Service, cores: Sequence[int] = ()) -> Iterator[Running]:
+    """One that is ready; it never outlives the block. On these `cores` alone, where any are named."""
+    with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as folder, ExitStack() as stack:
+        started = _started(service, Path(folder) / "log", cores)
+        stack.callback(_end, started.process)
+        _until_ready(started)
+        yield started
+
+
+@contextmanager
+def all_running(services: Sequence[Service]) -> Iterator[list[Running]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(running(service)) for service in services]
+
+
+def _started(service: Service, log: Path, cores: Sequence[int]) -> Running:
+    port, own = _free_port(), os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or own)  # a child has its parent's
+    try:
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own list
+                list(service.command(port)),
+                env={**os.environ, "TQDM_DISABLE": "1", **service.variables(port)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+    finally:
+        os.sched_setaffinity(0, own)
+    return Running(service, port, process, log)
+
+
+def _until_ready(started: Running) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        if started.is_ready():
+            return
+        if started.process.poll() is not None:
+            break
+        time.sleep(_LOOK_SECONDS)
+    raise ServiceError(
+        f"{started.service.name} is not ready within {_READY_SECONDS:.0f} s (exit status {started.process.poll()}). "
+        f"{started.last_words()}"
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, 9)
+    process.wait(30)
+
+
+async def _once(port: int, request: bytes) -> tuple[int, bytes]:
+    connection = Connection(port)
+    try:
+        return await connection.send(request)
+    finally:
+        await connection.close()
+
+
+def _highest_mark(process: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
