@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from plimsoll_server.api.around import Around
 from plimsoll_server.api.key_ring import parse_keys
@@ -14,7 +16,10 @@ from plimsoll_server.certificate import Certificate
 from plimsoll_server.redis_url import parse_redis_url
 from plimsoll_server.renewed_file import RenewedFile
 from plimsoll_server.settings import Settings
-from plimsoll_server.telemetry import Telemetry
+from plimsoll_server.telemetry import Identity, Telemetry
+
+if TYPE_CHECKING:
+    from plimsoll_server.span_export import SpanExport
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
@@ -22,18 +27,20 @@ _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 class Gate:
     """`certificate` is there where HTTPS is served."""
 
-    def __init__(self, settings: Settings, telemetry: Telemetry) -> None:
+    def __init__(self, settings: Settings, telemetry: Telemetry, identity: Identity) -> None:
         """Raises StartError where a file that is named cannot be used."""
         self.certificate = (
             Certificate(Path(settings.tls_directory), telemetry.set_certificate_expiry)
             if settings.tls_directory
             else None
         )
+        self._export = _span_export(os.environ, identity)
         self._keys = RenewedFile(settings.api_keys_file, parse_keys) if settings.api_keys_file else None
         self.around = Around(
             keys=self._keys.newest if self._keys else None,
             rates=_rates(settings, telemetry.rate_limit_failed),
             access_log=settings.access_log,
+            tracer=self._export.tracer if self._export else None,
         )
 
     async def keep(self) -> None:
@@ -48,6 +55,19 @@ class Gate:
     async def close(self) -> None:
         if self.around.rates is not None:
             await self.around.rates.close()
+        if self._export is not None:
+            await self._export.close()
+
+
+def _span_export(environment: Mapping[str, str], identity: Identity) -> SpanExport | None:
+    """As OpenTelemetry's variables say. Only those who want traces pay for its libraries."""
+    ends = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    off = environment.get("OTEL_SDK_DISABLED") == "true" or environment.get("OTEL_TRACES_EXPORTER") == "none"
+    if off or not any(environment.get(name) for name in ends):
+        return None
+    from plimsoll_server.span_export import SpanExport
+
+    return SpanExport(environment, identity)
 
 
 def _rates(settings: Settings, redis_failed: Callable[[], None]) -> Rates | None:

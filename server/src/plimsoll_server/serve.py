@@ -58,7 +58,7 @@ async def serve(settings: Settings) -> int:
     for tier in tiers:
         telemetry.set_load_line(tier.name, tier.running_limit)
     service = Service(settings.config, lifecycle, deployment=settings.deployment)
-    gate = Gate(settings, telemetry)
+    gate = Gate(settings, telemetry, _identity(settings))
     listener = _listen(settings)
     metrics_server = _serve_metrics(telemetry, settings)
     http = _HttpServer(_http_config(service, telemetry, settings, gate), lifecycle)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
@@ -65,6 +65,8 @@ class BatchReport:
 
     outcomes: tuple[Outcome, ...]
     out_of_memory: bool = False
+    seconds: float = field(default=0.0, compare=False)
+    """For which it ran, as far as is known."""
 
     @property
     def failed(self) -> bool:

@@ -25,5 +25,6 @@ def log_request(scope: Scope, status: int, outcome: str, seconds: float) -> None
         "tier": state.get("tier"),
         "seconds": round(seconds, 4),
         "caller": state.get(CALLER),
+        **({"trace_id": state["trace_id"]} if "trace_id" in state else {}),
     }
     log.info("request", extra={FIELDS: fields})

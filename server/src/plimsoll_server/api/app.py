@@ -67,6 +67,11 @@ def make_app(
         app.include_router(router)
 
     guarded = _guarded(BodyLimit(app, max_body_bytes), around)
+    if around.tracer is not None:
+        # Only those who want traces pay for its library.
+        from plimsoll_server.api.request_span import RequestSpan
+
+        guarded = RequestSpan(guarded, around.tracer, _is_of_a_protocol)
     counted = Accounting(guarded, _is_of_a_protocol, service.lifecycle, observer, access_log=around.access_log)
     return Signing(Parting(counted, service.lifecycle), revision=revision, replica=replica)
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from plimsoll_server.api.key_ring import KeyRing
 from plimsoll_server.api.rate_limit import Rates
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,7 @@ class Around:
     keys: Callable[[], KeyRing] | None = None
     rates: Rates | None = None
     access_log: bool = False
+    tracer: Tracer | None = None
 
 
 NOTHING = Around()

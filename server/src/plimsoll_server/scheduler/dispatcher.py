@@ -15,6 +15,7 @@ from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.lanes import Lane, Work
 from plimsoll_server.scheduler.on_devices import OnDevices, Running
 from plimsoll_server.scheduler.pace import Pace
+from plimsoll_server.scheduler.pack_spans import trace_pack
 from plimsoll_server.scheduler.packs import Room, take_pack
 from plimsoll_server.types import BatchReport, Failure, LoadLine, Tokens
 
@@ -109,6 +110,7 @@ class Dispatcher:
         finally:
             seconds = time.monotonic() - started
             self._ended(running, seconds)
+            trace_pack(running, report.seconds, started, started + seconds)
         self._breaker.batch_done(faulty=faulty)
         self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
         if not (running.guest or running.had_guests or report.failed):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from plimsoll_server.scheduler.errors import OverloadedError
 from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.tracing import RequestTrace, current_trace
 from plimsoll_server.types import LoadLine, Outcome, Tokens
 
 MAX_BATCH = 32
@@ -37,6 +39,9 @@ class Work:
     outcome: asyncio.Future[Outcome]
     until: float = math.inf
     """When its caller gives up, on the event loop's clock."""
+    trace: RequestTrace | None = field(default_factory=current_trace)
+    since: float = field(default_factory=time.monotonic)
+    """When it was admitted."""
 
 
 class Lane:

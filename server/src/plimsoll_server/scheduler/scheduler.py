@@ -26,6 +26,7 @@ from plimsoll_server.scheduler.passage import Passage
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
+from plimsoll_server.tracing import part
 from plimsoll_server.types import ModelInfo
 
 _DEADLINE_RETRY_AFTER = 5
@@ -185,7 +186,8 @@ class Scheduler:
 
     async def _make(self, flight: Flight, question: _Question, options: Options, passage: Passage) -> Answer:
         async with passage.reading:
-            document = await question.read()
+            with part("tokenise"):
+                document = await question.read()
         route = self._long_input.route(document, truncate=options.truncate)
         flight.tier = route.tier
         passage.has_read(question.key)
