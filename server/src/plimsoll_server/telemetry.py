@@ -154,5 +154,11 @@ class Telemetry:
             self._queue_tokens.labels(*self._labels, tier)
         for source in SOURCES:
             self._answers.labels(*self._labels, source)
-        for single in (self._saturation, self._cache_faults, self._cache_bytes, self._circuit_open, self._rate_limit_faults):
+        for single in (
+            self._saturation,
+            self._cache_faults,
+            self._cache_bytes,
+            self._circuit_open,
+            self._rate_limit_faults,
+        ):
             single.labels(*self._labels)

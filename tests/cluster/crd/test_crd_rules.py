@@ -194,13 +194,14 @@ SERVER = [
     Bad("a port of no Redis", {"spec.server.cache": {"redisPort": 6380}},
         "spec.server.cache.redisPort", "name its Secret in redisSecret"),
     one("an API key for its Secret", "spec.server.auth.apiKeySecret", "sk_LIVE", "kubectl create secret generic"),
-    one("keys in no Secret", "spec.server.auth", {}, "Required value"),
+    Bad("keys in no Secret", {"spec.server.auth": {}}, "spec.server.auth.apiKeySecret", "Required value"),
     one("a rate without a time", "spec.server.rateLimit", "100", "such as 100/minute"),
     one("a rate of nothing", "spec.server.rateLimit", "0/minute", "such as 100/minute"),
     one("a collector without a scheme", "spec.server.tracing.endpoint", "collector:4318", "write http:// or https://"),
     Bad("a password in a collector's address", {"spec.server.tracing": {"endpoint": "http://me:word@collector:4318"}},
         "spec.server.tracing.endpoint", "without a password"),
-    one("traces for nobody", "spec.server.tracing", {"samplePercent": 5}, "Required value"),
+    Bad("traces for nobody", {"spec.server.tracing": {"samplePercent": 5}},
+        "spec.server.tracing.endpoint", "Required value"),
 ]  # fmt: skip
 
 POD = [
