@@ -132,3 +132,7 @@ class ModelInfo:
     labels: tuple[str, ...]
     activation: Activation
     tokenizer_file: str
+    weights: str = ""
+    """Tells these weights and this tokenizer from any others. Empty: nobody has looked."""
+    verified_by: str = ""
+    """What the files were compared with when the server started: hub, or SHA256SUMS. Empty: nothing."""

@@ -73,10 +73,33 @@ def cut_the_weights_short(folder: Path) -> None:
     file.write_bytes(file.read_bytes()[:1000])
 
 
+def cut_the_last_byte(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+
+
 def point_to_missing_shards(folder: Path) -> None:
     index = {"metadata": {}, "weight_map": {"classifier.weight": "model-00002-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+
+
+def leave_a_pointer(folder: Path) -> None:
+    (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n")
+
+
+def leave_an_adapter(folder: Path) -> None:
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "model.safetensors").unlink()
+
+
+def put_one_folder_deeper(folder: Path) -> None:
+    shutil.copytree(folder, folder / "final")
+    (folder / "config.json").unlink()
+
+
+def break_the_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": ["model.safetensors"]}')
 
 
 def enlarge_the_tokenizer(folder: Path) -> None:
@@ -90,8 +113,18 @@ WRONG = [
     pytest.param(write("config.json", "[]"), {}, "holds a list, expected", id="config is a list"),
     pytest.param(remove("model.safetensors"), {}, "found no weights at all", id="no weights"),
     pytest.param(pickle_the_weights, {}, "found pytorch_model.bin, which can run code", id="pickled weights"),
-    pytest.param(cut_the_weights_short, {}, "cannot be loaded", id="weights cut short"),
-    pytest.param(point_to_missing_shards, {}, "cannot be loaded", id="a shard is missing"),
+    pytest.param(cut_the_weights_short, {}, "no safetensors file that can be read", id="weights cut within the header"),
+    pytest.param(cut_the_last_byte, {}, "it was cut short; copy it again", id="weights cut short"),
+    pytest.param(write("model.safetensors", ""), {}, "no safetensors file that can be read", id="empty weights"),
+    pytest.param(write("model.safetensors", "\x7f" * 99), {}, "its header would have", id="no safetensors at all"),
+    pytest.param(leave_a_pointer, {}, "is a pointer of Git LFS", id="cloned without its weights"),
+    pytest.param(leave_an_adapter, {}, "merge it into its base", id="an adapter"),
+    pytest.param(put_one_folder_deeper, {}, "but final in it has; point the model location", id="one folder deeper"),
+    pytest.param(
+        change_config(quantization_config={"quant_method": "gptq"}), {}, "are quantised by gptq", id="quantised"
+    ),
+    pytest.param(break_the_index, {}, "is no index of weights that can be read", id="bad index"),
+    pytest.param(point_to_missing_shards, {}, "names model-00002-of-00002.safetensors: not", id="a shard is missing"),
     pytest.param(drop_classifier, {}, "missing keys: classifier.bias, classifier.weight", id="head is missing"),
     pytest.param(change_config(hidden_size=64), {}, "do not fit its config.json", id="shapes differ"),
     pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),

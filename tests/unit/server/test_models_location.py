@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from hub import REVISION, Hub, find, served
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.location import locate
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
+AWAY = "http://127.0.0.1:9"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +23,9 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
         pytest.param("hf://../etc:" + REVISION, "is not hf://", id="a path in the place of a name"),
         pytest.param("models/mine", "nor an absolute path", id="a relative path"),
         pytest.param("/nowhere/mine", "is the volume mounted", id="no volume"),
+        pytest.param("pvc://claim/mine", "is told the folder where it is mounted", id="a claim without the operator"),
+        pytest.param("oci://image@sha256:" + "0" * 64, "told the folder where it is mounted", id="an image likewise"),
+        pytest.param(__file__, "is a file; the model location is the folder", id="a file"),
     ],
 )
 def test_a_location_that_leads_nowhere_is_refused(location: str, message: str) -> None:
@@ -42,116 +39,91 @@ def test_a_missing_folder_is_told_with_what_is_there(tmp_path: Path) -> None:
         locate(str(tmp_path / "domain"))
 
 
-@dataclass
-class Hub:
-    """A hub with one repository."""
-
-    files: dict[str, bytes]
-    status: int = 200
-    fetched: list[str] = field(default_factory=list)
-    url: str = ""
-
-
-class Handler(BaseHTTPRequestHandler):
-    hub: Hub
-
-    def do_HEAD(self) -> None:
-        self._answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self._answer(with_body=True)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
-
-    def _answer(self, *, with_body: bool) -> None:
-        path = self.path.split("?")[0]
-        if self.hub.status != 200:
-            # How the hub answers for what does not exist, and for what nobody may know of.
-            self._send(self.hub.status, b"{}", with_body=with_body)
-        elif path.startswith("/api/models/org/repo/revision/"):
-            listing = {"sha": REVISION, "id": "org/repo", "siblings": [{"rfilename": name} for name in self.hub.files]}
-            self._send(200, json.dumps(listing).encode(), with_body=with_body)
-        elif path.startswith("/api/models/org/repo/tree/"):
-            tree = [
-                {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
-                for name, data in self.hub.files.items()
-            ]
-            self._send(200, json.dumps(tree).encode(), with_body=with_body)
-        else:
-            name = path.rsplit("/", 1)[-1]
-            if with_body:
-                self.hub.fetched.append(name)
-            self._send(200, self.hub.files[name], with_body=with_body)
-
-    def _send(self, status: int, body: bytes, *, with_body: bool) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", REVISION)
-        if status != 200:
-            self.send_header("X-Error-Code", "RepoNotFound")
-        self.end_headers()
-        if with_body:
-            self.wfile.write(body)
+def test_an_empty_volume_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is empty: has the model been copied into the volume"):
+        locate(str(tmp_path))
 
 
 @pytest.fixture
-def hub() -> Iterator[Hub]:
-    files = ("config.json", "tokenizer.json", "model.safetensors", "pytorch_model.bin", "modeling.py", "README.md")
-    made = Hub({name: f"content of {name}".encode() for name in files})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": made}))
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def hub(topic_folder: Path) -> Iterator[Hub]:
+    """With a real model, and what no server needs."""
+    files = {file.name: file.read_bytes() for file in topic_folder.iterdir()}
+    files |= {name: f"content of {name}".encode() for name in ("pytorch_model.bin", "modeling.py", "README.md")}
+    with served(Hub(files)) as made:
+        yield made
 
 
-def fetch(hub: Hub, cache: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own: the client reads its endpoint when it is imported."""
-    code = f"from plimsoll_server.models.location import locate; print(locate('hf://org/repo:{REVISION}'))"
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": hub.url,
-        "HF_HOME": str(cache),
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        **variables,
-    }
-    return subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def test_a_pinned_revision_is_fetched_once_and_only_what_is_needed(hub: Hub, tmp_path: Path) -> None:
-    first = fetch(hub, tmp_path)
+def test_a_pinned_revision_is_fetched_once_verified_and_only_what_is_needed(hub: Hub, tmp_path: Path) -> None:
+    hub.files["1_Pooling/config.json"] = b'{"pooling_mode": "cls"}'
+    first = find(hub, tmp_path)
     assert first.returncode == 0, first.stderr
-    assert f"revision='{REVISION}'" in first.stdout
-    assert set(hub.fetched) == {"config.json", "tokenizer.json", "model.safetensors"}
+    folder, revision, weights, verified_by = json.loads(first.stdout)
+    assert (revision, verified_by, bool(weights)) == (REVISION, "hub", True)
+    assert set(hub.fetched) == {"config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"}
+    assert (Path(folder) / "1_Pooling/config.json").is_file()
     hub.fetched.clear()
-    assert fetch(hub, tmp_path).returncode == 0
+    assert find(hub, tmp_path).stdout == first.stdout
     assert hub.fetched == []
 
 
 def test_a_fetched_revision_is_served_while_the_hub_is_away(hub: Hub, tmp_path: Path) -> None:
-    assert fetch(hub, tmp_path).returncode == 0
-    away = Hub({}, url="http://127.0.0.1:9")
-    assert fetch(away, tmp_path).returncode == 0
+    assert find(hub, tmp_path).returncode == 0
+    assert find(Hub({}, url=AWAY), tmp_path).returncode == 0
+
+
+def test_a_file_that_is_damaged_in_the_cache_is_fetched_once_more(hub: Hub, tmp_path: Path) -> None:
+    folder, *_ = json.loads(find(hub, tmp_path).stdout)
+    weights = (Path(folder) / "model.safetensors").resolve()
+    damaged = bytearray(weights.read_bytes())
+    damaged[-1] ^= 1
+    weights.write_bytes(damaged)
+    hub.fetched.clear()
+    assert find(hub, tmp_path).returncode == 0
+    assert hub.fetched == ["model.safetensors"]
+    assert (Path(folder) / "model.safetensors").read_bytes() == hub.files["model.safetensors"]
+
+
+def test_a_file_that_arrives_damaged_again_is_refused(hub: Hub, tmp_path: Path) -> None:
+    damaged = bytearray(hub.files["model.safetensors"])
+    damaged[-1] ^= 1
+    hub.sent["model.safetensors"] = bytes(damaged)
+    refused = find(hub, tmp_path)
+    assert refused.returncode == 1
+    assert "is not what the hub has" in refused.stderr
+    assert hub.fetched.count("model.safetensors") == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "message"),
-    [pytest.param(404, "the hub refused org/repo", id="unknown"), pytest.param(401, "hubTokenSecret", id="private")],
+    ("status", "code", "message"),
+    [
+        pytest.param(404, "RepoNotFound", "it does not exist, or it is private", id="unknown or private"),
+        pytest.param(401, "RepoNotFound", "needs spec.server.hubTokenSecret", id="private"),
+        pytest.param(403, "GatedRepo", "Accept its conditions", id="gated"),
+        pytest.param(404, "RevisionNotFound", "has no commit " + REVISION, id="no such commit"),
+        pytest.param(403, "", "the token may not read it", id="a token that may not"),
+        # The client is patient with these two, and tries again for half a minute.
+        pytest.param(429, "", "limits requests from here", id="too many requests", marks=pytest.mark.thorough),
+        pytest.param(503, "", "the hub failed with status 503", id="the hub fails", marks=pytest.mark.thorough),
+    ],
 )
-def test_what_the_hub_refuses_is_told(hub: Hub, tmp_path: Path, status: int, message: str) -> None:
-    hub.status = status
-    refused = fetch(hub, tmp_path)
-    assert refused.returncode != 0
+def test_what_the_hub_refuses_is_told(hub: Hub, tmp_path: Path, status: int, code: str, message: str) -> None:
+    hub.status, hub.code = status, code
+    refused = find(hub, tmp_path)
+    assert refused.returncode == 1
     assert message in refused.stderr
 
 
 def test_a_hub_out_of_reach_is_told(tmp_path: Path) -> None:
-    refused = fetch(Hub({}, url="http://127.0.0.1:9"), tmp_path, HF_HUB_OFFLINE="1")
+    refused = find(Hub({}, url=AWAY), tmp_path, HF_HUB_OFFLINE="1")
     assert "could not be fetched and is not in the cache" in refused.stderr
+
+
+def test_a_cache_that_cannot_be_written_is_told(hub: Hub) -> None:
+    refused = find(hub, Path("/proc"))
+    assert refused.returncode == 1
+    assert "mount it writable" in refused.stderr
+
+
+def test_a_repository_without_what_a_server_needs_is_told(hub: Hub, tmp_path: Path) -> None:
+    del hub.files["model.safetensors"]
+    assert "found no weights at all" in find(hub, tmp_path).stderr

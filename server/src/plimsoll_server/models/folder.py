@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.weights import inspect_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class ModelFolder:
 def inspect_folder(path: Path) -> ModelFolder:
     """What `path` holds. Raises ModelError when it is not a complete model in safetensors."""
     config = _read_config(path / "config.json")
-    _require_safetensors(path)
+    _refuse_quantised(path, config)
+    inspect_weights(path)
     if not (path / "tokenizer.json").is_file():
         raise ModelError(
             f"{path} has no tokenizer.json; save the model's fast tokenizer next to its weights "
@@ -39,7 +41,7 @@ def _read_config(file: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelError(f"{file.parent} has no config.json; point the model location at the model's folder") from error
+        raise ModelError(_no_config(file.parent)) from error
     except (OSError, ValueError) as error:
         raise ModelError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(config, dict):
@@ -47,12 +49,18 @@ def _read_config(file: Path) -> dict[str, Any]:
     return config
 
 
-def _require_safetensors(path: Path) -> None:
-    if any(path.glob("*.safetensors")):
-        return
-    pickles = sorted(entry.name for pattern in ("*.bin", "*.pt", "*.pth") for entry in path.glob(pattern))
-    found = f"found {', '.join(pickles)}, which can run code when loaded" if pickles else "found no weights at all"
-    raise ModelError(
-        f"{path} has no *.safetensors: {found}; save the weights with model.save_pretrained(..., "
-        "safe_serialization=True)"
-    )
+def _no_config(folder: Path) -> str:
+    below = sorted(file.parent.name for file in folder.glob("*/config.json"))[:5]
+    if below:
+        return f"{folder} has no config.json, but {', '.join(below)} in it has; point the model location there"
+    return f"{folder} has no config.json; point the model location at the model's folder"
+
+
+def _refuse_quantised(folder: Path, config: dict[str, Any]) -> None:
+    quantised = config.get("quantization_config")
+    if quantised is not None:
+        method = quantised.get("quant_method", "some method") if isinstance(quantised, dict) else "some method"
+        raise ModelError(
+            f"the weights in {folder} are quantised by {method}, which this server does not run; serve "
+            "the model as it was before that"
+        )

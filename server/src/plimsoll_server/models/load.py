@@ -54,6 +54,8 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
         labels=_labels(config, wanted.task),
         activation=_activation(config),
         tokenizer_file=str(folder.tokenizer_file),
+        weights=located.weights,
+        verified_by=located.verified_by,
     )
     return family.serve(network, info)
 
