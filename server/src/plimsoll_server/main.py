@@ -55,11 +55,12 @@ def serve() -> None:
 
 
 def main() -> None:
-    # A server has no use for what the training commands import.
+    # A server has no use for what the other commands import.
     if sys.argv[1:2] != ["serve"]:
         from plimsoll_server.train.cli import demo_texts, spoil_demo, train_demo
         from plimsoll_server.train.scaled.cli import compare_training, train
+        from plimsoll_server.trial.cli import report, validate
 
-        for command in (train, compare_training, train_demo, spoil_demo, demo_texts):
+        for command in (validate, report, train, compare_training, train_demo, spoil_demo, demo_texts):
             app.command()(command)
     app()

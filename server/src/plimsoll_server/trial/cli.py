@@ -1,0 +1,72 @@
+"""`plimsoll-server validate` and `report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from plimsoll_server.surroundings import origin
+from plimsoll_server.trial.errors import TrialError
+from plimsoll_server.trial.measure import Plan
+from plimsoll_server.trial.report import report as written
+from plimsoll_server.trial.subject import read_subject
+from plimsoll_server.trial.trial import Trial, run_trial
+from plimsoll_server.trial.validation import validation
+
+_Model = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="A folder such as `train` makes.")]
+_Requests = Annotated[int, typer.Option(min=20, help="Of the trial of stability.")]
+_PerBatch = Annotated[int, typer.Option(min=5, help="Requests of each batch size.")]
+_Seconds = Annotated[float, typer.Option(min=1, help="Of callers at once.")]
+_Tokens = Annotated[int, typer.Option(min=8, help="Of each sequence, at most the model's window.")]
+_Workers = Annotated[str, typer.Option(help="Also compare so many workers, such as 1,2,4.")]
+
+_PLAN = Plan()
+
+
+def validate(
+    model: _Model,
+    output: Annotated[Path, typer.Option("--output")] = Path("deployment_validation_report.json"),
+    requests: _Requests = _PLAN.requests,
+    per_batch: _PerBatch = _PLAN.per_batch,
+    seconds: _Seconds = _PLAN.concurrent_seconds,
+    tokens: _Tokens = 128,
+    workers: _Workers = "",
+) -> None:
+    """Start the real server on a model, check what it is to be relied on for, and write the findings. Exit code 1 when
+    a check failed."""
+    plan = Plan(per_batch=per_batch, concurrent_seconds=seconds, requests=requests)
+    trial = _tried(model, plan, tokens, workers)
+    document = validation(trial, origin("plimsoll-server validate MODEL_DIR"))
+    output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for name in document["failed"]:
+        typer.echo(f"failed: {name}")
+    typer.echo(output)
+    raise typer.Exit(0 if trial.passed else 1)
+
+
+def report(
+    model: _Model,
+    output: Annotated[Path, typer.Option("--output")] = Path("production_benchmark_report.md"),
+    requests: _Requests = _PLAN.requests,
+    per_batch: _PerBatch = _PLAN.per_batch,
+    seconds: _Seconds = _PLAN.concurrent_seconds,
+    tokens: _Tokens = 128,
+    workers: _Workers = "",
+) -> None:
+    """Start the real server on a model, measure it over HTTP, and write a report with what was aimed at."""
+    plan = Plan(per_batch=per_batch, concurrent_seconds=seconds, requests=requests)
+    trial = _tried(model, plan, tokens, workers)
+    output.write_text(written(trial, origin("plimsoll-server report MODEL_DIR")), encoding="utf-8")
+    typer.echo(output)
+
+
+def _tried(model: Path, plan: Plan, tokens: int, workers: str) -> Trial:
+    counts = [int(count) for count in workers.split(",") if count.strip()]
+    try:
+        return run_trial(read_subject(model, tokens), plan, counts, lambda text: typer.echo(text, err=True))
+    except TrialError as error:
+        typer.echo(f"plimsoll-server: {error}", err=True)
+        raise typer.Exit(2) from error
