@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
-import os
 import platform
 import statistics
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
+from origin import ROOT as ROOT
+from origin import commit, packages
+from origin import machine as machine
+from origin import today as today
 from plimsoll_sandbox.toolchain.recipes import KUBERNETES, KWOK
 
-ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("kopf", "kubernetes", "aiohttp", "pydantic")
 
 
@@ -100,36 +99,9 @@ def memory_of(series: Sequence[tuple[float, float]]) -> Memory:
     )
 
 
-def machine() -> dict[str, str | int | float]:
-    """Nothing that names this very machine."""
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": models[0].partition(":")[2].strip() if models else platform.machine(),
-        "cores": os.cpu_count() or 0,
-        "memory_gib": round(memory / 2**30),
-        "system": f"{platform.system()} {platform.release().split('-')[0]}",
-    }
-
-
 def versions() -> dict[str, str]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    ours = {"plimsoll": commit or "no checkout", "kubernetes": KUBERNETES, "kwok": KWOK}
-    return (
-        ours
-        | {"python": platform.python_version()}
-        | {_package(name): importlib.metadata.version(name) for name in _PACKAGES}
-    )
-
-
-def _package(name: str) -> str:
-    return f"python package {name}"
-
-
-def today() -> str:
-    return datetime.now(UTC).date().isoformat()
+    ours = {"plimsoll": commit(), "kubernetes": KUBERNETES, "kwok": KWOK}
+    return ours | {"python": platform.python_version()} | packages(_PACKAGES)
 
 
 def _quantile(ranked: Sequence[float], part: float) -> float:
