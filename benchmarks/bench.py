@@ -42,13 +42,15 @@ def peaks(quick: Quick = False, whole: Whole = False) -> None:
 
 
 @app.command()
-def services(quick: Quick = False, breadth: bool = True, further: bool = False, rounds: int = 0) -> None:
+def services(
+    quick: Quick = False, shared: Shared = False, breadth: bool = True, further: bool = False, rounds: int = 0
+) -> None:
     """The server beside others over HTTP: all 22 layers, then three of them in more ways."""
     from serving.side_by_side import side_by_side
     from serving.workloads import BREADTH, FURTHER, QUICK, WHOLE_MODEL
 
     chosen = QUICK if quick else (*WHOLE_MODEL, *(BREADTH if breadth else ()), *(FURTHER if further else ()))
-    side_by_side(chosen, rounds or (2 if quick else 3), tell=typer.echo)
+    side_by_side(chosen, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
 
 
 @app.command()
@@ -57,6 +59,23 @@ def around(quick: Quick = False) -> None:
     from serving.around import around as measured
 
     measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=3, tell=typer.echo)
+
+
+@app.command()
+def workers(quick: Quick = False, seconds: float = 2.0) -> None:
+    """Several worker processes behind one server, beside as many that nobody feeds."""
+    from serving.workers import Work, measure
+
+    works = (Work(8, 128), Work(1, 128))
+    measure((2,) if quick else (2, 4), works, 3 if quick else 9, seconds, tell=typer.echo)
+
+
+@app.command(hidden=True)
+def worker_alone(folder: str) -> None:
+    """Run batches in a loop as told on standard input."""
+    from serving.workers import run_alone
+
+    run_alone(folder)
 
 
 @app.command(hidden=True)

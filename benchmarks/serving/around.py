@@ -32,6 +32,10 @@ class Around:
     hits_per_second: float
     """Answers from the cache, the server held to one core."""
     hits: int
+    cpu_per_hit: float
+    """Seconds of the server's processor: what a hit takes whatever else runs on the machine."""
+    cpu_per_request: float
+    """As above, of a request that runs the trivial model."""
     shared_core: bool
     """Whether the client had no core of its own, and took from the server's."""
 
@@ -43,36 +47,40 @@ class Around:
 
 def around(requests: int, hits: int, rounds: int, tell: Callable[[str], None]) -> Around:
     """Raises ServiceError when a request is refused."""
-    request_p50 = _request_p50(requests)
+    request_p50, cpu_per_request = _one_by_one(requests)
     with contestant("plimsoll", model_folder(TRIVIAL)) as entrant:
         entrant.seconds(_TOKENS, 50)
         forward = statistics.median(entrant.seconds(_TOKENS, 50) for _ in range(rounds))
     cores = sorted(os.sched_getaffinity(0))
+    rate, cpu_per_hit = _from_the_cache(hits, rounds, cores)
     found = Around(
         tokens=_TOKENS,
         requests=requests,
         request_p50=round(request_p50, 6),
         forward=round(forward, 6),
-        hits_per_second=round(_hits_per_second(hits, rounds, cores), 1),
+        hits_per_second=round(rate, 1),
         hits=hits,
+        cpu_per_hit=round(cpu_per_hit, 6),
+        cpu_per_request=round(cpu_per_request, 6),
         shared_core=len(cores) == 1,
     )
     tell(line(found))
     return found
 
 
-def _request_p50(requests: int) -> float:
+def _one_by_one(requests: int) -> tuple[float, float]:
+    """The median of their seconds, and processor seconds of each."""
     with running(plimsoll(TRIVIAL, model_folder(TRIVIAL))) as server:
         short = Lengths(_TOKENS, _TOKENS)
         server.load(texts(TRIVIAL, short, 200, seed=-1), 1)
         load = server.load(texts(TRIVIAL, short, requests, seed=0), 1)
         if load.refused:
             raise ServiceError(f"requests to the trivial model were refused: {dict(load.refused)}")
-        return statistics.median(load.latencies)
+        return statistics.median(load.latencies), load.cpu_seconds / requests
 
 
-def _hits_per_second(hits: int, rounds: int, cores: list[int]) -> float:
-    """The server on the first core, this client on the others."""
+def _from_the_cache(hits: int, rounds: int, cores: list[int]) -> tuple[float, float]:
+    """Answers per second, and processor seconds of each: the server on the first core, this client on the others."""
     known = texts(TRIVIAL, Lengths(_TOKENS, _TOKENS), _DIFFERENT, seed=1)
     with running(plimsoll(TRIVIAL, model_folder(TRIVIAL), _CACHE_BYTES), cores[:1]) as server:
         server.load(known, 1)
@@ -83,7 +91,10 @@ def _hits_per_second(hits: int, rounds: int, cores: list[int]) -> float:
             os.sched_setaffinity(0, cores)
     if any(load.refused for load in loads):
         raise ServiceError(f"requests for known texts were refused: {[dict(load.refused) for load in loads]}")
-    return statistics.median(load.rate for load in loads)
+    return (
+        statistics.median(load.rate for load in loads),
+        statistics.median(load.cpu_seconds / hits for load in loads),
+    )
 
 
 def line(found: Around) -> str:
@@ -91,5 +102,6 @@ def line(found: Around) -> str:
     return (
         f"a request to a trivial model takes {1e3 * found.request_p50:.2f} ms, its forward pass "
         f"{1e3 * found.forward:.2f} ms: {1e3 * found.added:.2f} ms are added; "
-        f"{found.hits_per_second:,.0f} answers/s from the cache on one core{note}"
+        f"{found.hits_per_second:,.0f} answers/s from the cache on one core{note}. Processor time: "
+        f"{1e3 * found.cpu_per_request:.2f} ms for a request, {1e6 * found.cpu_per_hit:.0f} µs for a hit"
     )

@@ -19,6 +19,8 @@ class Load:
     """What came of a workload."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Of the server's processor."""
     latencies: list[float] = field(default_factory=list)
     """Of those that were answered with 200, in seconds."""
     refused: Counter[int] = field(default_factory=Counter)

@@ -13,6 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bootstrap import DIE_WITH_PARENT
+
+TIED = (sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT)
+"""Before a command: it ends with this process, however that ends."""
+
 BENCH = Path(__file__).resolve().parent.parent / "bench.py"
 _ANSWER_SECONDS = 900.0
 """For one answer: a long text on a slow and busy machine. After that the contestant is ended."""
@@ -77,7 +82,7 @@ def contestant(name: str, folder: Path, *, shared: bool = False) -> Iterator[Con
     two threads wait for each other as often as one of them is put off.
     """
     process = subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, str(BENCH), "contestant", name, str(folder)],
+        [*TIED, sys.executable, str(BENCH), "contestant", name, str(folder)],
         env={**os.environ, "TQDM_DISABLE": "1", **ENVIRONMENTS.get(name, {}), **(_ONE_THREAD if shared else {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from serving.client import Connection, Load, closed_loop
+from serving.contest import TIED
 from serving.services import Scores, Service
 
 _READY_SECONDS = 300.0
@@ -33,6 +34,8 @@ class Running:
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    shared: bool
+    """Whether other work runs on this machine: then the processor's time is told in the place of the wall's."""
 
     def scores(self, text: str) -> Scores:
         """Raises ServiceError where the answer is none."""
@@ -43,7 +46,17 @@ class Running:
 
     def load(self, texts: Sequence[str], at_once: int) -> Load:
         requests = [self.service.ask(text) for text in texts]
-        return asyncio.run(closed_loop(self.port, requests, at_once))
+        before = self.cpu_seconds()
+        load = asyncio.run(closed_loop(self.port, requests, at_once))
+        load.cpu_seconds = self.cpu_seconds() - before
+        if self.shared:
+            load.seconds = load.cpu_seconds
+        return load
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the process and its children since they began."""
+        times = [psutil.Process(member).cpu_times() for member in self._family()]
+        return sum(each.user + each.system for each in times)
 
     def begin_peak(self) -> None:
         """Has the highest mark of its memory begin anew."""
@@ -71,28 +84,30 @@ class Running:
 
 
 @contextmanager
-def running(service: Service, cores: Sequence[int] = ()) -> Iterator[Running]:
+def running(service: Service, cores: Sequence[int] = (), *, shared: bool = False) -> Iterator[Running]:
     """One that is ready; it never outlives the block. On these `cores` alone, where any are named."""
     with tempfile.TemporaryDirectory(prefix="plimsoll-bench-") as folder, ExitStack() as stack:
-        started = _started(service, Path(folder) / "log", cores)
+        started = _started(service, Path(folder) / "log", cores, shared=shared)
         stack.callback(_end, started.process)
         _until_ready(started)
         yield started
 
 
 @contextmanager
-def all_running(services: Sequence[Service]) -> Iterator[list[Running]]:
+def all_running(services: Sequence[Service], *, shared: bool) -> Iterator[list[Running]]:
+    """Each has all cores in its turn; on a shared machine one, where threads would wait for each other."""
+    cores = sorted(os.sched_getaffinity(0))[:1] if shared else ()
     with ExitStack() as stack:
-        yield [stack.enter_context(running(service)) for service in services]
+        yield [stack.enter_context(running(service, cores, shared=shared)) for service in services]
 
 
-def _started(service: Service, log: Path, cores: Sequence[int]) -> Running:
+def _started(service: Service, log: Path, cores: Sequence[int], *, shared: bool) -> Running:
     port, own = _free_port(), os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores or own)  # a child has its parent's
     try:
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own list
-                list(service.command(port)),
+                [*TIED, *service.command(port)],
                 env={**os.environ, "TQDM_DISABLE": "1", **service.variables(port)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -101,7 +116,7 @@ def _started(service: Service, log: Path, cores: Sequence[int]) -> Running:
             )
     finally:
         os.sched_setaffinity(0, own)
-    return Running(service, port, process, log)
+    return Running(service, port, process, log, shared)
 
 
 def _until_ready(started: Running) -> None:

@@ -47,11 +47,15 @@ class Cell:
     services: list[Served]
 
 
-def side_by_side(workloads: Sequence[Workload], rounds: int, tell: Callable[[str], None]) -> list[Cell]:
-    """Raises ServiceError where a service does not come up, or answers otherwise than the first."""
+def side_by_side(
+    workloads: Sequence[Workload], rounds: int, *, shared: bool, tell: Callable[[str], None]
+) -> list[Cell]:
+    """`shared`: one core for each service, and rates by its processor time; latencies are the wall's all the same.
+
+    Raises ServiceError where a service does not come up, or answers otherwise than the first."""
     cells = []
     for shape, group in groupby(workloads, lambda workload: workload.shape):
-        with all_running(services(shape, model_folder(shape), tell)) as entrants:
+        with all_running(services(shape, model_folder(shape), tell), shared=shared) as entrants:
             _require_same_answers(entrants, texts(shape, Lengths(200, 200), 1, seed=0)[0])
             for workload in group:
                 tell(f"{workload}:")
