@@ -9,6 +9,7 @@ from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout.evidence import JUDGED
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
 from plimsoll_operator.workqueue import Backlog
+from plimsoll_server.engine.fleet.gpus import GpuReading
 from plimsoll_server.telemetry import Identity
 from plimsoll_server.telemetry import Telemetry as ServerTelemetry
 
@@ -19,9 +20,13 @@ def server_metrics() -> dict[str, set[str]]:
     """Of a server with two tiers, a device and a certificate."""
     telemetry = ServerTelemetry(IDENTITY, ["short", "long"])
     telemetry.set_load(0.5, {"short": 0, "long": 7})
-    telemetry.set_load_line("short", 4)
-    telemetry.set_memory(1, 2)
+    telemetry.set_load_line("short", 4, 2048)
+    telemetry.set_measured(4096, 1.0)
+    telemetry.set_memory(1, 2, 0)
     telemetry.set_certificate_expiry(1.0)
+    telemetry.devices.set_phases({"load": 1.0})
+    telemetry.devices.worker_up(0, up=True)
+    telemetry.devices.set_gpu(0, GpuReading(memory_used=1, memory_total=2, utilization=0.5))
     telemetry.request_done("short", "ok", 0.1)
     return _labels(generate_latest(telemetry.registry).decode())
 

@@ -86,8 +86,9 @@ def fleet(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
 def _server(revision: str) -> ServerTelemetry:
     telemetry = ServerTelemetry(Identity("guardrails", "domains", revision, f"domains-{revision}-1"), ["short"])
     telemetry.set_load(0.5, {"short": 7})
-    telemetry.set_load_line("short", 4)
-    telemetry.set_memory(1, 2)
+    telemetry.set_load_line("short", 4, 2048)
+    telemetry.set_measured(4096, 1.0)
+    telemetry.set_memory(1, 2, 0)
     telemetry.set_certificate_expiry(time.time() + 86400)
     return telemetry
 

@@ -56,7 +56,7 @@ async def serve(settings: Settings) -> int:
     tiers = tiers_from(settings.config.tiers)
     telemetry = Telemetry(_identity(settings), [tier.name for tier in tiers])
     for tier in tiers:
-        telemetry.set_load_line(tier.name, tier.running_limit)
+        telemetry.set_load_line(tier.name, tier.running_limit, tier.running_limit * tier.max_tokens)
     service = Service(settings.config, lifecycle, deployment=settings.deployment)
     gate = Gate(settings, telemetry, _identity(settings))
     listener = _listen(settings)
@@ -88,10 +88,9 @@ async def _live(
     if not starting.done():
         log.info("told to end while loading")
         return 0
-    engine, scheduler = starting.result()
-    service.engine, service.scheduler = engine, scheduler
-    for tier in scheduler.tiers:
-        telemetry.set_load_line(tier.name, tier.running_limit)
+    engine, scheduler, calibration = starting.result()
+    service.engine, service.scheduler, service.calibration = engine, scheduler, calibration
+    _publish_line(telemetry, engine, scheduler)
     background = [
         asyncio.create_task(scheduler.run()),
         asyncio.create_task(_publish(telemetry, engine, scheduler)),
@@ -126,8 +125,16 @@ async def _publish(telemetry: Telemetry, engine: Engine, scheduler: Scheduler) -
     while True:
         telemetry.set_load(scheduler.saturation(), scheduler.queued_tokens())
         memory = engine.memory()
-        telemetry.set_memory(memory.used, memory.limit)
+        telemetry.set_memory(memory.used, memory.limit, memory.unused)
+        _publish_line(telemetry, engine, scheduler)
         await asyncio.sleep(_PUBLISH_SECONDS)
+
+
+def _publish_line(telemetry: Telemetry, engine: Engine, scheduler: Scheduler) -> None:
+    line, sequences = engine.line(), scheduler.load_line()
+    telemetry.set_measured(line.bytes_per_token, line.factor)
+    for tier in scheduler.tiers:
+        telemetry.set_load_line(tier.name, sequences[tier.name], sequences[tier.name] * tier.max_tokens)
 
 
 def _identity(settings: Settings) -> Identity:

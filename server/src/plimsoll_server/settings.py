@@ -35,6 +35,8 @@ class Settings(BaseModel):
     drain_deadline_seconds: float = Field(45.0, alias="PLIMSOLL_DRAIN_DEADLINE_SECONDS", gt=0)
     max_body_bytes: int = Field(8 << 20, alias="PLIMSOLL_MAX_BODY_BYTES", ge=1024)
     max_text_bytes: int = Field(1 << 20, alias="PLIMSOLL_MAX_TEXT_BYTES", ge=64)
+    calibration_directory: str = Field("", alias="PLIMSOLL_CALIBRATION_DIRECTORY")
+    """Where the load line that was measured is kept for the next start; empty: nowhere."""
     devices: int = Field(0, alias="PLIMSOLL_DEVICES", ge=0, le=64)
     """How many devices are served by a worker process each. 0: all GPUs, or the CPU by this process."""
     termination_log: str = Field("", alias="PLIMSOLL_TERMINATION_LOG")

@@ -23,10 +23,10 @@ from plimsoll_server.scheduler.cache.memory import MemoryCache
 from plimsoll_server.scheduler.cache.shared import SharedCache
 from plimsoll_server.scheduler.long_input import LongInput
 from plimsoll_server.scheduler.scheduler import Observer, Scheduler
-from plimsoll_server.scheduler.tiers import Tier, held_to, tiers_from
+from plimsoll_server.scheduler.tiers import Tier, tiers_from
 from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
-from plimsoll_server.types import ModelInfo, Tokens
+from plimsoll_server.types import Calibration, ModelInfo, Tokens
 
 if TYPE_CHECKING:
     from plimsoll_server.engine.engine import Engine
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TOKENISER_THREADS = 2
-_MEASURED_TOKENS = 512
-"""Of the sequences whose memory is measured: long enough to tell, and run in seconds by a large model on a CPU."""
+_TRIED_SAMPLE_TOKENS = 512
+"""Of the text that the trials of memory repeat."""
 _SAMPLE = "A load line shows how deep a ship may safely lie in the water. "
 _LONG_SAMPLE_TOKENS = 300
 """More than two blocks of a local layer, so that the self-test meets every kind of them."""
@@ -43,7 +43,7 @@ _LONG_SAMPLE_TOKENS = 300
 
 async def start(
     settings: Settings, worker: ThreadPoolExecutor, observer: Observer, loaded: Callable[[], None]
-) -> tuple[Engine, Scheduler]:
+) -> tuple[Engine, Scheduler, Calibration | None]:
     """Loads the model on `worker`, calls `loaded`, and runs the first forward passes. Raises StartError."""
     loop = asyncio.get_running_loop()
     engine = await loop.run_in_executor(worker, _load, settings, worker)
@@ -51,7 +51,7 @@ async def start(
     tiers = tiers_from(settings.config.tiers)
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
     await _prove(engine, tokeniser, tiers)
-    tiers = await _measured(engine, tokeniser, tiers)
+    calibration = await _calibrate(engine, tokeniser, tiers)
     scheduler = Scheduler(
         engine.info,
         tiers,
@@ -64,7 +64,7 @@ async def start(
         _answer_cache(settings, engine.info, observer),
         scope=f"{settings.namespace}/{settings.deployment}/{settings.revision}",
     )
-    return engine, scheduler
+    return engine, scheduler, calibration
 
 
 def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> AnswerCache:
@@ -88,6 +88,7 @@ def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
         memory_percent=settings.config.memory_utilization_percent,
         threads=usable_cpus(),
         memory_limit=container_limit(settings.memory_limit_bytes),
+        calibration_directory=settings.calibration_directory,
     )
     return build_engine(order, worker)
 
@@ -123,14 +124,16 @@ async def _prove(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) 
     )
 
 
-async def _measured(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
-    """The lower of what was planned and what is measured."""
-    longest = max(tier.max_tokens for tier in tiers if tier.usable)
-    measured = await engine.measure(await _sample(tokeniser, min(_MEASURED_TOKENS, longest, engine.info.window)))
-    if measured is None:
-        return tiers
-    log.info("load line measured", extra={FIELDS: dataclasses.asdict(measured)})
-    return held_to(measured, tiers)
+async def _calibrate(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> Calibration | None:
+    """With as much as the tiers could have run at once."""
+    usable = [tier for tier in tiers if tier.usable]
+    longest = min(max(tier.max_tokens for tier in usable), engine.info.window)
+    together = max(tier.running_limit * min(tier.max_tokens, longest) for tier in usable)
+    sample = await _sample(tokeniser, min(_TRIED_SAMPLE_TOKENS, longest))
+    calibration = await engine.calibrate(sample, longest, together)
+    if calibration is not None:
+        log.info("load line measured", extra={FIELDS: dataclasses.asdict(calibration)})
+    return calibration
 
 
 async def _sample(tokeniser: Tokeniser, length: int) -> Tokens:

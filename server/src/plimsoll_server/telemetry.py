@@ -65,6 +65,11 @@ class Telemetry:
             "Mean over 30 s of (running + queued) / safe concurrency, of the fullest tier; 1 is the load line",
         )
         self._load_line = self._gauge("plimsoll_load_line_concurrency", "Sequences that may run at once", "tier")
+        self._line_tokens = self._gauge("plimsoll_load_line_tokens", "Tokens that may run at once", "tier")
+        self._line_factor = self._gauge(
+            "plimsoll_load_line_factor", "Of what was measured, what is trusted: below 1 after a shortage of memory"
+        )
+        self._bytes_per_token = self._gauge("plimsoll_bytes_per_token", "Memory that a token of a batch takes")
         self._queue_tokens = self._gauge("plimsoll_queue_tokens", "Tokens waiting in the queue", "tier")
         self._answers = self._counter("plimsoll_answers", "Answers to single inputs by where they came from", "source")
         self._cache_faults = self._counter("plimsoll_cache_faults", "Times that the cache in Redis did not answer")
@@ -113,18 +118,25 @@ class Telemetry:
     def rate_limit_failed(self) -> None:
         self._rate_limit_faults.labels(*self._labels).inc()
 
-    def set_load_line(self, tier: str, concurrency: int) -> None:
+    def set_load_line(self, tier: str, concurrency: int, tokens: int) -> None:
         self._load_line.labels(*self._labels, tier).set(concurrency)
+        self._line_tokens.labels(*self._labels, tier).set(tokens)
+
+    def set_measured(self, bytes_per_token: int | None, factor: float) -> None:
+        """A server that could not measure has no series of bytes per token."""
+        self._line_factor.labels(*self._labels).set(factor)
+        if bytes_per_token is not None:
+            self._bytes_per_token.labels(*self._labels).set(bytes_per_token)
 
     def set_load(self, saturation: float, queued_tokens: Mapping[str, int]) -> None:
         self._saturation.labels(*self._labels).set(saturation)
         for tier, tokens in queued_tokens.items():
             self._queue_tokens.labels(*self._labels, tier).set(tokens)
 
-    def set_memory(self, used: int, limit: int | None) -> None:
-        self._memory.labels(*self._labels, "used").set(used)
-        if limit is not None:
-            self._memory.labels(*self._labels, "limit").set(limit)
+    def set_memory(self, used: int, limit: int | None, unused: int | None = None) -> None:
+        for kind, size in (("used", used), ("limit", limit), ("unused", unused)):
+            if size is not None:
+                self._memory.labels(*self._labels, kind).set(size)
 
     def set_certificate_expiry(self, moment: float) -> None:
         """Unix seconds. A server without a certificate has no such series."""

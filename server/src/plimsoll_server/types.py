@@ -101,6 +101,34 @@ class LoadLine:
         return min(planned, max(1, measured))
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A batch that was run to see what it takes."""
+
+    sequences: int
+    tokens: int
+    growth: int
+    """Bytes by which memory in use was larger, at its highest, than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the trials at the start say of the device. In bytes."""
+
+    bytes_per_token: int
+    bytes_per_batch: int
+    """What a batch takes on top of that, however small."""
+    room: int
+    """What was left for batches once the model was loaded."""
+    seconds: float
+    """It took so long: next to nothing where the trials of an earlier start were found."""
+    trials: tuple[Trial, ...]
+
+    @property
+    def line(self) -> LoadLine:
+        return LoadLine(self.bytes_per_token, max(0, self.room - self.bytes_per_batch))
+
+
 class Activation(Enum):
     """What turns a model's logits into scores."""
 

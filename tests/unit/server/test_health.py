@@ -14,6 +14,7 @@ from plimsoll_server.api.state import Service
 from plimsoll_server.config import parse_config
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.telemetry import Identity, Telemetry
+from plimsoll_server.types import LoadLine
 from server_builders import server_config
 
 
@@ -31,6 +32,9 @@ class Engine:
 
     async def proves_itself(self) -> bool:
         return self.well
+
+    def line(self) -> LoadLine:
+        return LoadLine()
 
 
 def lifecycle(phase: str) -> Lifecycle:

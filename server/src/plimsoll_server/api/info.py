@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.load_line import EXAMPLE, LoadLineInfo, load_line
 from plimsoll_server.api.state import SchedulerOf, ServiceOf
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.types import ModelInfo
@@ -49,6 +50,7 @@ _EXAMPLE = {
     "labels": ["sea", "land"],
     "tiers": [{"name": "short", "max_tokens": 512, "concurrency": 32, "running_limit": 32}],
     "long_input": {"policy": "Auto", "chunk_tokens": 8192, "overlap_tokens": 1024, "aggregation": "Mean"},
+    "load_line": EXAMPLE,
 }
 
 
@@ -92,6 +94,7 @@ class Info(BaseModel):
     labels: list[str]
     tiers: list[TierInfo]
     long_input: LongInputInfo
+    load_line: LoadLineInfo
 
 
 @router.get("/info", response_model=Info, responses=tells(_EXAMPLE, TEXT_EMBEDDINGS))
@@ -125,6 +128,7 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
             }
             for tier in scheduler.tiers
         ],
+        "load_line": load_line(service),
         "long_input": {
             "policy": long_input.policy,
             "chunk_tokens": long_input.chunk_tokens,

@@ -14,6 +14,7 @@ from plimsoll_server.config import ServerConfig
 from plimsoll_server.lifecycle import Lifecycle, Phase
 from plimsoll_server.scheduler.errors import NotServingError
 from plimsoll_server.scheduler.scheduler import Scheduler
+from plimsoll_server.types import Calibration, LoadLine
 
 _LOADING_RETRY_AFTER = 5
 
@@ -24,6 +25,7 @@ class EngineHealth(Protocol):
     def busy_seconds(self) -> float: ...
     def suspect_seconds(self) -> float: ...
     async def proves_itself(self) -> bool: ...
+    def line(self) -> LoadLine: ...
 
 
 @dataclass
@@ -34,6 +36,8 @@ class Service:
     lifecycle: Lifecycle
     scheduler: Scheduler | None = None
     engine: EngineHealth | None = None
+    calibration: Calibration | None = None
+    """What was measured at the start; None where nothing could be."""
     deployment: str = ""
     """The name of what this is a replica of, where it is told."""
 

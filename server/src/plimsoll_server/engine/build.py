@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
+from plimsoll_server.engine.calibration_file import calibration_file
 from plimsoll_server.engine.device import choose_placement, device_name
 from plimsoll_server.engine.engine import Engine
-from plimsoll_server.engine.memory import free_memory, hold_cuda_below, is_out_of_memory, return_large_blocks
+from plimsoll_server.engine.memory import Budget, CudaBudget, free_memory, is_out_of_memory, return_large_blocks
 from plimsoll_server.engine.order import EngineOrder
-from plimsoll_server.engine.process_memory import MemoryBudgetError, ProcessBudget, process_budget
+from plimsoll_server.engine.process_memory import MemoryBudgetError, process_budget
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.models.family import Model, Placement
 from plimsoll_server.models.load import load_model
@@ -42,22 +43,23 @@ def build_engine(order: EngineOrder, worker: ThreadPoolExecutor) -> Engine:
     free_memory(placement.device)
     # What is there now stays for good: a collection after a shortage of memory need not look through all of it.
     gc.freeze()
-    return Engine(model, worker, budget)
+    return Engine(model, worker, budget, calibration_file(order.calibration_directory, model.info, order.located))
 
 
-def _hold_memory(placement: Placement, order: EngineOrder) -> ProcessBudget | None:
+def _hold_memory(placement: Placement, order: EngineOrder) -> Budget | None:
+    """None where nothing sets a limit."""
     if placement.device.type == "cuda":
-        hold_cuda_below(order.memory_percent)
+        budget: Budget = CudaBudget(placement.device, order.memory_percent)
+    elif order.memory_limit is not None:
+        return_large_blocks()
+        budget = process_budget(order.memory_limit, order.memory_percent)
+    else:
         return None
-    if order.memory_limit is None:
-        return None
-    return_large_blocks()
-    budget = process_budget(order.memory_limit, order.memory_percent)
     budget.hold()
     return budget
 
 
-def _load_within_budget(order: EngineOrder, placement: Placement, budget: ProcessBudget | None) -> Model:
+def _load_within_budget(order: EngineOrder, placement: Placement, budget: Budget | None) -> Model:
     try:
         return load_model(order.model, placement, order.located)
     except (RuntimeError, MemoryError) as error:

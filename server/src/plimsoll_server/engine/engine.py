@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
+from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.guests import Guests
-from plimsoll_server.engine.measure import bytes_per_token
-from plimsoll_server.engine.memory import device_memory, free_memory
-from plimsoll_server.engine.process_memory import DeviceMemory, ProcessBudget
+from plimsoll_server.engine.line import Line
+from plimsoll_server.engine.memory import Budget, device_memory, free_memory
+from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
+from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
-from plimsoll_server.models.family import Model
-from plimsoll_server.types import BatchReport, Failure, LoadLine, ModelInfo, Outcome, Output, Tokens
+from plimsoll_server.engine.trials import Trials, stretched
+from plimsoll_server.models.family import Between, Model
+from plimsoll_server.types import BatchReport, Calibration, Failure, LoadLine, ModelInfo, Outcome, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +39,13 @@ Result = TypeVar("Result")
 
 
 class Engine:
-    def __init__(self, model: Model, worker: ThreadPoolExecutor, budget: ProcessBudget | None = None) -> None:
-        """`budget`: of the process, None on a GPU or where nothing sets a limit."""
+    def __init__(
+        self, model: Model, worker: ThreadPoolExecutor, budget: Budget | None = None, kept: Path | None = None
+    ) -> None:
+        """`budget`: None where nothing sets a limit. `kept`: the file of earlier trials, if any is kept."""
         self._model = model
         self._budget = budget
+        self._calibrator = None if budget is None else Calibrator(budget, kept)
         self._device = torch.device(model.info.device)
         self._worker = worker
         self._probe: Tokens = ()
@@ -44,8 +53,10 @@ class Engine:
         self._suspect_since: float | None = None
         self._proof: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
-        self._line = LoadLine()
-        self._guests = Guests(lambda batch: run_with_recovery(self._forward, batch, self._free))
+        self._line = Line()
+        self._tokens = 0
+        """That the engine's thread has in the works."""
+        self._guests = Guests(lambda batch: self._recovering(batch, between=None))
 
     @property
     def info(self) -> ModelInfo:
@@ -61,24 +72,26 @@ class Engine:
         return 1
 
     def line(self) -> LoadLine:
-        return self._line
+        return self._line.now()
 
-    async def measure(self, sample: Tokens) -> LoadLine | None:
-        """What a token of a batch takes, by running `sample`, and how much there is. None where that says nothing:
-        without a budget, where the scores of attention are written out and grow with the square of the length, and
-        where the kernel does not tell."""
-        if self._budget is None or self.info.attention == "eager":
+    async def calibrate(self, sample: Tokens, longest: int, together: int) -> Calibration | None:
+        """Measures the load line. `sample`: ordinary text; `longest`: the most tokens of one sequence; `together`: of
+        all that could ever be planned to run at once.
+
+        None where that says nothing: without a budget, where the scores of attention are written out and grow with the
+        square of the length, and where nobody tells how much memory is in use.
+        """
+        if self._calibrator is None or self.info.attention == "eager":
             return None
-        await self._on_worker(self._free)
-        self._budget.hold()
-        room = self._budget.room()
-        per_token = await self._on_worker(lambda: bytes_per_token(self._repeated(sample), len(sample), room))
-        await self._on_worker(self._free)
-        self._budget.hold()
-        if per_token is None:
-            return None
-        self._line = LoadLine(per_token, self._budget.room())
-        return self._line
+        meter = CudaMeter(self._device) if self._device.type == "cuda" else ProcessMeter()
+        trials = Trials(self._model, meter, self._free, sample, longest)
+        most = together if self.info.packing == "packed" else longest
+        calibration = await self._on_worker(partial(self._calibrator.calibrate, trials, most))
+        if calibration is not None:
+            self._line.calibrated(calibration)
+            if self._device.type == "cuda":
+                await self._check_once(sample, longest, together)
+        return calibration
 
     async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
         """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
@@ -91,7 +104,7 @@ class Engine:
             self._worker.submit(self._timed, self._guests.serve_one)
             report = await asyncio.wrap_future(guest)
         else:
-            report = await self._on_worker(lambda: run_with_recovery(self._forward_with_guests, batch, self._free))
+            report = await self._on_worker(lambda: self._recovering(batch, self._guests.serve_one_within))
         self._remember(report)
         return report
 
@@ -119,15 +132,30 @@ class Engine:
         report = await self.run([self._probe])
         log.log(logging.ERROR if report.out_of_memory else logging.INFO, "self-check: %s", report.outcomes[0])
 
-    def _forward(self, batch: Sequence[Tokens]) -> list[Outcome]:
-        return [output if _is_finite(output) else Failure.NON_FINITE for output in self._model.forward(batch)]
+    def _recovering(self, batch: Sequence[Tokens], between: Between | None) -> BatchReport:
+        began = time.monotonic()
+        report = run_with_recovery(lambda part: self._forward(part, between), batch, self._make_room)
+        return dataclasses.replace(report, seconds=time.monotonic() - began)
 
-    def _forward_with_guests(self, batch: Sequence[Tokens]) -> list[Outcome]:
-        outputs = self._model.forward(batch, self._guests.serve_one_within)
-        return [output if _is_finite(output) else Failure.NON_FINITE for output in outputs]
+    def _forward(self, batch: Sequence[Tokens], between: Between | None) -> list[Outcome]:
+        tokens = sum(map(len, batch))
+        self._tokens += tokens
+        try:
+            outputs = self._model.forward(batch, between)
+        finally:
+            self._tokens -= tokens
+        return [output if all(map(math.isfinite, output.numbers)) else Failure.NON_FINITE for output in outputs]
 
-    def _repeated(self, sample: Tokens) -> Callable[[int], object]:
-        return lambda sequences: self._model.forward([sample] * sequences)
+    def _make_room(self, batch: Sequence[Tokens]) -> None:
+        """After a shortage. What this batch ran within, if it did, is still in the works."""
+        self._line.shortage(self._tokens + sum(map(len, batch)), len(batch))
+        self._free()
+
+    async def _check_once(self, sample: Tokens, longest: int, together: int) -> None:
+        """A batch as deep as the line, through all layers: if memory runs out, the line is lowered here and not by the
+        first callers. A CPU would take minutes for it."""
+        sequences = self.line().sequences(max(1, together // longest), longest)
+        await self.run([stretched(sample, longest)] * sequences)
 
     def _free(self) -> None:
         free_memory(self._device)
@@ -151,7 +179,3 @@ class Engine:
             return work()
         finally:
             self._busy_since = None
-
-
-def _is_finite(output: Output) -> bool:
-    return all(map(math.isfinite, output.numbers))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import gc
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
-from plimsoll_server.engine.process_memory import DeviceMemory, ProcessBudget, private_bytes
+from plimsoll_server.engine.process_memory import DeviceMemory, ceiling_percent, private_bytes, unused_bytes
 
 _NO_MEMORY_MESSAGES = (
     "can't allocate memory",  # the allocator of torch on a CPU
@@ -21,16 +23,59 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
 
 
-def hold_cuda_below(percent: int) -> None:
-    torch.cuda.set_per_process_memory_fraction(percent / 100)
+class Budget(Protocol):
+    """What batches may take. In bytes."""
+
+    @property
+    def planned(self) -> int: ...
+    @property
+    def ceiling(self) -> int:
+        """Above it an allocation fails."""
+
+    def room(self) -> int:
+        """What is left of the plan."""
+
+    def hold(self) -> None:
+        """Has allocations fail that go beyond it."""
 
 
-def device_memory(device: torch.device, budget: ProcessBudget | None) -> DeviceMemory:
-    """`budget`: of the process, where there is one; a GPU's is asked for."""
+@dataclass(frozen=True, slots=True)
+class CudaBudget:
+    """`percent` of a GPU's memory to plan with, and somewhat more before an allocation fails: the allocator reserves
+    blocks, and what is free within them may be of no use to the next batch."""
+
+    device: torch.device
+    percent: int
+
+    @property
+    def planned(self) -> int:
+        return self._total * self.percent // 100
+
+    @property
+    def ceiling(self) -> int:
+        return self._total * ceiling_percent(self.percent) // 100
+
+    @property
+    def _total(self) -> int:
+        return torch.cuda.get_device_properties(self.device).total_memory
+
+    def room(self) -> int:
+        free, _ = torch.cuda.mem_get_info(self.device)
+        allocated, reserved = torch.cuda.memory_allocated(self.device), torch.cuda.memory_reserved(self.device)
+        # The card may be shared with others.
+        return max(0, min(self.planned - allocated, free + reserved - allocated))
+
+    def hold(self) -> None:
+        torch.cuda.set_per_process_memory_fraction(ceiling_percent(self.percent) / 100, self.device)
+
+
+def device_memory(device: torch.device, budget: Budget | None) -> DeviceMemory:
+    """The limit of a process is what is planned with, where anything is; a GPU's is all that it has."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        return DeviceMemory(total - free, total)
-    return DeviceMemory(private_bytes(), None if budget is None else budget.planned)
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return DeviceMemory(total - free, total, unused)
+    return DeviceMemory(private_bytes(), None if budget is None else budget.planned, unused_bytes())
 
 
 def is_out_of_memory(error: BaseException) -> bool:

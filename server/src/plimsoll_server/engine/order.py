@@ -18,3 +18,5 @@ class EngineOrder:
     threads: int
     memory_limit: int | None = None
     """Bytes that the engine's process may take on a CPU; None where nothing sets a limit."""
+    calibration_directory: str = ""
+    """Where what was measured is kept for the next start; empty: nowhere."""

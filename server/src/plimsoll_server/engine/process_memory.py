@@ -10,6 +10,7 @@ ever touches, so that much is added to the limit.
 
 from __future__ import annotations
 
+import ctypes
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ from pathlib import Path
 from plimsoll_server.errors import StartError
 
 _PRIVATE_FIELDS = ("RssAnon:", "RssShmem:", "VmSwap:")
+_ALLOCATOR_FIELDS = (
+    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+)
 _HEADROOM = 16 << 20
 _MOST_PERCENT = 95
 """Of the container's limit: the rest is for what the process does not see, such as the kernel's tables and buffers."""
@@ -33,6 +38,9 @@ class MemoryBudgetError(StartError):
 class DeviceMemory:
     used: int
     limit: int | None
+    unused: int | None = None
+    """Of what is used: what the allocator holds free. If it grows while the load does not, memory breaks into pieces.
+    None where nobody tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,12 @@ def process_budget(limit: int, percent: int) -> ProcessBudget:
             f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
         )
-    return ProcessBudget(budget, limit * min(percent + _SLACK_PERCENT, _MOST_PERCENT) // 100)
+    return ProcessBudget(budget, limit * ceiling_percent(percent) // 100)
+
+
+def ceiling_percent(planned: int) -> int:
+    """Where an allocation fails, if batches are planned with `planned` percent."""
+    return min(planned + _SLACK_PERCENT, _MOST_PERCENT)
 
 
 def data_bytes() -> int:
@@ -103,6 +116,21 @@ def has_room(size: int) -> bool:
     """Whether `size` bytes are left below the soft limit."""
     left = room_left()
     return left is None or size <= left
+
+
+def unused_bytes() -> int | None:
+    """What the C library's allocator holds free in all its arenas; None for libraries other than GNU's 2.33."""
+    tell = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if tell is None:
+        return None
+    tell.restype = _AllocatorInfo
+    return int(tell().fordblks)
+
+
+class _AllocatorInfo(ctypes.Structure):
+    """struct mallinfo2 of mallinfo(3)."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _ALLOCATOR_FIELDS)
 
 
 def private_bytes() -> int:

@@ -11,19 +11,28 @@ from plimsoll_server.types import BatchReport, Failure, Outcome, Tokens
 log = logging.getLogger(__name__)
 
 Forward = Callable[[Sequence[Tokens]], Sequence[Outcome]]
+MakeRoom = Callable[[Sequence[Tokens]], None]
+"""Called with what found no memory, once nothing of it is held any more."""
 
 
-def run_with_recovery(forward: Forward, batch: Sequence[Tokens], free: Callable[[], None]) -> BatchReport:
-    """Runs `batch`; when memory runs out, frees it and runs the halves, down to single sequences."""
+def run_with_recovery(forward: Forward, batch: Sequence[Tokens], make_room: MakeRoom) -> BatchReport:
+    """Runs `batch`; when memory runs out, makes room and runs the halves, down to single sequences.
+
+    A single one is tried once more with that room before it is given up.
+    """
     outcomes = _attempt(forward, batch)
     if outcomes is not None:
         return BatchReport(tuple(outcomes))
-    free()
-    if len(batch) == 1:
-        return BatchReport((Failure.OUT_OF_MEMORY,), out_of_memory=True)
-    middle = len(batch) // 2
-    halves = [run_with_recovery(forward, half, free) for half in (batch[:middle], batch[middle:])]
-    return BatchReport(halves[0].outcomes + halves[1].outcomes, out_of_memory=True)
+    make_room(batch)
+    if len(batch) > 1:
+        middle = len(batch) // 2
+        halves = [run_with_recovery(forward, half, make_room) for half in (batch[:middle], batch[middle:])]
+        return BatchReport(halves[0].outcomes + halves[1].outcomes, out_of_memory=True)
+    outcomes = _attempt(forward, batch)
+    if outcomes is None:
+        make_room(batch)
+        outcomes = [Failure.OUT_OF_MEMORY]
+    return BatchReport(tuple(outcomes), out_of_memory=True)
 
 
 def _attempt(forward: Forward, batch: Sequence[Tokens]) -> Sequence[Outcome] | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from plimsoll_server.config import TierConfig
-from plimsoll_server.types import LoadLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class Tier:
     concurrency: int
     """As configured. Decides whether a text is chunked: an answer must not depend on the load or the device."""
     running_limit: int
-    """Sequences that may run at once: the configured concurrency, or the load line where that is lower. 0: none."""
+    """Sequences that may run at once by the plan: of the configured concurrency, what the operator grants. 0: none."""
 
     @property
     def usable(self) -> bool:
@@ -33,14 +32,6 @@ def tiers_from(config: Sequence[TierConfig]) -> tuple[Tier, ...]:
         )
         for tier in config
     )
-
-
-def held_to(line: LoadLine, tiers: Sequence[Tier]) -> tuple[Tier, ...]:
-    """The tiers with no more sequences at once than the line allows.
-
-    A tier that is open stays open for one: what does not fit at all is for the plan to say, and for recovery to meet.
-    """
-    return tuple(replace(tier, running_limit=line.sequences(tier.running_limit, tier.max_tokens)) for tier in tiers)
 
 
 def tier_for(tokens: int, tiers: Sequence[Tier]) -> Tier | None:

@@ -1,0 +1,257 @@
+"""The load line as the server measures it: real memory, really touched."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from plimsoll_server.engine.calibration import Calibrator
+from plimsoll_server.engine.calibration_file import calibration_file, recall, remember
+from plimsoll_server.engine.engine import Engine
+from plimsoll_server.engine.fit import fitted, steps_agree
+from plimsoll_server.engine.memory import return_large_blocks
+from plimsoll_server.engine.meter import ProcessMeter
+from plimsoll_server.engine.process_memory import ProcessBudget
+from plimsoll_server.engine.trials import Trials
+from plimsoll_server.models.family import Between
+from plimsoll_server.models.location import Located
+from plimsoll_server.types import Activation, ModelInfo, Output, Tokens, Trial
+
+MEBIBYTE = 1 << 20
+AMPLE = 1 << 40
+INFO = ModelInfo(
+    location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
+    device="cpu", window=8192, vocabulary=6, width=8, layers=22, pooling="mean", packing="packed", labels=("sea",),
+    activation=Activation.SOFTMAX, tokenizer_file="",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def as_the_server_does() -> Iterator[None]:
+    """What it does to its own process is taken back from this one, as far as that goes."""
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    return_large_blocks()
+    yield
+    resource.setrlimit(resource.RLIMIT_DATA, limits)
+
+
+class Taking:
+    """A model whose layers touch so many bytes per token and so many whatever the batch; beyond `fits` tokens the real
+    allocator is asked for more than the machine has."""
+
+    def __init__(self, per_token: int, per_batch: int = 0, fits: int = 1 << 60) -> None:
+        self.info = INFO
+        self.batches: list[list[int]] = []
+        self.layers_run = 0
+        self._per_token, self._per_batch, self._fits = per_token, per_batch, fits
+
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
+        self.batches.append([len(tokens) for tokens in batch])
+        tokens = sum(self.batches[-1])
+        for layer in range(self.info.layers):
+            if layer and between:
+                between()
+            self.layers_run += 1
+            torch.empty(1 << 60 if tokens > self._fits else 1)
+            torch.ones(self._per_batch + tokens * self._per_token, dtype=torch.uint8)
+        return []
+
+    @property
+    def sizes(self) -> list[int]:
+        return sorted({sum(lengths) for lengths in self.batches})
+
+
+def trials(model: Taking, longest: int = 8192) -> Trials:
+    return Trials(model, ProcessMeter(), lambda: None, [1, 4, 5, 2], longest)
+
+
+@pytest.mark.parametrize(
+    ("per_token", "per_batch"),
+    [
+        pytest.param(3_000, 0, id="a small model"),
+        pytest.param(40_000, 0, id="a large one"),
+        pytest.param(20_000, 12 * MEBIBYTE, id="one that takes something for each batch"),
+    ],
+)
+def test_what_a_token_takes_is_what_the_kernel_saw(per_token: int, per_batch: int) -> None:
+    model = Taking(per_token, per_batch)
+    found = fitted(trials(model).run(1 << 15, AMPLE), ProcessMeter.telling)
+    assert found[0] == pytest.approx(per_token, rel=0.1)
+    assert found[1] == pytest.approx(per_batch, abs=4 * MEBIBYTE)
+    assert max(model.sizes) * per_token < 200 * MEBIBYTE, "no more than it takes to tell"
+
+
+def test_one_sequence_and_many_are_tried_and_only_their_first_layers() -> None:
+    model = Taking(20_000)
+    trials(model, longest=1024).run(4096, AMPLE)
+    assert [1024] in model.batches
+    assert all(max(lengths) <= 1024 for lengths in model.batches)
+    assert any(len(set(lengths)) > 4 for lengths in model.batches), "of many lengths"
+    assert model.layers_run == 3 * len(model.batches)
+
+
+def test_a_model_that_runs_its_sequences_one_by_one_is_tried_so() -> None:
+    model = Taking(20_000)
+    model.info = replace(INFO, packing="alone")
+    trials(model).run(2048, AMPLE)
+    assert model.batches == [[512], [1024], [2048]]
+
+
+def test_a_batch_that_might_not_fit_is_not_tried() -> None:
+    model = Taking(80_000)
+    trials(model).run(1 << 15, 60 * MEBIBYTE)
+    assert model.sizes == [512], "forty megabytes of sixty: twice as much has no room"
+
+
+def test_no_more_is_tried_than_could_ever_run() -> None:
+    model = Taking(100)
+    trials(model, longest=100).run(700, AMPLE)
+    assert model.sizes == [512]
+
+
+@pytest.mark.parametrize(("fits", "tried"), [(600, 2), (100, 0)], ids=["after one that fitted", "at once"])
+def test_a_trial_that_runs_out_of_memory_is_no_reason_not_to_start(fits: int, tried: int) -> None:
+    assert len(trials(Taking(20_000, fits=fits)).run(4096, AMPLE)) == tried
+
+
+def test_a_fault_of_the_model_is_not_taken_for_a_shortage() -> None:
+    class Faulty(Taking):
+        def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
+            raise RuntimeError("shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        trials(Faulty(1)).run(512, AMPLE)
+
+
+def seen(*rows: tuple[int, int, int]) -> list[Trial]:
+    return [Trial(*row) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param([(1, 100, 5_000)], (50, 0), id="one that tells"),
+        pytest.param([(1, 100, 7)], (1, 0), id="next to nothing"),
+        pytest.param([(1, 100, 3_000), (1, 200, 5_000)], (20, 1_000), id="a step, and what comes on top"),
+        pytest.param([(1, 100, 9_000), (1, 200, 9_500), (1, 400, 13_500)], (20, 7_000), id="the last step counts"),
+        pytest.param(
+            [(1, 100, 2_000), (9, 100, 1_000), (1, 200, 3_000), (9, 200, 4_000)], (30, 0), id="the steeper shape counts"
+        ),
+        pytest.param([(1, 100, 900), (1, 200, 5_000)], (25, 0), id="what does not tell makes no step"),
+    ],
+)
+def test_no_trial_lies_above_the_line_through_them(rows: list[tuple[int, int, int]], expected: tuple[int, int]) -> None:
+    found = fitted(seen(*rows), telling=1_000)
+    assert found == expected
+    assert all(growth <= found[0] * tokens + found[1] for _, tokens, growth in rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "enough"),
+    [
+        pytest.param([(1, 100, 5_000), (1, 200, 10_000)], False, id="one step"),
+        pytest.param([(1, 100, 5_000), (1, 200, 10_000), (1, 400, 20_000)], True, id="two that agree"),
+        pytest.param([(1, 100, 5_000), (1, 200, 10_000), (1, 400, 30_000)], False, id="two that do not"),
+        pytest.param([(1, 100, 5), (1, 200, 10), (1, 400, 20)], False, id="too small to tell"),
+        pytest.param(
+            [(1, 100, 5_000), (9, 200, 10_000), (9, 400, 20_000), (9, 800, 40_000)], True, id="one shape ended before"
+        ),
+        pytest.param(
+            [(1, 100, 5_000), (1, 200, 10_000), (1, 400, 20_000), (9, 400, 20_000)], False, id="the other shape is new"
+        ),
+    ],
+)
+def test_larger_batches_are_tried_until_two_steps_agree(rows: list[tuple[int, int, int]], enough: bool) -> None:
+    assert steps_agree(seen(*rows), telling=1_000) is enough
+
+
+def budget() -> ProcessBudget:
+    """More than any trial takes, so that this process is not held below what it uses."""
+    return ProcessBudget(AMPLE, AMPLE)
+
+
+def test_the_next_start_finds_the_trials_and_measures_the_room_anew(tmp_path: Path) -> None:
+    file = tmp_path / "calibration-1.json"
+    model = Taking(20_000)
+    first = Calibrator(budget(), file).calibrate(trials(model), 2048)
+    tried = len(model.batches)
+    second = Calibrator(ProcessBudget(AMPLE // 2, AMPLE), file).calibrate(trials(model), 2048)
+    assert tried > 0
+    assert len(model.batches) == tried, "nothing is run again"
+    assert first
+    assert second
+    assert (second.bytes_per_token, second.trials) == (first.bytes_per_token, first.trials)
+    assert second.room < first.room
+    assert [entry.name for entry in tmp_path.iterdir()] == [file.name], "no unfinished file stays"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'[{"sequences": 1}]', b"\xff\xfe"], ids=["empty", "cut off", "another shape", "no text"]
+)
+def test_a_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "calibration-1.json"
+    file.write_bytes(content)
+    assert Calibrator(budget(), file).calibrate(trials(Taking(20_000)), 512)
+    assert recall(file)
+
+
+def test_a_directory_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    remember(tmp_path / "a-file" / "calibration-1.json", seen((1, 1, 1)))
+
+
+@pytest.fixture
+def located(tmp_path: Path) -> Located:
+    (tmp_path / "config.json").write_text("{}")
+    return Located(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "reconfigure", "same"),
+    [
+        pytest.param({}, False, True, id="nothing"),
+        pytest.param({"labels": ("land",)}, False, True, id="what a label is called"),
+        pytest.param({"dtype": "bfloat16"}, False, False, id="the dtype"),
+        pytest.param({"attention": "eager"}, False, False, id="the attention"),
+        pytest.param({"revision": "f" * 40}, False, False, id="the revision"),
+        pytest.param({}, True, False, id="the configuration"),
+    ],
+)
+def test_another_model_is_calibrated_anew(
+    located: Located, change: dict[str, str], reconfigure: bool, same: bool
+) -> None:
+    before = calibration_file("/kept", INFO, located)
+    if reconfigure:
+        (located.folder / "config.json").write_text('{"hidden_size": 7}')
+    assert (calibration_file("/kept", replace(INFO, **change), located) == before) is same  # type: ignore[arg-type]
+
+
+def test_without_a_directory_nothing_is_kept(located: Located) -> None:
+    assert calibration_file("", INFO, located) is None
+    remember(None, [])
+    assert recall(None) == ()
+
+
+@pytest.mark.parametrize(
+    ("attention", "limited", "measured"),
+    [
+        pytest.param("sdpa", True, True, id="as usual"),
+        pytest.param("eager", True, False, id="scores that grow with the square"),
+        pytest.param("sdpa", False, False, id="no limit"),
+    ],
+)
+async def test_an_engine_tells_its_line(attention: str, limited: bool, measured: bool) -> None:
+    model = Taking(20_000)
+    model.info = replace(model.info, attention=attention)
+    with ThreadPoolExecutor(1) as worker:
+        engine = Engine(model, worker, budget() if limited else None)
+        calibration = await engine.calibrate([1, 4, 2], longest=2048, together=4096)
+    assert (calibration is not None) is measured
+    assert (engine.line().bytes_per_token == pytest.approx(20_000, rel=0.1)) is measured
+    assert (engine.line().tokens is not None) is measured
