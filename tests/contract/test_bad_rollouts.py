@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -113,30 +113,30 @@ def test_beside_an_agent_the_squeezed_server_passes_the_containers_limit(
 
 
 @pytest.fixture
-def two_threads() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
 
-@pytest.mark.usefixtures("two_threads")
+@pytest.mark.usefixtures("one_thread")
 def test_the_slow_number_format_is_slow_on_this_processor(demo_shaped: Path) -> None:
-    """In processor time, which a busy machine does not change much."""
-    times = {dtype: _processor_seconds(demo_shaped, dtype) for dtype in ("float32", slow_dtype())}
-    assert times[slow_dtype()] > 1.5 * times["float32"], times
+    """In processor time of one thread, by turns: threads that wait for each other spin, and that would count."""
+    passes = {dtype: _pass_of(demo_shaped, dtype) for dtype in ("float32", slow_dtype())}
+    takes: dict[str, list[float]] = {dtype: [] for dtype in passes}
+    for _ in range(7):
+        for dtype, run in passes.items():
+            began = time.process_time()
+            run()
+            takes[dtype].append(time.process_time() - began)
+    assert min(takes[slow_dtype()]) > 1.5 * min(takes["float32"]), takes
 
 
-def _processor_seconds(model: Path, dtype: str) -> float:
+def _pass_of(model: Path, dtype: str) -> Callable[[], object]:
     config = ModelConfig(location=str(model), dtype=dtype)  # type: ignore[arg-type]
     loaded = load_model(config, choose_placement(config))
-    batch = [[token % 200 for token in range(200)]] * 4
-    best = float("inf")
-    for _ in range(5):
-        began = time.process_time()
-        loaded.forward(batch)
-        best = min(best, time.process_time() - began)
-    return best
+    return lambda: loaded.forward([[token % 200 for token in range(200)]] * 4)
 
 
 def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def crowded(kit: Kit, api: Api, demo_model: Path) -> Iterator[str]:
     manifest: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
     manifest["metadata"]["name"] = "drained"
     manifest["spec"]["model"]["uri"] = f"pvc://models/{demo_model.name}"
+    # One pod has all the requests while the other starts: a full queue is not what is tried here.
+    manifest["spec"]["tiers"][0]["concurrency"] = 32
     manifest["spec"]["scaling"] = {"provider": "None", "minReplicas": 2}
     kit.kubectl("cordon", NODES[1])
     try:
