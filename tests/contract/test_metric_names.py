@@ -44,6 +44,12 @@ FROZEN = {
     "plimsoll_cache_bytes": set[str](),
     "plimsoll_circuit_open": set[str](),
     "plimsoll_device_memory_bytes": {"kind"},
+    "plimsoll_start_phase_seconds": {"phase"},
+    "plimsoll_worker_up": {"worker"},
+    "plimsoll_worker_batches_total": {"worker"},
+    "plimsoll_worker_restarts_total": {"worker"},
+    "plimsoll_gpu_memory_bytes": {"device", "kind"},
+    "plimsoll_gpu_utilization_ratio": {"device"},
     "plimsoll_tls_certificate_expiry_timestamp_seconds": set[str](),
 }
 """Names and own labels that dashboards, alerts and queries may rely on."""
