@@ -46,6 +46,14 @@ class _HttpServer(uvicorn.Server):
         self._lifecycle = lifecycle
         self._loop = asyncio.get_running_loop()
 
+    def begin(self, listener: socket.socket) -> None:
+        self._serving = asyncio.create_task(self.serve(sockets=[listener]))
+
+    async def shut(self) -> None:
+        """Take no connection more; what is under way is answered, or cut off after _GRACEFUL_SECONDS."""
+        self.should_exit = True
+        await self._serving
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         self._loop.call_soon_threadsafe(self._lifecycle.drain)
 
@@ -63,12 +71,11 @@ async def serve(settings: Settings) -> int:
     metrics_server = _serve_metrics(telemetry, settings)
     http = _HttpServer(_http_config(service, telemetry, settings, gate), lifecycle)
     worker = ThreadPoolExecutor(1, "engine")
-    http_task = asyncio.create_task(http.serve(sockets=[listener]))
+    http.begin(listener)
     try:
-        return await _live(settings, service, telemetry, worker, gate)
+        return await _live(settings, service, telemetry, worker, gate, http)
     finally:
-        http.should_exit = True
-        await http_task
+        await http.shut()
         await gate.close()
         metrics_server.shutdown()
         metrics_server.server_close()
@@ -81,6 +88,7 @@ async def _live(
     telemetry: Telemetry,
     worker: ThreadPoolExecutor,
     gate: Gate,
+    http: _HttpServer,
 ) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
     starting = asyncio.create_task(start(settings, worker, telemetry, service.lifecycle.loaded))
@@ -103,7 +111,7 @@ async def _live(
         for task in background:
             if task.done():
                 task.result()
-        return await _drain(settings, service.lifecycle)
+        return await _drain(settings, service.lifecycle, http)
     finally:
         for task in background:
             task.cancel()
@@ -111,9 +119,12 @@ async def _live(
         scheduler.close()
 
 
-async def _drain(settings: Settings, lifecycle: Lifecycle) -> int:
+async def _drain(settings: Settings, lifecycle: Lifecycle, http: _HttpServer) -> int:
     log.info("draining: not ready any more, answering what still comes")
-    if await lifecycle.drained(linger=settings.drain_linger_seconds, deadline=settings.drain_deadline_seconds):
+    await lifecycle.drained(linger=settings.drain_linger_seconds, deadline=settings.drain_deadline_seconds)
+    # The door is shut before those who work behind it go home: whoever comes in this moment is answered too.
+    await http.shut()
+    if lifecycle.in_flight == 0:
         log.info("drained")
         return 0
     log.error("%d requests were not answered within the drain's deadline", lifecycle.in_flight)

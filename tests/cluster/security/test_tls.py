@@ -23,6 +23,7 @@ pytestmark = pytest.mark.cluster
 
 NAME = f"private.{NAMESPACE}.svc"
 ISSUER = Issuer()
+KEY, NEXT_KEY = "a-key-of-the-only-caller", "its-key-of-next-month"
 RENEWAL_SECONDS = 60
 """The sandbox publishes a changed Secret, and the server looks at its files, every few seconds."""
 
@@ -63,7 +64,11 @@ def serving(name: str, tls_secret: str) -> dict[str, Any]:
             "model": {"uri": "pvc://models/random"},
             "gpu": {"profile": "cpu"},
             "tiers": [{"name": "short", "maxTokens": 64}],
-            "server": {"tlsSecret": tls_secret, "resources": {"limits": {"memory": "1536Mi"}}},
+            "server": {
+                "tlsSecret": tls_secret,
+                "auth": {"apiKeySecret": "private-keys"},
+                "resources": {"limits": {"memory": "1536Mi"}},
+            },
         },
     }
 
@@ -81,9 +86,25 @@ def address(kit: Kit, sandbox: Sandbox, first: Issued, tmp_path_factory: pytest.
     random_model(folder / "random")
     kit.apply(model_volume(folder))
     kit.apply(secret(first))
+    kit.apply(keys(KEY))
     kit.apply(serving("private", "private-tls"))
     kit.wait_for("private", "Ready", "True", deadline=180)
     return sandbox.url(NAMESPACE, "private", 443)
+
+
+def keys(*lines: str) -> dict[str, Any]:
+    data = {"keys": "\n".join(lines), "other": "not for the pods"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "private-keys"}, "stringData": data}
+
+
+def asked(address: str, key: str) -> httpx.Response:
+    with httpx.Client(verify=ISSUER.trust, timeout=60) as client:
+        return client.post(
+            f"{address}/predict",
+            json={"inputs": "near the old harbour"},
+            headers={"Authorization": f"Bearer {key}"},
+            extensions={"sni_hostname": NAME},
+        )
 
 
 def shown(address: str) -> int:
@@ -99,9 +120,7 @@ def shown(address: str) -> int:
 
 
 def test_a_request_is_answered_to_a_caller_who_verifies_the_certificate(address: str, first: Issued) -> None:
-    with httpx.Client(verify=ISSUER.trust, timeout=60) as client:
-        told = {"sni_hostname": NAME}
-        answer = client.post(f"{address}/predict", json={"inputs": "near the old harbour"}, extensions=told)
+    answer = asked(address, KEY)
     assert answer.status_code == 200, answer.text
     assert shown(address) == first.serial
 
@@ -113,6 +132,20 @@ def test_the_pod_serves_nothing_in_the_clear_and_the_service_says_so(kit: Kit, s
     with httpx.Client(timeout=10) as client, pytest.raises(httpx.TransportError):
         client.get(f"{sandbox.url(NAMESPACE, 'private', 80)}/health")
     assert [port["port"] for port in kit.get("networkpolicy", "private")["spec"]["ingress"][0]["ports"]] == [8443, 9090]
+
+
+def test_keys_rotate_under_the_same_pod_whose_probes_need_none(kit: Kit, address: str) -> None:
+    [before] = kit.pods("private")
+    assert [asked(address, key).status_code for key in (KEY, NEXT_KEY)] == [200, 401]
+    kit.apply(keys(NEXT_KEY))
+    eventually(lambda: asked(address, NEXT_KEY).status_code == 200, RENEWAL_SECONDS)
+    assert asked(address, KEY).status_code == 401
+    [after] = kit.pods("private")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert after["status"]["containerStatuses"][0]["ready"] is True
+    for key in (KEY, NEXT_KEY):
+        assert key not in kit.kubectl("logs", pod_name(after))
+        assert key not in json.dumps(after)
 
 
 def test_a_renewed_secret_is_served_by_the_same_pod(kit: Kit, address: str) -> None:
