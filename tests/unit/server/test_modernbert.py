@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.modernbert.modeling_modernbert import (
     ModernBertForSequenceClassification,
     ModernBertForTokenClassification,
@@ -18,8 +20,10 @@ from plimsoll_server.models.errors import LeakError
 from plimsoll_server.models.family import Model, Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.modernbert import ModernBert
+from plimsoll_server.models.modernbert_on_cpu import QuickLayer
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.types import LabelLogits, TokenLabels, Tokens
+from server_builders import random_model
 
 WINDOW = 16
 LENGTHS = (1, 2, WINDOW // 2, WINDOW, WINDOW + 1, 127, 128, 129, 300, 517)
@@ -87,8 +91,6 @@ def test_a_neighbour_in_the_batch_changes_nothing(random_folder: Path) -> None:
 
 
 def test_pooling_by_the_first_token_is_kept_apart_too(tmp_path: Path) -> None:
-    from server_builders import random_model
-
     folder = random_model(tmp_path, classifier_pooling="cls")
     reference = plain_network(ModernBertForSequenceClassification, folder)
     batch = [sequence(30), sequence(90)]
@@ -112,17 +114,48 @@ def test_token_labels_are_those_of_transformers(random_token_folder: Path) -> No
 def test_attention_that_bypasses_the_pack_is_an_error_and_not_an_answer(random_folder: Path) -> None:
     model = load(random_folder)
     assert isinstance(model, ModernBert)
-    model._network.config._attn_implementation = "sdpa"
-    with pytest.raises(LeakError, match="0 times in 3 layers"):
+    model._layers()[1]._attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    with pytest.raises(LeakError, match="2 times in 3 layers"):
         model.forward([sequence(5)])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "activation", "expected"),
+    [
+        pytest.param(torch.float32, "gelu", True, id="in float32"),
+        pytest.param(torch.bfloat16, "gelu", False, id="in bfloat16"),
+        pytest.param(torch.float32, "silu", False, id="with another activation"),
+    ],
+)
+def test_layers_are_replaced_where_they_compute_the_same(
+    tmp_path: Path, dtype: torch.dtype, activation: str, expected: bool
+) -> None:
+    folder = random_model(tmp_path, hidden_activation=activation)
+    model = load_model(ModelConfig(location=str(folder)), Placement(torch.device("cpu"), dtype, "sdpa"))
+    assert isinstance(model, ModernBert)
+    assert all(isinstance(layer, QuickLayer) is expected for layer in model._layers())
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_layers_with_a_bias_compute_the_same_too(tmp_path: Path, bias: bool) -> None:
+    folder = random_model(tmp_path, attention_bias=bias, mlp_bias=bias, norm_bias=bias)
+    weights = load_file(folder / "model.safetensors")
+    drawn = {name: torch.randn_like(values) if name.endswith("bias") else values for name, values in weights.items()}
+    save_file(drawn, folder / "model.safetensors", metadata={"format": "pt"})
+    tokens = sequence(200)
+    with torch.inference_mode():
+        expected = plain_network(ModernBertForSequenceClassification, folder)(torch.tensor([tokens])).logits
+    torch.testing.assert_close(logits_of(load(folder), [tokens]), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_two_models_in_one_process_keep_their_own_attention(random_folder: Path) -> None:
-    models = [load(random_folder, attention=attention) for attention in ("sdpa", "eager")]
-    assert [model._network.config._attn_implementation for model in models] == [  # type: ignore[attr-defined]
-        "packed_sdpa",
-        "packed_eager",
-    ]
+    """Each has a configuration object of its own: one that two shared would have the later load flip the earlier."""
+    first, second = (load(random_folder, attention=attention) for attention in ("sdpa", "eager"))
+    assert isinstance(first, ModernBert)
+    assert isinstance(second, ModernBert)
+    found = [model._network.config._attn_implementation for model in (first, second)]
+    assert found == ["packed_sdpa", "packed_eager"]
+    assert first._network.config is not second._network.config
 
 
 def test_memory_of_local_layers_grows_with_the_tokens_and_not_with_their_square(random_folder: Path) -> None:
@@ -131,8 +164,8 @@ def test_memory_of_local_layers_grows_with_the_tokens_and_not_with_their_square(
     assert isinstance(model, ModernBert)
     with torch.inference_mode():
         model.encode(pack)
-    cells = sum(mask.numel() for mask in pack._masks.values())
-    assert cells < 4096 * 32, "first, interior and last blocks share three masks"
+    cells = sum(kept.untyped_storage().nbytes() // 4 for kept in pack._kept.values())
+    assert cells < 4096 * 32, "blocks in between share one mask"
 
 
 def test_a_batch_between_the_layers_of_another_changes_neither_by_a_bit(random_folder: Path) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 from transformers.models.modernbert.modeling_modernbert import (
     ModernBertForSequenceClassification,
     ModernBertForTokenClassification,
     ModernBertModel,
 )
 
-from plimsoll_server.models.family import Family
+from plimsoll_server.models.family import Family, Model
+from plimsoll_server.models.modernbert_on_cpu import quicken
 from plimsoll_server.models.packed_model import PackedModel
+from plimsoll_server.types import ModelInfo
 
 
 class ModernBert(PackedModel):
@@ -29,6 +32,11 @@ class ModernBert(PackedModel):
         return logits
 
 
+def _serve(network: PreTrainedModel, info: ModelInfo) -> Model:
+    quicken(network)
+    return ModernBert(network, info)
+
+
 MODERNBERT = Family(
     model_type="modernbert",
     networks={
@@ -36,5 +44,5 @@ MODERNBERT = Family(
         "token-classification": ModernBertForTokenClassification,
         "feature-extraction": ModernBertModel,
     },
-    serve=ModernBert,
+    serve=_serve,
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from itertools import accumulate, chain, pairwise
 
 import torch
+from torch import Tensor
 
 from plimsoll_server.types import Tokens
 
@@ -20,24 +21,31 @@ class Pack:
         self, batch: Sequence[Tokens], device: torch.device, between: Callable[[], None] | None = None
     ) -> None:
         self.between = between
-        lengths = [len(tokens) for tokens in batch]
-        self.borders: list[int] = [0, *accumulate(lengths)]
-        self.longest = max(lengths)
+        self._lengths = [len(tokens) for tokens in batch]
+        self.borders: list[int] = [0, *accumulate(self._lengths)]
+        self.longest = max(self._lengths)
         self.input_ids = torch.tensor([list(chain.from_iterable(batch))], device=device)
-        self.position_ids = torch.cat([torch.arange(length, device=device) for length in lengths]).unsqueeze(0)
+        self.position_ids = torch.cat([torch.arange(length, device=device) for length in self._lengths]).unsqueeze(0)
         self.attention_calls = 0
-        self._masks: dict[tuple[int, ...], torch.Tensor] = {}
+        self._kept: dict[Hashable, Tensor] = {}
 
     @property
     def spans(self) -> list[tuple[int, int]]:
         """Start and end of each sequence within the pack."""
         return list(pairwise(self.borders))
 
-    def cumulative_lengths(self) -> torch.Tensor:
+    def cumulative_lengths(self) -> Tensor:
+        """The borders, as kernels for sequences of different lengths take them."""
         return torch.tensor(self.borders, dtype=torch.int32, device=self.input_ids.device)
 
-    def mask(self, shape: tuple[int, ...], make: Callable[[], torch.Tensor]) -> torch.Tensor:
-        """The mask kept under `shape`, made on first use: interior blocks of all layers share one."""
-        if shape not in self._masks:
-            self._masks[shape] = make()
-        return self._masks[shape]
+    def owners(self) -> Tensor:
+        """For each token, the number of its sequence within the pack."""
+        device = self.input_ids.device
+        lengths = torch.tensor(self._lengths, device=device)
+        return torch.arange(len(self._lengths), dtype=torch.int32, device=device).repeat_interleave(lengths)
+
+    def keep(self, name: Hashable, make: Callable[[], Tensor]) -> Tensor:
+        """What is the same for every layer: made by the first one that asks for `name`."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
