@@ -5,17 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from functools import partial
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from plimsoll_server.config import LongInputConfig
-from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.errors import (
     DeadlineError,
     InvalidInputError,
@@ -26,113 +20,15 @@ from plimsoll_server.scheduler.errors import (
 )
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.saturation import WINDOW_SECONDS
-from plimsoll_server.scheduler.scheduler import Scheduler
-from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.scheduler.tokenise import Tokeniser
 from plimsoll_server.types import (
-    Activation,
-    BatchReport,
     Embedding,
     Failure,
     LabelLogits,
-    LoadLine,
-    ModelInfo,
     Outcome,
     Tokens,
 )
-from server_builders import CLS, SEP, save_tokenizer, word_tokenizer
-
-SEA, FORBIDDEN = 4, 5
-"""Token ids of the words sea and forbidden."""
-
-
-class HeldEngine:
-    """Runs a batch when the test lets it; a sequence's only label scores its length."""
-
-    def __init__(self, answer: Callable[[Tokens], Outcome] | None = None) -> None:
-        self.batches: list[list[Tokens]] = []
-        self.go = asyncio.Semaphore(0)
-        self._answer = answer or (lambda tokens: LabelLogits((float(len(tokens)),)))
-
-    @property
-    def devices(self) -> int:
-        return 1
-
-    def line(self) -> LoadLine:
-        return LoadLine()
-
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
-        self.batches.append(list(batch))
-        await self.go.acquire()
-        return BatchReport(tuple(self._answer(tokens) for tokens in batch))
-
-    def release(self, batches: int = 1000) -> None:
-        for _ in range(batches):
-            self.go.release()
-
-
-class Counter:
-    def __init__(self) -> None:
-        self.batches: list[tuple[str, bool]] = []
-
-    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool) -> None:
-        self.batches.append((tier, out_of_memory))
-
-    def answers_came(self, source: str, count: int) -> None:
-        pass
-
-    def cache_failed(self) -> None:
-        pass
-
-
-INFO = ModelInfo(
-    location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
-    device="cpu", window=1024, vocabulary=6, width=8, layers=1, pooling="mean", packing="packed", labels=("sea",),
-    activation=Activation.SOFTMAX, tokenizer_file="",
-)  # fmt: skip
-TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))
-
-
-@asynccontextmanager
-async def scheduling(
-    folder: Path, engine: HeldEngine, deadline: float = 20.0, record: Path | str = "", **policy: Any
-) -> AsyncIterator[Scheduler]:
-    save_tokenizer(word_tokenizer(["sea", "forbidden"]), folder)
-    tokeniser = Tokeniser(
-        str(folder / "tokenizer.json"),
-        threads=1,
-        max_text_bytes=100_000,
-        cut_above=16,
-        with_offsets=False,
-        has_room=lambda size: True,
-    )
-    rules = LongInputConfig.model_validate({"chunk_tokens": 32, "overlap_tokens": 4, **policy}, by_name=True)
-    scheduler = Scheduler(INFO, TIERS, rules, tokeniser, engine, Counter(), PackRecord(str(record)), deadline)
-    running = asyncio.create_task(scheduler.run())
-    try:
-        yield scheduler
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        scheduler.close()
-
-
-_TEXTS = count()
-
-
-def words(number: int) -> str:
-    """A text of `number` words, that was never asked before: two tokens more, with its frame."""
-    return "sea " * number + " " * next(_TEXTS)
-
-
-def queue_holds(scheduler: Scheduler, tokens: int) -> bool:
-    return sum(scheduler.queued_tokens().values()) == tokens
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110  what changes is the scheduler's own business
-            await asyncio.sleep(0.001)
+from scheduler_builders import FORBIDDEN, SEA, HeldEngine, queue_holds, scheduling, until, words
+from server_builders import CLS, SEP
 
 
 async def test_requests_that_wait_while_a_batch_runs_form_the_next_one(tmp_path: Path) -> None:

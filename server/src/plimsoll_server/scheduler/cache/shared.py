@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.cache.codec import Codec
+from plimsoll_server.scheduler.cache.redis_line import RedisLine
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -42,7 +43,7 @@ class SharedCache:
         self._ttl_ms = max(1, round(ttl_seconds * 1000))
         self._failed = failed
         self._clock = clock
-        self._client: Redis | None = None
+        self._line: RedisLine | None = None
         self._next_try = 0.0
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._writes: set[asyncio.Task[None]] = set()
@@ -67,7 +68,10 @@ class SharedCache:
 
     async def close(self) -> None:
         if self._writes:
-            await asyncio.wait(self._writes, timeout=_PATIENCE_SECONDS)
+            _, late = await asyncio.wait(self._writes, timeout=_PATIENCE_SECONDS)
+            for write in late:
+                write.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await self._hang_up()
 
     async def _write(self, name: bytes, encoded: bytes) -> None:
@@ -77,40 +81,36 @@ class SharedCache:
         """What Redis says; None where it says nothing in time, or is being left alone."""
         from redis.exceptions import RedisError
 
-        if self._clock() < self._next_try:
+        if self._left_alone():
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS), self._places:
-                return await command(self._connected())
+                # It may have failed at others meanwhile.
+                if self._left_alone():
+                    return None
+                async with self._dialled().in_use() as redis:
+                    return await command(redis)
         except (RedisError, OSError, ValueError) as error:
-            # A ValueError is an address that is none; its text holds parts of it, and so perhaps of the password.
-            await self._went_away(type(error).__name__)
+            # Its kind and not its text: that of a ValueError holds parts of the address, so perhaps of the password.
+            await self._failed_with(type(error).__name__)
             return None
 
-    def _connected(self) -> Redis:
-        if self._client is None:
-            from redis.asyncio import Redis
-            from redis.asyncio.retry import Retry
-            from redis.backoff import NoBackoff
-            from redis.exceptions import ConnectionError as LostConnectionError
+    def _left_alone(self) -> bool:
+        return self._clock() < self._next_try
 
-            self._client = Redis.from_url(
-                self._url_file.read_text().strip(),
-                socket_timeout=_PATIENCE_SECONDS,
-                socket_connect_timeout=_PATIENCE_SECONDS,
-                # A kept connection may have ended with the Redis it led to: once anew, and at once.
-                retry=Retry(NoBackoff(), 1, (LostConnectionError,)),
-            )
-        return self._client
+    def _dialled(self) -> RedisLine:
+        if self._line is None:
+            self._line = RedisLine(self._url_file.read_text().strip(), _PATIENCE_SECONDS)
+        return self._line
 
-    async def _went_away(self, why: str) -> None:
-        if self._clock() >= self._next_try:
+    async def _failed_with(self, why: str) -> None:
+        if not self._left_alone():
             log.warning("the cache in Redis does not answer (%s): serving without it", why)
+            self._failed()
         self._next_try = self._clock() + _LEFT_ALONE_SECONDS
-        self._failed()
         await self._hang_up()
 
     async def _hang_up(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        line, self._line = self._line, None
+        if line is not None:
+            await line.give_up()

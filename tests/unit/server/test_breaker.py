@@ -1,0 +1,134 @@
+"""When the circuit opens, whom it lets through, and what closes it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from plimsoll_server.scheduler.breaker import Breaker
+from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
+from plimsoll_server.scheduler.cache.memory import MemoryCache
+from plimsoll_server.scheduler.errors import ModelFaultError, NonFiniteError, NotServingError
+from plimsoll_server.types import Failure, LabelLogits, Outcome, Tokens
+from scheduler_builders import HeldEngine, scheduling, words
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def broken(clock: Clock, faults: int = 5) -> Breaker:
+    breaker = Breaker(clock)
+    for _ in range(faults):
+        breaker.batch_done(faulty=True)
+    return breaker
+
+
+def lets_through(breaker: Breaker) -> bool:
+    try:
+        breaker.check()
+    except NotServingError:
+        return False
+    return True
+
+
+def test_four_faults_in_a_row_are_not_enough() -> None:
+    assert lets_through(broken(Clock(), faults=4))
+
+
+def test_a_batch_that_runs_in_between_begins_the_count_anew() -> None:
+    breaker = broken(Clock(), faults=4)
+    breaker.batch_done(faulty=False)
+    for _ in range(4):
+        breaker.batch_done(faulty=True)
+    assert lets_through(breaker)
+
+
+def test_after_five_faults_requests_are_refused_and_told_when_to_come_back() -> None:
+    with pytest.raises(NotServingError, match="failed at 5 batches in a row") as refused:
+        broken(Clock()).check()
+    assert refused.value.retry_after == 5
+
+
+def test_after_the_pause_one_request_is_let_through() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    assert [lets_through(breaker) for _ in range(3)] == [True, False, False]
+
+
+def test_a_trial_that_runs_closes_the_circuit() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    breaker.check()
+    breaker.batch_done(faulty=False)
+    assert not breaker.open
+    assert lets_through(breaker)
+
+
+def test_each_trial_that_fails_doubles_the_pause_up_to_a_minute() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    pauses = []
+    for _ in range(6):
+        began = clock.now
+        while not lets_through(breaker):
+            clock.now += 1
+        pauses.append(clock.now - began)
+        breaker.batch_done(faulty=True)
+    assert pauses == [5, 10, 20, 40, 60, 60]
+
+
+def test_a_trial_of_which_nothing_is_heard_is_followed_by_another() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    breaker.check()
+    clock.now += 5
+    assert lets_through(breaker)
+
+
+def test_what_was_queued_when_the_circuit_opened_does_not_lengthen_the_pause() -> None:
+    clock = Clock()
+    breaker = broken(clock, faults=20)
+    clock.now += 5
+    assert lets_through(breaker)
+
+
+async def test_an_engine_that_fails_at_everything_is_left_in_peace_and_remembered_answers_are_given(
+    tmp_path: Path,
+) -> None:
+    ill = False
+
+    def answer(tokens: Tokens) -> Outcome:
+        if ill:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return LabelLogits((1.0,))
+
+    engine = HeldEngine(answer)
+    engine.release()
+    async with scheduling(tmp_path, engine, cache=AnswerCache(MemoryCache(1 << 20, 300))) as scheduler:
+        await scheduler.answer_texts(["sea"])
+        ill = True
+        for _ in range(5):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts([words(1)])
+        assert scheduler.circuit_open()
+        with pytest.raises(NotServingError):
+            await scheduler.answer_texts([words(1)])
+        assert len(engine.held) == 6
+        assert await scheduler.answer_texts(["sea"])
+
+
+async def test_texts_that_give_no_finite_number_open_no_circuit(tmp_path: Path) -> None:
+    engine = HeldEngine(lambda tokens: Failure.NON_FINITE)
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        results = [await asyncio.gather(scheduler.answer_texts([words(1)]), return_exceptions=True) for _ in range(8)]
+    assert {type(result) for (result,) in results} == {NonFiniteError}

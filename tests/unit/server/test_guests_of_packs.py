@@ -1,0 +1,141 @@
+"""Which short packs run while long ones do, through a scheduler whose engine is held by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from plimsoll_server.scheduler.options import Options
+from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.types import LoadLine
+from scheduler_builders import HeldEngine, scheduling, until, words
+
+TIERS = (Tier("short", 16, 4, 4), Tier("middle", 64, 4, 4), Tier("long", 512, 1, 1))
+LONG = 398
+"""Words of a text of 400 tokens; an eighth of them is 50."""
+
+
+def plan(engine: HeldEngine) -> list[tuple[list[int], bool]]:
+    return [(held.lengths, held.between) for held in engine.held]
+
+
+async def test_a_short_text_runs_within_the_long_one_and_is_answered_first(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        long = asyncio.create_task(scheduler.answer_texts([words(LONG)]))
+        await until(lambda: len(engine.held) == 1)
+        short = asyncio.create_task(scheduler.answer_texts([words(3)], Options(raw=True)))
+        await until(lambda: len(engine.held) == 2)
+        engine.finish(1)
+        assert (await short)[0].scores == (5.0,)
+        assert not long.done()
+        engine.release()
+        await long
+    assert plan(engine) == [([400], False), ([5], True)]
+
+
+async def test_one_guest_at_a_time_and_the_next_is_formed_when_it_may_run(tmp_path: Path) -> None:
+    """Between two layers there is one; what comes meanwhile shares the next one."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(LONG)]))]
+        await until(lambda: len(engine.held) == 1)
+        asks.append(asyncio.create_task(scheduler.answer_texts([words(3)])))
+        await until(lambda: len(engine.held) == 2)
+        asks += [asyncio.create_task(scheduler.answer_texts([words(number)])) for number in (4, 5)]
+        await until(lambda: scheduler.queued_tokens()["short"] == 6 + 7)
+        engine.finish(1)
+        await until(lambda: len(engine.held) == 3)
+        engine.release()
+        await asyncio.gather(*asks)
+    assert plan(engine) == [([400], False), ([5], True), ([6, 7], True)]
+
+
+@pytest.mark.parametrize(
+    ("words_of_it", "line", "runs"),
+    [
+        pytest.param(3, LoadLine(), True, id="short"),
+        pytest.param(60, LoadLine(), True, id="alone up to a quarter"),
+        pytest.param(160, LoadLine(), False, id="more than a quarter"),
+        pytest.param(3, LoadLine(bytes_per_token=1, room=405), True, id="just within the line"),
+        pytest.param(3, LoadLine(bytes_per_token=1, room=404), False, id="beyond the line with the long one"),
+    ],
+)
+async def test_a_guest_is_short_beside_the_pack_it_runs_within_and_both_are_within_the_line(
+    tmp_path: Path, words_of_it: int, line: LoadLine, runs: bool
+) -> None:
+    engine = HeldEngine(now=line)
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(LONG)]))]
+        await until(lambda: len(engine.held) == 1)
+        asks.append(asyncio.create_task(scheduler.answer_texts([words(words_of_it)])))
+        await until(lambda: len(engine.held) == 2 or sum(scheduler.queued_tokens().values()) == words_of_it + 2)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (len(engine.held) == 2) is runs
+        engine.release()
+        await asyncio.gather(*asks)
+
+
+async def test_a_long_text_whose_caller_has_waited_half_its_time_is_left_alone(tmp_path: Path) -> None:
+    """Or it would be stretched beyond its deadline, and all its work be lost."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        long = asyncio.create_task(scheduler.answer_texts([words(LONG)], Options(timeout_seconds=3.0)))
+        await until(lambda: len(engine.held) == 1)
+        await asyncio.sleep(1.6)
+        short = asyncio.create_task(scheduler.answer_texts([words(3)]))
+        await until(lambda: scheduler.queued_tokens()["short"] == 5)
+        engine.finish(0)
+        await long
+        engine.release()
+        await short
+    assert plan(engine) == [([400], False), ([5], False)]
+
+
+async def test_every_device_runs_a_pack_of_its_own_and_then_guests_come(tmp_path: Path) -> None:
+    engine = HeldEngine(devices=2)
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        asks = []
+        for number, size in enumerate((LONG, LONG, 3, 4, 5), 1):
+            asks.append(asyncio.create_task(scheduler.answer_texts([words(size)])))
+            await until(lambda number=number: len(engine.held) == min(number, 4))  # type: ignore[misc]
+        assert plan(engine) == [([400], False), ([400], False), ([5], True), ([6], True)]
+        await until(lambda: scheduler.queued_tokens()["short"] == 7)
+        engine.release()
+        await asyncio.gather(*asks)
+
+
+async def test_a_device_that_comes_back_is_given_what_waits(tmp_path: Path) -> None:
+    """Nobody says so: it is seen when the gauges are published, twice a second."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(LONG)])) for _ in range(2)]
+        await until(lambda: scheduler.queued_tokens()["long"] == 400)
+        engine.devices = 2
+        scheduler.saturation()
+        await until(lambda: len(engine.held) == 2)
+        engine.release()
+        await asyncio.gather(*asks)
+
+
+async def test_long_texts_get_their_turn_while_short_ones_never_end(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+
+        async def keep_asking() -> None:
+            while True:
+                await scheduler.answer_texts([words(14)])
+
+        crowd = [asyncio.create_task(keep_asking()) for _ in range(12)]
+        await until(lambda: len(engine.held) >= 1)
+        long = [asyncio.create_task(scheduler.answer_texts([words(LONG)])) for _ in range(3)]
+        await until(lambda: scheduler.queued_tokens()["long"] == 1200)
+        engine.release(30)
+        await until(lambda: all(task.done() for task in long))
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        engine.release()
