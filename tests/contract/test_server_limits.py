@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,7 @@ from server_process import IDENTITY, Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-LONG = "x" * 2000
-"""As many tokens, of a model slow enough that others must wait for it."""
+_NUMBERS = count(100_000)
 SLOW: dict[str, Any] = {
     "hidden_size": 256,
     "intermediate_size": 1024,
@@ -27,6 +27,11 @@ SLOW: dict[str, Any] = {
     "max_position_embeddings": 2048,
 }
 MEBIBYTE = 1 << 20
+
+
+def a_long_text() -> str:
+    """2,000 tokens of a model slow enough that others must wait for it. No two are the same: one would run."""
+    return f"{next(_NUMBERS)}" + "x" * 1994
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -76,7 +81,7 @@ async def test_a_caller_that_waits_for_permission_need_not_send_anything(server:
 
 async def test_a_full_tier_answers_429_and_serves_all_that_it_took(server: Server) -> None:
     before = await server.metrics()
-    responses = await asyncio.gather(*(server.predict(LONG) for _ in range(16)))
+    responses = await asyncio.gather(*(server.predict(a_long_text()) for _ in range(16)))
     by_status = {status: [r for r in responses if r.status_code == status] for status in (200, 429)}
     assert len(by_status[200]) + len(by_status[429]) == 16
     assert len(by_status[200]) >= 4, "a full queue is still served"
@@ -93,7 +98,7 @@ async def test_a_full_tier_answers_429_and_serves_all_that_it_took(server: Serve
 
 
 async def test_a_full_long_tier_leaves_the_short_one_open(server: Server) -> None:
-    longs = [asyncio.create_task(server.predict(LONG)) for _ in range(4)]
+    longs = [asyncio.create_task(server.predict(a_long_text())) for _ in range(4)]
     await asyncio.sleep(0.1)
     assert (await server.predict("sea")).status_code == 200
     assert not all(task.done() for task in longs)
@@ -103,10 +108,10 @@ async def test_a_full_long_tier_leaves_the_short_one_open(server: Server) -> Non
 async def test_callers_that_disconnect_are_not_run(server: Server) -> None:
     """Three wait behind a running one and leave: one batch runs, not four."""
     before = await server.metrics()
-    running = asyncio.create_task(server.predict(LONG))
+    running = asyncio.create_task(server.predict(a_long_text()))
     await asyncio.sleep(0.05)
     async with httpx.AsyncClient(base_url=server.client.base_url) as leaving:
-        waiting = [asyncio.create_task(leaving.post("/predict", json={"inputs": LONG})) for _ in range(3)]
+        waiting = [asyncio.create_task(leaving.post("/predict", json={"inputs": a_long_text()})) for _ in range(3)]
         await asyncio.sleep(0.15)
         for task in waiting:
             task.cancel()
@@ -121,7 +126,7 @@ async def test_callers_that_disconnect_are_not_run(server: Server) -> None:
 
 
 async def test_saturation_rises_above_the_load_line_under_load_and_the_load_line_is_told(server: Server) -> None:
-    tasks = [asyncio.create_task(server.predict(LONG)) for _ in range(5)]
+    tasks = [asyncio.create_task(server.predict(a_long_text())) for _ in range(5)]
     await asyncio.sleep(1.2)
     metrics = await server.metrics()
     await asyncio.gather(*tasks)
@@ -168,7 +173,7 @@ async def test_other_paths_and_methods_are_refused_in_the_same_shape(server: Ser
 async def test_the_deadline_of_a_request_is_a_setting(tmp_path: Path) -> None:
     config = server_config(random_model(tmp_path, **SLOW), tiers=[{"name": "long", "maxTokens": 2048}])
     async with serving(config, PLIMSOLL_REQUEST_DEADLINE_SECONDS="0.1") as hurried:
-        responses = await asyncio.gather(*(hurried.predict(LONG) for _ in range(4)))
+        responses = await asyncio.gather(*(hurried.predict(a_long_text()) for _ in range(4)))
     late = [response for response in responses if response.status_code == 504]
     assert late
     assert all(json.loads(response.text)["error_type"] == "Timeout" for response in late)

@@ -15,7 +15,7 @@ from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.types import ModelInfo
 
 _DIGEST_BYTES = 32
-_ELSEWHERE = ("device", "attention", "tokenizer_file", "packing")
+_ELSEWHERE = ("device", "attention", "tokenizer_file", "packing", "verified_by")
 """Of a model: where and how it runs here. Its answer is the same to within rounding."""
 
 
