@@ -19,7 +19,8 @@ from operator_process import free_port
 from plimsoll_operator.listener import listening
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
 from plimsoll_sandbox.toolchain import Tools
-from plimsoll_server.telemetry import Identity
+from plimsoll_server.engine.fleet.gpus import GpuReading
+from plimsoll_server.telemetry import SOURCES, Identity
 from plimsoll_server.telemetry import Telemetry as ServerTelemetry
 from prometheus_process import PrometheusProcess, running_prometheus
 from promql import filled_in
@@ -48,6 +49,13 @@ class Fleet:
             for outcome in ("ok", "rejected", "error"):
                 server.request_done("short", outcome, 0.1)
             server.batch_done("short", out_of_memory=True)
+            server.request_done(None, "limited", 0.1)
+            for source in SOURCES:
+                server.answers_came(source, 1)
+            server.cache_failed()
+            server.rate_limit_failed()
+            server.devices.worker_batch(0)
+            server.devices.worker_replaced(0)
 
     def shows(self, query: str) -> list[dict[str, str]]:
         """The labels of each series in the answer, waited for while the fleet goes on."""
@@ -90,6 +98,11 @@ def _server(revision: str) -> ServerTelemetry:
     telemetry.set_measured(4096, 1.0)
     telemetry.set_memory(1, 2, 0)
     telemetry.set_certificate_expiry(time.time() + 86400)
+    telemetry.set_cache(1024)
+    telemetry.set_circuit(is_open=False)
+    telemetry.devices.set_phases({"load": 1.0})
+    telemetry.devices.worker_up(0, up=True)
+    telemetry.devices.set_gpu(0, GpuReading(memory_used=1, memory_total=2, utilization=0.5))
     return telemetry
 
 

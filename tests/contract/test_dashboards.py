@@ -29,8 +29,8 @@ each_panel = pytest.mark.parametrize(
 )
 
 
-def test_there_is_one_of_the_fleet_and_one_of_a_rollout() -> None:
-    assert set(BOARDS) == {"fleet", "rollout"}
+def test_there_is_one_of_the_fleet_one_of_its_servers_and_one_of_a_rollout() -> None:
+    assert set(BOARDS) == {"fleet", "servers", "rollout"}
 
 
 @each_board

@@ -18,7 +18,7 @@ from plimsoll_operator.rollout.evidence import JUDGED
 from plimsoll_operator.rollout.situation import Phase
 from plimsoll_operator.rollout_metrics import OUTCOMES as ROLLOUT_OUTCOMES
 from plimsoll_sandbox.toolchain import Tools
-from plimsoll_server.telemetry import OUTCOMES
+from plimsoll_server.telemetry import OUTCOMES, SOURCES
 from prometheus_process import PrometheusProcess
 from promql import InvalidQueryError, Selected, parsed, selected
 from promtool import rules_of
@@ -35,7 +35,8 @@ VALUES = {
     "phase": set(get_args(Phase)),
     "reason": {"", *reasons_in_code()},
     "signal": set(JUDGED),
-    "kind": {"used", "limit"},
+    "kind": {"used", "limit", "total"},
+    "source": set(SOURCES),
 }
 """What a label may be, of those whose values queries spell out."""
 
