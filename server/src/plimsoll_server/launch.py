@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from plimsoll_server.engine.cpus import usable_cpus
@@ -12,8 +13,7 @@ from plimsoll_server.engine.fleet.fleet import Fleet, FleetObserver
 from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
 from plimsoll_server.engine.order import EngineOrder
 from plimsoll_server.engine.process_memory import ProcessBudget, container_limit, private_bytes
-from plimsoll_server.models.folder import inspect_folder
-from plimsoll_server.models.location import locate
+from plimsoll_server.models.find import find_model
 from plimsoll_server.phases import Phases
 from plimsoll_server.settings import Settings
 
@@ -23,26 +23,43 @@ if TYPE_CHECKING:
 AnyEngine: TypeAlias = "Engine | Fleet"
 
 
-async def launch(
-    settings: Settings, pool: ThreadPoolExecutor, gpus: Sequence[str], phases: Phases, observer: FleetObserver
-) -> AnyEngine:
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """What a launch is given beside the settings: the devices there are, and who is told of them."""
+
+    gpus: Sequence[str]
+    observer: FleetObserver
+    phases: Phases = field(default_factory=Phases)
+
+
+async def launch(settings: Settings, pool: ThreadPoolExecutor, crew: Crew) -> AnyEngine:
     """Loads the model: on `pool`, or in worker processes where there are several devices. Raises StartError."""
     loop = asyncio.get_running_loop()
-    count = workers_wanted(settings.devices, gpus)
-    order = await loop.run_in_executor(pool, _order, settings, phases)
+    count = workers_wanted(settings.devices, crew.gpus)
+    order = await loop.run_in_executor(pool, _order, settings, crew.phases)
     if count == 1:
-        return await loop.run_in_executor(pool, _in_this_process, order, pool, phases)
-    return await _fleet(order, count, gpus, phases, observer)
+        return await loop.run_in_executor(pool, _in_this_process, order, pool, crew.phases)
+    return await _fleet(order, count, crew)
+
+
+async def keep(engine: AnyEngine) -> None:
+    """Has devices that fail replaced, until cancelled. Raises StartError when that is of no more use."""
+    if isinstance(engine, Fleet):
+        await engine.keep()
+    await asyncio.Event().wait()
+
+
+async def dismiss(engine: AnyEngine) -> None:
+    """Ends what runs beside this process."""
+    if isinstance(engine, Fleet):
+        await engine.close()
 
 
 def _order(settings: Settings, phases: Phases) -> EngineOrder:
     """What a missing or incomplete model needs to be told is known before the seconds that torch takes to import."""
-    with phases.timed("fetch"):
-        located = locate(settings.config.model.location)
-        inspect_folder(located.folder)
     return EngineOrder(
         model=settings.config.model,
-        located=located,
+        located=find_model(settings.config.model.location, phases),
         memory_percent=settings.config.memory_utilization_percent,
         threads=usable_cpus(),
         memory_limit=container_limit(settings.memory_limit_bytes),
@@ -57,11 +74,11 @@ def _in_this_process(order: EngineOrder, pool: ThreadPoolExecutor, phases: Phase
         return build_engine(order, pool)
 
 
-async def _fleet(order: EngineOrder, count: int, gpus: Sequence[str], phases: Phases, observer: FleetObserver) -> Fleet:
+async def _fleet(order: EngineOrder, count: int, crew: Crew) -> Fleet:
     own = servers_share(order.memory_limit, private_bytes())
-    fleet = Fleet(places(order, count, gpus, own), observer)
-    await fleet.launch(phases.add_longest)
-    if own and not gpus:
+    fleet = Fleet(places(order, count, crew.gpus, own), crew.observer)
+    await fleet.launch(crew.phases.add_longest)
+    if own and not crew.gpus:
         # The workers hold themselves below their parts, and this process below its own.
         ProcessBudget(planned=own, ceiling=own).hold()
     return fleet

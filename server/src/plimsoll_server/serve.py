@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIServer
 
 import uvicorn
@@ -16,8 +16,10 @@ import uvicorn
 from plimsoll_server.api.app import make_app
 from plimsoll_server.api.parting import aging_protocol
 from plimsoll_server.api.state import Service
+from plimsoll_server.engine.fleet.gpus import Gpus
 from plimsoll_server.errors import StartError
 from plimsoll_server.gate import Gate
+from plimsoll_server.launch import AnyEngine, Crew, dismiss, keep
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import tiers_from
@@ -25,12 +27,10 @@ from plimsoll_server.settings import Settings
 from plimsoll_server.start import start
 from plimsoll_server.telemetry import Identity, Telemetry
 
-if TYPE_CHECKING:
-    from plimsoll_server.engine.engine import Engine
-
 log = logging.getLogger(__name__)
 
 _PUBLISH_SECONDS = 0.5
+_GPUS_SECONDS = 2.0
 _KEEP_ALIVE_SECONDS = 3_900
 """Longer than clients and proxies keep an idle connection (Envoy: an hour), so that it is never closed under a request
 on its way. One in use ends with an answer, see PLIMSOLL_CONNECTION_MAX_AGE_SECONDS."""
@@ -91,17 +91,25 @@ async def _live(
     http: _HttpServer,
 ) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
-    starting = asyncio.create_task(start(settings, worker, telemetry, service.lifecycle.loaded))
+    gpus = Gpus(os.environ)
+    crew = Crew(gpus.names, telemetry.devices)
+    service.phases = crew.phases
+    starting = asyncio.create_task(start(settings, worker, crew, telemetry, service.lifecycle.loaded))
     await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
         log.info("told to end while loading")
+        starting.cancel()
+        await asyncio.wait({starting})
         return 0
     engine, scheduler, calibration = starting.result()
     service.engine, service.scheduler, service.calibration = engine, scheduler, calibration
     _publish_line(telemetry, engine, scheduler)
+    telemetry.devices.set_phases(crew.phases.seconds)
     background = [
         asyncio.create_task(scheduler.run()),
+        asyncio.create_task(keep(engine)),
         asyncio.create_task(_publish(telemetry, engine, scheduler)),
+        asyncio.create_task(_publish_gpus(telemetry, gpus)),
         asyncio.create_task(gate.keep()),
     ]
     try:
@@ -117,6 +125,7 @@ async def _live(
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         scheduler.close()
+        await dismiss(engine)
 
 
 async def _drain(settings: Settings, lifecycle: Lifecycle, http: _HttpServer) -> int:
@@ -131,17 +140,27 @@ async def _drain(settings: Settings, lifecycle: Lifecycle, http: _HttpServer) ->
     return 1
 
 
-async def _publish(telemetry: Telemetry, engine: Engine, scheduler: Scheduler) -> None:
+async def _publish(telemetry: Telemetry, engine: AnyEngine, scheduler: Scheduler) -> None:
     """Keeps the gauges fresh until cancelled."""
     while True:
         telemetry.set_load(scheduler.saturation(), scheduler.queued_tokens())
+        telemetry.set_cache(scheduler.cached_bytes())
+        telemetry.set_circuit(is_open=scheduler.circuit_open())
         memory = engine.memory()
         telemetry.set_memory(memory.used, memory.limit, memory.unused)
         _publish_line(telemetry, engine, scheduler)
         await asyncio.sleep(_PUBLISH_SECONDS)
 
 
-def _publish_line(telemetry: Telemetry, engine: Engine, scheduler: Scheduler) -> None:
+async def _publish_gpus(telemetry: Telemetry, gpus: Gpus) -> None:
+    while True:
+        for number, name in enumerate(gpus.names):
+            if (reading := gpus.read(name)) is not None:
+                telemetry.devices.set_gpu(number, reading)
+        await asyncio.sleep(_GPUS_SECONDS)
+
+
+def _publish_line(telemetry: Telemetry, engine: AnyEngine, scheduler: Scheduler) -> None:
     line, sequences = engine.line(), scheduler.load_line()
     telemetry.set_measured(line.bytes_per_token, line.factor)
     for tier in scheduler.tiers:

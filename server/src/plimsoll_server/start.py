@@ -8,15 +8,13 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from plimsoll_server.engine.cpus import usable_cpus
-from plimsoll_server.engine.order import EngineOrder
-from plimsoll_server.engine.process_memory import container_limit, has_room, room_left
+from plimsoll_server.engine.process_memory import has_room, room_left
+from plimsoll_server.launch import AnyEngine, Crew, dismiss, launch
 from plimsoll_server.logs import FIELDS
-from plimsoll_server.models.folder import inspect_folder
-from plimsoll_server.models.location import Located, locate
 from plimsoll_server.pack_record import PackRecord
+from plimsoll_server.phases import Phases
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.codec import Codec
 from plimsoll_server.scheduler.cache.memory import MemoryCache
@@ -27,9 +25,6 @@ from plimsoll_server.scheduler.tiers import Tier, tiers_from
 from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
 from plimsoll_server.types import Calibration, ModelInfo, Tokens
-
-if TYPE_CHECKING:
-    from plimsoll_server.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -42,16 +37,29 @@ _LONG_SAMPLE_TOKENS = 300
 
 
 async def start(
-    settings: Settings, worker: ThreadPoolExecutor, observer: Observer, loaded: Callable[[], None]
-) -> tuple[Engine, Scheduler, Calibration | None]:
-    """Loads the model on `worker`, calls `loaded`, and runs the first forward passes. Raises StartError."""
-    loop = asyncio.get_running_loop()
-    engine = await loop.run_in_executor(worker, _load, settings, worker)
+    settings: Settings, worker: ThreadPoolExecutor, crew: Crew, observer: Observer, loaded: Callable[[], None]
+) -> tuple[AnyEngine, Scheduler, Calibration | None]:
+    """Loads the model, calls `loaded`, and runs the first forward passes. Raises StartError."""
+    engine = await launch(settings, worker, crew)
     loaded()
+    try:
+        scheduler, calibration = await _prove(engine, settings, worker, crew.phases, observer)
+    except BaseException:
+        await dismiss(engine)
+        raise
+    return engine, scheduler, calibration
+
+
+async def _prove(
+    engine: AnyEngine, settings: Settings, worker: ThreadPoolExecutor, phases: Phases, observer: Observer
+) -> tuple[Scheduler, Calibration | None]:
     tiers = tiers_from(settings.config.tiers)
+    loop = asyncio.get_running_loop()
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
-    await _prove(engine, tokeniser, tiers)
-    calibration = await _calibrate(engine, tokeniser, tiers)
+    with phases.timed("self_test"):
+        await _test(engine, tokeniser, tiers)
+    with phases.timed("calibrate"):
+        calibration = await _calibrate(engine, tokeniser, tiers)
     scheduler = Scheduler(
         engine.info,
         tiers,
@@ -64,7 +72,7 @@ async def start(
         _answer_cache(settings, engine.info, observer),
         scope=f"{settings.namespace}/{settings.deployment}/{settings.revision}",
     )
-    return engine, scheduler, calibration
+    return scheduler, calibration
 
 
 def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> AnswerCache:
@@ -76,28 +84,6 @@ def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> An
         MemoryCache(settings.cache_bytes, ttl),
         SharedCache(file, codec, ttl, observer.cache_failed) if file else None,
     )
-
-
-def _load(settings: Settings, worker: ThreadPoolExecutor) -> Engine:
-    located = _locate(settings)
-    from plimsoll_server.engine.build import build_engine
-
-    order = EngineOrder(
-        model=settings.config.model,
-        located=located,
-        memory_percent=settings.config.memory_utilization_percent,
-        threads=usable_cpus(),
-        memory_limit=container_limit(settings.memory_limit_bytes),
-        calibration_directory=settings.calibration_directory,
-    )
-    return build_engine(order, worker)
-
-
-def _locate(settings: Settings) -> Located:
-    """What a missing or incomplete model needs to be told is known before the seconds that torch takes to import."""
-    located = locate(settings.config.model.location)
-    inspect_folder(located.folder)
-    return located
 
 
 def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
@@ -114,7 +100,7 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> 
     )
 
 
-async def _prove(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> None:
+async def _test(engine: AnyEngine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> None:
     """The probe that a suspect engine must manage again is a full sequence of the smallest tier."""
     smallest = next(tier.max_tokens for tier in tiers if tier.usable)
     await engine.start(
@@ -124,7 +110,7 @@ async def _prove(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) 
     )
 
 
-async def _calibrate(engine: Engine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> Calibration | None:
+async def _calibrate(engine: AnyEngine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> Calibration | None:
     """With as much as the tiers could have run at once."""
     usable = [tier for tier in tiers if tier.usable]
     longest = min(max(tier.max_tokens for tier in usable), engine.info.window)

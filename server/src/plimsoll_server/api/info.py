@@ -38,6 +38,7 @@ _EXAMPLE = {
     "max_client_batch_size": 32,
     "version": "0.1.0",
     "model_name": "domains",
+    "model_verified_by": "SHA256SUMS",
     "family": "modernbert",
     "task": "text-classification",
     "attention": "flash",
@@ -51,6 +52,8 @@ _EXAMPLE = {
     "tiers": [{"name": "short", "max_tokens": 512, "concurrency": 32, "running_limit": 32}],
     "long_input": {"policy": "Auto", "chunk_tokens": 8192, "overlap_tokens": 1024, "aggregation": "Mean"},
     "load_line": EXAMPLE,
+    "devices": 1,
+    "start_seconds": {"fetch": 0.01, "verify": 0.8, "import": 4.1, "load": 2.2, "self_test": 0.3, "calibrate": 1.5},
 }
 
 
@@ -82,6 +85,8 @@ class Info(BaseModel):
     max_client_batch_size: int
     version: str
     model_name: str
+    model_verified_by: str | None
+    """What the model's files were compared with at the start: hub, SHA256SUMS, or nothing."""
     family: str
     task: str
     attention: str
@@ -95,6 +100,10 @@ class Info(BaseModel):
     tiers: list[TierInfo]
     long_input: LongInputInfo
     load_line: LoadLineInfo
+    devices: int
+    """That serve now; of several in a pod, one that is being replaced is left out."""
+    start_seconds: dict[str, float]
+    """How long each phase of the start took."""
 
 
 @router.get("/info", response_model=Info, responses=tells(_EXAMPLE, TEXT_EMBEDDINGS))
@@ -109,6 +118,7 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
         "max_client_batch_size": MAX_BATCH,
         "version": version("plimsoll-server"),
         "model_name": service.model_name,
+        "model_verified_by": model.verified_by or None,
         "family": model.family,
         "task": model.task,
         "attention": model.attention,
@@ -129,6 +139,8 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
             for tier in scheduler.tiers
         ],
         "load_line": load_line(service),
+        "devices": service.engine.devices if service.engine else 0,
+        "start_seconds": {phase: round(seconds, 3) for phase, seconds in service.phases.seconds.items()},
         "long_input": {
             "policy": long_input.policy,
             "chunk_tokens": long_input.chunk_tokens,

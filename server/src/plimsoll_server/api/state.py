@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Annotated, Protocol
 
@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from plimsoll_server.api.problems import NoSuchModelError
 from plimsoll_server.config import ServerConfig
 from plimsoll_server.lifecycle import Lifecycle, Phase
+from plimsoll_server.phases import Phases
 from plimsoll_server.scheduler.errors import NotServingError
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.types import Calibration, LoadLine
@@ -20,7 +21,10 @@ _LOADING_RETRY_AFTER = 5
 
 
 class EngineHealth(Protocol):
-    """What the probes ask of the engine."""
+    """What is asked of the engine by probes and people."""
+
+    @property
+    def devices(self) -> int: ...
 
     def busy_seconds(self) -> float: ...
     def suspect_seconds(self) -> float: ...
@@ -38,6 +42,8 @@ class Service:
     engine: EngineHealth | None = None
     calibration: Calibration | None = None
     """What was measured at the start; None where nothing could be."""
+    phases: Phases = field(default_factory=Phases)
+    """Of the start, those that are over."""
     deployment: str = ""
     """The name of what this is a replica of, where it is told."""
 

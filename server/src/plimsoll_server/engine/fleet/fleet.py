@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import sys
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
@@ -15,7 +14,7 @@ from plimsoll_server.engine.fleet.remote import Worker, WorkerFaultError, Worker
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
 from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.errors import StartError
-from plimsoll_server.types import BatchReport, LoadLine, ModelInfo, Tokens
+from plimsoll_server.types import BatchReport, Calibration, LoadLine, ModelInfo, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +66,7 @@ class Fleet:
     async def start(self, long: Tokens, short: Tokens, probe: Tokens) -> None:
         await self._school("start", long=long, short=short, probe=probe)
 
-    async def calibrate(self, sample: Tokens, longest: int, together: int) -> Any:
+    async def calibrate(self, sample: Tokens, longest: int, together: int) -> Calibration | None:
         """The one with the least room for tokens."""
         found = await self._school("calibrate", sample=sample, longest=longest, together=together)
         return min(
@@ -161,10 +160,11 @@ class Fleet:
         try:
             return await asyncio.gather(*calls)
         except (WorkerLostError, WorkerFaultError) as error:
+            await self.close()
             raise StartError(f"a worker failed while it started: {error}; the log may say more") from error
-        finally:
-            if sys.exc_info()[0] is not None:
-                await self.close()
+        except BaseException:
+            await self.close()
+            raise
 
     def _enter(self, worker: Worker) -> None:
         """From now on it gets batches, no more of them than those that were there."""
