@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,8 +39,8 @@ def validate(
     a check failed."""
     plan = Plan(per_batch=per_batch, concurrent_seconds=seconds, requests=requests)
     trial = _tried(model, plan, tokens, workers)
-    document = validation(trial, origin("plimsoll-server validate MODEL_DIR"))
-    output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    document = validation(trial, origin(f"plimsoll-server validate MODEL_DIR{_given(plan, workers)}"))
+    _write(output, document)
     for name in document["failed"]:
         typer.echo(f"failed: {name}")
     typer.echo(output)
@@ -55,12 +55,34 @@ def report(
     seconds: _Seconds = _PLAN.concurrent_seconds,
     tokens: _Tokens = 128,
     workers: _Workers = "",
+    findings: Annotated[
+        Path | None,
+        typer.Option("--validation", help="Also what `validate` writes, of the same run.", show_default=False),
+    ] = None,
 ) -> None:
     """Start the real server on a model, measure it over HTTP, and write a report with what was aimed at."""
     plan = Plan(per_batch=per_batch, concurrent_seconds=seconds, requests=requests)
     trial = _tried(model, plan, tokens, workers)
-    output.write_text(written(trial, origin("plimsoll-server report MODEL_DIR")), encoding="utf-8")
+    told = origin(f"plimsoll-server report MODEL_DIR{_given(plan, workers)}")
+    output.write_text(written(trial, told), encoding="utf-8")
+    if findings is not None:
+        _write(findings, validation(trial, told))
     typer.echo(output)
+
+
+def _given(plan: Plan, workers: str) -> str:
+    """The options that were not left as they are."""
+    options = {
+        "--requests": (plan.requests, _PLAN.requests),
+        "--per-batch": (plan.per_batch, _PLAN.per_batch),
+        "--seconds": (plan.concurrent_seconds, _PLAN.concurrent_seconds),
+        "--workers": (workers, ""),
+    }
+    return "".join(f" {name} {value}" for name, (value, usual) in options.items() if value != usual)
+
+
+def _write(output: Path, document: dict[str, Any]) -> None:
+    output.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 def _tried(model: Path, plan: Plan, tokens: int, workers: str) -> Trial:

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from plimsoll_server.trial.errors import TrialError
-from plimsoll_server.trial.subject import Subject
 
 READY_SECONDS = 600.0
 """Of a machine that is busy with other work."""
@@ -53,11 +53,12 @@ class Running:
 
 
 @contextmanager
-def serving(subject: Subject, most_at_once: int, variables: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """A server that is ready; it never outlives the block. Raises TrialError when it does not get ready."""
+def serving(config: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """A server of `config`, the document of PLIMSOLL_CONFIG. It is ready, and never outlives the block. Raises
+    TrialError when it does not get ready."""
     port, metrics_port = _free_ports(2)
     told = {
-        "PLIMSOLL_CONFIG": json.dumps(subject.config(most_at_once)),
+        "PLIMSOLL_CONFIG": json.dumps(config),
         "PLIMSOLL_BIND_ADDRESS": "127.0.0.1",
         "PLIMSOLL_HTTP_PORT": str(port),
         "PLIMSOLL_METRICS_PORT": str(metrics_port),

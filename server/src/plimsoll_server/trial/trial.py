@@ -44,7 +44,7 @@ def run_trial(subject: Subject, plan: Plan, workers: Sequence[int], say: Say) ->
     say("measuring what torch and the matrix products take by themselves")
     reference = measure_reference(subject, plan.batches, usable_cpus())
     say("starting the server")
-    with serving(subject, _MOST_AT_ONCE) as server:
+    with serving(subject.config(_MOST_AT_ONCE)) as server:
         workload = Workload(subject)
         inference = inference_checks(server, subject, workload)
         found = measure(server, workload, subject.window, plan, say)
@@ -70,7 +70,7 @@ def run_trial(subject: Subject, plan: Plan, workers: Sequence[int], say: Say) ->
 def _rate(subject: Subject, workers: int, plan: Plan, say: Say) -> float:
     """Requests per second of full sequences, by so many callers that no worker waits for one."""
     say(f"{workers} workers")
-    with serving(subject, _MOST_AT_ONCE, {"PLIMSOLL_DEVICES": str(workers)}) as server:
+    with serving(subject.config(_MOST_AT_ONCE), {"PLIMSOLL_DEVICES": str(workers)}) as server:
         workload = Workload(subject)
         callers = max(plan.concurrent, 4 * workers)
         call(server.port, [workload.full(1) for _ in range(callers)], callers)
