@@ -67,8 +67,8 @@ test-statistics: setup ## False alarms and detection of rollouts, by simulation:
 test-gpu: ## (not there yet) The checks that need a GPU
 	$(call not_yet,the GPU attention back-ends come with the full server)
 
-bench: ## (not there yet) The server beside its alternatives
-	$(call not_yet,it comes with the full server)
+bench: setup ## The server beside its alternatives, in 20 minutes (QUICK=1: 3): figures, tables and a chart
+	@$(BIN)/python benchmarks/bench.py all $(if $(QUICK),--quick)
 
 bench-gpu: ## (not there yet) The server on a GPU
 	$(call not_yet,it comes with the full server)

@@ -1,10 +1,16 @@
-"""The server beside its alternatives. `make bench` runs all of it; each part can be run alone."""
+"""The server beside its alternatives. `make bench` runs all of it; each part can be run alone.
+
+A whole part on a machine of its own is kept in benchmarks/server.json, with a chart beside it; a quick one, or one on a
+shared machine, in .local/benchmarks.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 _LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 _QUICK_LENGTHS = (128, 1024, 4096)
 
-Quick = Annotated[bool, typer.Option(help="Fewer lengths and rounds, three layers: to look, not to publish.")]
+Quick = Annotated[bool, typer.Option(help="Fewer of everything, three layers: to look, not to publish.")]
 Whole = Annotated[bool, typer.Option(help="All 22 layers at every length.")]
 Shared = Annotated[bool, typer.Option(help="For a busy machine: one thread, and its processor time.")]
 
@@ -25,20 +31,12 @@ Shared = Annotated[bool, typer.Option(help="For a busy machine: one thread, and 
 def rates(
     quick: Quick = False, whole: Whole = False, shared: Shared = False, lengths: str = "", rounds: int = 0
 ) -> None:
-    """The encoder's rate beside its linear layers' and beside plain transformers. `--lengths 512,2048`."""
+    """The encoder's rate beside its linear layers' and beside plain transformers'. `--lengths 512,2048`."""
     from serving.rates import rates as measured
 
     chosen = tuple(int(part) for part in lengths.split(",")) if lengths else _QUICK_LENGTHS if quick else _LENGTHS
-    measured(chosen, rounds or (3 if quick else 5), whole=whole, quick=quick, shared=shared, tell=typer.echo)
-
-
-@app.command()
-def peaks(quick: Quick = False, whole: Whole = False) -> None:
-    """What memory the activations take."""
-    from serving.peaks import peaks as measured
-
-    lengths = (("plimsoll", 4096), ("transformers", 4096)) if quick else ()
-    measured(lengths or (("plimsoll", 8192), ("plimsoll", 16384), ("transformers", 8192)), whole=whole, tell=typer.echo)
+    found = measured(chosen, rounds or (3 if quick else 5), whole=whole, quick=quick, shared=shared, tell=typer.echo)
+    _keep("rates", found, quick=quick or bool(lengths), shared=shared)
 
 
 @app.command()
@@ -50,7 +48,18 @@ def services(
     from serving.workloads import BREADTH, FURTHER, QUICK, WHOLE_MODEL
 
     chosen = QUICK if quick else (*WHOLE_MODEL, *(BREADTH if breadth else ()), *(FURTHER if further else ()))
-    side_by_side(chosen, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
+    found = side_by_side(chosen, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
+    _keep("services", found, quick=quick, shared=shared)
+
+
+@app.command()
+def peaks(quick: Quick = False, whole: Whole = False) -> None:
+    """What memory the activations take."""
+    from serving.peaks import peaks as measured
+
+    full = (("plimsoll", 8192), ("plimsoll", 16384), ("transformers", 8192))
+    pairs = (("plimsoll", 4096), ("transformers", 4096)) if quick else full
+    _keep("peaks", measured(pairs, whole=whole, tell=typer.echo), quick=quick, shared=False)
 
 
 @app.command()
@@ -58,24 +67,17 @@ def around(quick: Quick = False) -> None:
     """What a request costs besides the model, and answers from the cache."""
     from serving.around import around as measured
 
-    measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=3, tell=typer.echo)
+    found = measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=3, tell=typer.echo)
+    _keep("around", [found], quick=quick, shared=False)
 
 
-@app.command()
-def workers(quick: Quick = False, seconds: float = 2.0) -> None:
-    """Several worker processes behind one server, beside as many that nobody feeds."""
-    from serving.workers import Work, measure
-
-    works = (Work(8, 128), Work(1, 128))
-    measure((2,) if quick else (2, 4), works, 3 if quick else 9, seconds, tell=typer.echo)
-
-
-@app.command(hidden=True)
-def worker_alone(folder: str) -> None:
-    """Run batches in a loop as told on standard input."""
-    from serving.workers import run_alone
-
-    run_alone(folder)
+@app.command(name="all")
+def everything(quick: Quick = False) -> None:
+    """All parts, one after the other."""
+    rates(quick=quick)
+    peaks(quick=quick)
+    around(quick=quick)
+    services(quick=quick)
 
 
 @app.command(hidden=True)
@@ -86,12 +88,36 @@ def pipeline_server(folder: Path, port: int, batch: int) -> None:
     serve(folder, port, batch)
 
 
+@app.command()
+def chunking(quick: Quick = False, texts: int = 0, output: Path = Path("benchmarks/chunking.json")) -> None:
+    """Long texts in one pass and in chunks: how often either is right, and what it costs."""
+    from chunking.run import run
+
+    lengths, count = ((4_096,), 4) if quick else ((16_384, 40_960), 12)
+    command = f"python benchmarks/bench.py chunking --texts {texts or count}{' --quick' if quick else ''}"
+    run(lengths, texts or count, output, command, typer.echo)
+
+
 @app.command(hidden=True)
 def contestant(name: str, folder: Path) -> None:
     """Run sequences as told on standard input."""
     from serving.contestants import obey
 
     obey(name, folder)
+
+
+def _keep(part: str, figures: Sequence[Any], *, quick: bool, shared: bool) -> None:
+    """On disk, as tables and as a chart."""
+    from serving.chart import draw
+    from serving.record import LOOKED_AT, NAME, PUBLISHED, keep
+    from serving_table import serving_lines
+
+    folder = LOOKED_AT if quick or shared else PUBLISHED
+    keep(part, figures, " ".join(("python benchmarks/bench.py", *sys.argv[1:])), folder, shared=shared)
+    path = folder / f"{NAME}.json"
+    draw(json.loads(path.read_text()), path.with_suffix(".png"))
+    path.with_suffix(".md").write_text("\n".join(serving_lines(path)))
+    typer.echo(f"kept in {path.with_suffix('')}.json, .md and .png")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Any
 from origin import origin
 from rollout_table import rollout_lines
 from scaling_table import scaling_lines
+from serving_table import serving_lines
 from statistics_table import statistics_lines
 
 FOLDER = Path(__file__).resolve().parent
@@ -93,6 +94,7 @@ def rendered() -> dict[Path, str]:
         "figures": [line for run in runs for line in section(run, _plot(run))],
         "rollouts": rollout_lines(FOLDER / "rollouts.json"),
         "scaling": scaling_lines(FOLDER / "scaling.json"),
+        "server": serving_lines(FOLDER / "server.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
     }
     page = PAGE.read_text()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -92,7 +92,8 @@ def contestant(name: str, folder: Path, *, shared: bool = False) -> Iterator[Con
         yield Contestant(name, process, "cpu_seconds" if shared else "seconds")
     finally:
         process.kill()
-        process.wait(30)
+        with suppress(BrokenPipeError):  # of an order that it did not read
+            process.communicate(timeout=30)
 
 
 @contextmanager

@@ -56,11 +56,11 @@ def rates(
     for shape in (BASE, PERIOD):
         chosen = [tokens for tokens in lengths if shape_for(tokens, whole=whole, quick=quick) is shape]
         if chosen:
-            found += _of_shape(shape, model_folder(shape), chosen, rounds, shared=shared, tell=tell)
+            found += rates_of(shape, model_folder(shape), chosen, rounds, shared=shared, tell=tell)
     return sorted(found, key=lambda rate: rate.tokens)
 
 
-def _of_shape(
+def rates_of(
     shape: Shape, folder: Path, lengths: Sequence[int], rounds: int, *, shared: bool, tell: Callable[[str], None]
 ) -> list[Rate]:
     found = []

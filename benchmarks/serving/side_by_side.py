@@ -7,14 +7,18 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 
 from serving.client import Load
 from serving.folders import model_folder
 from serving.rates import Ratio, ratio
 from serving.running import Running, ServiceError, all_running
-from serving.services import services
+from serving.services import Service, services
+from serving.shapes import Shape
 from serving.texts import Lengths, texts
 from serving.workloads import Workload
+
+Among = Callable[[Shape, Path, Callable[[str], None]], Sequence[Service]]
 
 _TOLERANCE = 1e-3
 """Between two scores of one text: services beyond that do not serve the same model."""
@@ -48,14 +52,16 @@ class Cell:
 
 
 def side_by_side(
-    workloads: Sequence[Workload], rounds: int, *, shared: bool, tell: Callable[[str], None]
+    workloads: Sequence[Workload], rounds: int, *, shared: bool, tell: Callable[[str], None], among: Among = services
 ) -> list[Cell]:
-    """`shared`: one core for each service, and rates by its processor time; latencies are the wall's all the same.
+    """The first of the services `among` which they are is the one that others are compared with, Plimsoll.
+
+    `shared`: one core for each service, and rates by its processor time; latencies are the wall's all the same.
 
     Raises ServiceError where a service does not come up, or answers otherwise than the first."""
     cells = []
     for shape, group in groupby(workloads, lambda workload: workload.shape):
-        with all_running(services(shape, model_folder(shape), tell), shared=shared) as entrants:
+        with all_running(among(shape, model_folder(shape), tell), shared=shared) as entrants:
             _require_same_answers(entrants, texts(shape, Lengths(200, 200), 1, seed=0)[0])
             for workload in group:
                 tell(f"{workload}:")

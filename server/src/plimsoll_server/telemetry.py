@@ -109,14 +109,14 @@ class Telemetry:
     def cache_failed(self) -> None:
         self._cache_faults.labels(*self._labels).inc()
 
+    def rate_limit_failed(self) -> None:
+        self._rate_limit_faults.labels(*self._labels).inc()
+
     def set_cache(self, size: int) -> None:
         self._cache_bytes.labels(*self._labels).set(size)
 
     def set_circuit(self, *, is_open: bool) -> None:
         self._circuit_open.labels(*self._labels).set(is_open)
-
-    def rate_limit_failed(self) -> None:
-        self._rate_limit_faults.labels(*self._labels).inc()
 
     def set_load_line(self, tier: str, concurrency: int, tokens: int) -> None:
         self._load_line.labels(*self._labels, tier).set(concurrency)

@@ -1,0 +1,64 @@
+"""What is said of a measurement follows from it: lengths, FLOPs, promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from serving.shapes import BASE, PERIOD
+from serving.texts import Lengths, texts
+from serving_targets import verdicts
+
+
+@pytest.mark.parametrize(("tokens", "tera"), [(512, 0.122), (8_192, 3.5), (32_768, 33.8)], ids=["512", "8K", "32K"])
+def test_the_flops_of_modernbert_base_are_those_that_are_known(tokens: int, tera: float) -> None:
+    assert BASE.flops(tokens) / 1e12 == pytest.approx(tera, rel=0.03)
+
+
+def test_the_weights_of_modernbert_base_are_those_that_are_known() -> None:
+    assert BASE.weight_bytes() / 4 == pytest.approx(149e6, rel=0.01)
+
+
+def test_texts_have_lengths_that_are_spread_over_the_whole_range_and_are_all_different() -> None:
+    made = texts(PERIOD, Lengths(32, 1_024), 16, seed=0)
+    sizes = sorted(len(text.split()) + 2 for text in made)
+    assert len(set(made)) == 16
+    assert (sizes[0], sizes[-1]) == (63, 993)
+    assert sum(sizes) / 16 == pytest.approx(Lengths(32, 1_024).mean, abs=1)
+
+
+def test_each_round_has_texts_of_its_own() -> None:
+    one, other = (texts(PERIOD, Lengths(64, 128), 8, seed=seed) for seed in (0, 1))
+    assert not set(one) & set(other)
+
+
+def rate(tokens: int, share: float, ahead: float) -> dict[str, Any]:
+    return {"tokens": tokens, "share": {"median": share}, "ahead": {"median": ahead}}
+
+
+@pytest.mark.parametrize(
+    ("part", "figures", "met"),
+    [
+        ("rates", rate(512, 0.75, 0.95), [True, True]),
+        ("rates", rate(512, 0.74, 0.94), [False, False]),
+        ("rates", rate(2_048, 0.75, 1.29), [True, False]),
+        ("rates", rate(8_192, 0.75, 1.9), [True, True]),
+        ("peaks", {"name": "plimsoll", "tokens": 8_192, "activations": 51, "weights": 100}, [False]),
+        ("peaks", {"name": "plimsoll", "tokens": 16_384, "activations": 99, "weights": 100}, [True]),
+        ("peaks", {"name": "transformers", "tokens": 8_192, "activations": 900, "weights": 100}, []),
+        ("around", {"hits_per_second": 2_500, "request_p50": 0.0026, "forward": 0.001}, [True, False]),
+        (
+            "services",
+            {
+                "layers": 22,
+                "lengths": "64 to 128",
+                "at_once": 8,
+                "services": [{"service": "Infinity", "ahead": {"median": 1.39}}],
+            },
+            [False],
+        ),
+    ],
+)
+def test_a_promise_is_missed_by_a_little_as_well(part: str, figures: dict[str, Any], met: list[bool]) -> None:
+    assert [verdict.met for verdict in verdicts({part: {"figures": [figures]}})] == met
