@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 
 import torch
 
 from plimsoll_server.config import ModelConfig
-from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.backends import choose_attention, kernels
 from plimsoll_server.models.family import Placement
 
 log = logging.getLogger(__name__)
@@ -20,7 +19,7 @@ def choose_placement(wanted: ModelConfig) -> Placement:
     """A GPU when there is one that works, else the CPU. Raises ModelError for an attention that cannot run there."""
     device = _usable_device()
     dtype = _dtype(wanted.dtype, device)
-    return Placement(device, dtype, _attention(wanted.attention, device, dtype))
+    return Placement(device, dtype, choose_attention(wanted.attention, kernels(device, dtype)))
 
 
 def device_name(device: torch.device) -> str:
@@ -44,18 +43,3 @@ def _dtype(wanted: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
         return torch.bfloat16
     return torch.float32
-
-
-def _attention(wanted: str, device: torch.device, dtype: torch.dtype) -> str:
-    installed = importlib.util.find_spec("flash_attn") is not None
-    suitable = device.type == "cuda" and dtype is not torch.float32
-    if wanted == "auto":
-        return "flash" if installed and suitable else "sdpa"
-    if wanted == "flash" and not suitable:
-        raise ModelError(
-            f"attention flash runs on a GPU in bfloat16 or float16; here it would run on {device.type} in "
-            f"{str(dtype).removeprefix('torch.')}. Write sdpa, or auto"
-        )
-    if wanted == "flash" and not installed:
-        raise ModelError("attention flash needs flash-attn, which this image lacks; use the flash image, or write sdpa")
-    return wanted
