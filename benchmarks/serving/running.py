@@ -102,7 +102,7 @@ def all_running(services: Sequence[Service], *, shared: bool) -> Iterator[list[R
 
 
 def _started(service: Service, log: Path, cores: Sequence[int], *, shared: bool) -> Running:
-    port, own = _free_port(), os.sched_getaffinity(0)
+    port, own = free_port(), os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores or own)  # a child has its parent's
     try:
         with log.open("wb") as output:
@@ -155,7 +155,7 @@ def _highest_mark(process: int) -> int:
     return 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

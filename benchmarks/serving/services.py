@@ -56,18 +56,25 @@ def services(shape: Shape, folder: Path, say: Callable[[str], None]) -> list[Ser
     return [*found, text_embeddings_inference(folder, program)]
 
 
-def plimsoll(shape: Shape, folder: Path, cache_bytes: int = 0) -> Service:
-    """Without its cache, unless asked for: no text comes twice, so it would only cost."""
+def plimsoll(
+    shape: Shape, folder: Path, cache_bytes: int = 0, document: Mapping[str, Any] | None = None, **further: str
+) -> Service:
+    """Without its cache, unless asked for: no text comes twice, so it would only cost.
+
+    `document` and `further` variables take the place of what is ordinary here.
+    """
+    told = json.dumps(_document(shape, folder) | dict(document or {}))
 
     def variables(port: int) -> Mapping[str, str]:
         return {
             **SERVED,
-            "PLIMSOLL_CONFIG": json.dumps(_document(shape, folder)),
+            "PLIMSOLL_CONFIG": told,
             "PLIMSOLL_HTTP_PORT": str(port),
             "PLIMSOLL_METRICS_PORT": "0",
             "PLIMSOLL_CACHE_BYTES": str(cache_bytes),
             "PLIMSOLL_REQUEST_DEADLINE_SECONDS": "600",
             "PLIMSOLL_LOG_LEVEL": "warning",
+            **further,
         }
 
     return Service(
