@@ -57,11 +57,13 @@ async def test_callers_are_asked_for_a_key_held_to_their_rate_and_logged_without
             for probe in PROBES:
                 assert (await get(probe)).status_code == 200
             assert (await server.predict(TEXT)).status_code == 401
+            large = await server.client.post("/predict", content=b"x" * (6 << 20))
+            assert large.status_code == 401, "though most of it was still on its way"
             assert [(await predict(server, KEY)).status_code for _ in range(4)] == [200, 200, 200, 429]
             assert (await predict(server, OTHER, "anchor")).status_code == 200
             metrics = await server.metrics()
     assert metrics["plimsoll_requests_total", "none", "limited"] == 1
-    assert metrics["plimsoll_requests_total", "none", "invalid"] == 2, "without a key: no fault of the server's"
+    assert metrics["plimsoll_requests_total", "none", "invalid"] == 3, "without a key: no fault of the server's"
     assert metrics["plimsoll_requests_total", "short", "ok"] == 4
     assert metrics["plimsoll_incidents_total", "none"] == 0
     assert metrics[("plimsoll_rate_limit_faults_total",)] == 0
@@ -69,7 +71,7 @@ async def test_callers_are_asked_for_a_key_held_to_their_rate_and_logged_without
     statuses: dict[str | None, list[int]] = {}
     for line in told:
         statuses.setdefault(line["caller"], []).append(line["status"])
-    assert list(statuses.values()) == [[401, 401], [200, 200, 200, 429], [200]]
+    assert list(statuses.values()) == [[401, 401, 401], [200, 200, 200, 429], [200]]
     assert next(iter(statuses)) is None
     for secret in (KEY, OTHER, redis.password, "harbour"):
         assert secret not in json.dumps(told) + caplog.text

@@ -198,6 +198,7 @@ SERVER = [
     one("a rate without a time", "spec.server.rateLimit", "100", "such as 100/minute"),
     one("a rate of nothing", "spec.server.rateLimit", "0/minute", "such as 100/minute"),
     one("a collector without a scheme", "spec.server.tracing.endpoint", "collector:4318", "write http:// or https://"),
+    one("a port that there is not", "spec.server.tracing.endpoint", "http://collector:65536", "write http:// or https://"),
     Bad("a password in a collector's address", {"spec.server.tracing": {"endpoint": "http://me:word@collector:4318"}},
         "spec.server.tracing.endpoint", "without a password"),
     Bad("traces for nobody", {"spec.server.tracing": {"samplePercent": 5}},

@@ -56,6 +56,12 @@ DNS = [("UDP", 53), ("TCP", 53)]
             id="a Redis elsewhere",
         ),
         pytest.param({"server": {"cache": {"ttl": "1m"}}}, [8080, 9090], DNS, id="answers kept in memory"),
+        pytest.param(
+            {"server": {"tracing": {"endpoint": "https://collector/v1"}}},
+            [8080, 9090],
+            [*DNS, ("TCP", 443)],
+            id="a collector without a port",
+        ),
         pytest.param({"server": TRACING}, [8080, 9090], [*DNS, ("TCP", 4318)], id="a collector of traces"),
         pytest.param(
             {"model": HUB, "server": {"cache": {"redisSecret": "redis"}, **TRACING}},

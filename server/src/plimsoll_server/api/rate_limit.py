@@ -6,6 +6,7 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -77,8 +78,13 @@ class RateLimit:
 
 
 def _address(scope: Scope) -> str:
+    host, _ = scope.get("client") or ("unknown", 0)
+    return _network_of(host)
+
+
+@lru_cache(maxsize=4096)
+def _network_of(host: str) -> str:
     """Who calls, where no key says it: an address, or the network that an address of IPv6 is of."""
-    host: str = (scope.get("client") or ("unknown", 0))[0]
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
