@@ -85,7 +85,8 @@ def random_model(folder: Path, task: str = "text-classification", **overrides: A
     labels = ("O", "B-PER", "I-PER") if task == "token-classification" else ("sea", "land", "sky")
     tokenizer = byte_tokenizer()
     torch.manual_seed(7)
-    network = NETWORKS[task](model_config(labels, tokenizer.get_vocab_size(), initializer_range=0.3, **overrides))
+    settings = {"initializer_range": 0.3, **overrides}
+    network = NETWORKS[task](model_config(labels, tokenizer.get_vocab_size(), **settings))
     return _save(folder, network, tokenizer)
 
 
