@@ -12,6 +12,7 @@ from typing import Any
 from origin import origin
 from rollout_table import rollout_lines
 from scaling_table import scaling_lines
+from serving_gpu_table import gpu_lines
 from serving_table import serving_lines
 from statistics_table import statistics_lines
 
@@ -95,6 +96,7 @@ def rendered() -> dict[Path, str]:
         "rollouts": rollout_lines(FOLDER / "rollouts.json"),
         "scaling": scaling_lines(FOLDER / "scaling.json"),
         "server": serving_lines(FOLDER / "server.json"),
+        "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
     }
     page = PAGE.read_text()

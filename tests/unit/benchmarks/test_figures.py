@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from serving.shapes import BASE, PERIOD
 from serving.texts import Lengths, texts
+from serving_gpu_table import gpu_lines
 from serving_targets import verdicts
 
 
@@ -62,3 +65,30 @@ def rate(tokens: int, share: float, ahead: float) -> dict[str, Any]:
 )
 def test_a_promise_is_missed_by_a_little_as_well(part: str, figures: dict[str, Any], met: list[bool]) -> None:
     assert [verdict.met for verdict in verdicts({part: {"figures": [figures]}})] == met
+
+
+def packed(tokens: int, seconds: float | None) -> dict[str, Any]:
+    best = {"tokens": tokens, "sequences": 1, "attention": "flash", "seconds": 0.01, "tflops": 1.0, "share": 0.4}
+    return {"best": best, "eager": {**best, "attention": "eager", "seconds": seconds}}
+
+
+def test_the_table_of_a_gpu_tells_a_shortage_of_memory_from_a_time(tmp_path: Path) -> None:
+    answers = {"at_once": 4, "answered": 8, "refused": {}, "per_second": 1_499.0, "out_of_memory": 0}
+    document = {
+        "command": "make bench-gpu",
+        "date": "2026-01-01",
+        "machine": {"cores": 1, "cpu": "c", "memory_gib": 1, "system": "s", "gpu": "g", "gpu_memory_gib": 1},
+        "versions": {},
+        "alone": packed(32_768, None)["best"],
+        "eight": packed(8_192, None)["best"],
+        "curve": [packed(1_024, 0.0175), packed(8_192, None)],
+        "short_texts": [answers],
+        "at_the_line": answers,
+        "neighbour": {"beside": answers, "after": answers},
+    }
+    path = tmp_path / "server-gpu.json"
+    path.write_text(json.dumps(document))
+    lines = list(gpu_lines(path))
+    missed = [line.split(" | ")[0].strip("| ") for line in lines if "**missed**" in line]
+    assert missed == ["512 tokens over HTTP, per second"]
+    assert "| 8,192 | 1 | flash | 10.00 ms | 1.0 | 40.0% | out of memory |  |" in lines
