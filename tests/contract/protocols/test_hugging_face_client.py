@@ -16,7 +16,7 @@ NAMES = "the old Ada  Lovelace was near Paris"
 
 
 def client(url: str, path: str = "") -> InferenceClient:
-    return InferenceClient(url + path, token="not-asked-for", timeout=60)
+    return InferenceClient(url + path, provider="hf-inference", token="not-asked-for", timeout=60)
 
 
 def test_a_text_is_classified_with_all_its_labels(topics_url: str) -> None:
@@ -103,6 +103,20 @@ def test_a_path_for_another_task_names_the_right_ones(embeddings_url: str, path:
     assert response.status_code == 422
     assert expected in response.json()["error"]
     assert response.json()["error_type"] == "Validation"
+
+
+def test_the_client_finds_the_server_well_and_what_it_serves(entities_url: str) -> None:
+    assert client(entities_url).health_check()
+    assert client(entities_url).get_endpoint_info()["task"] == "token-classification"
+
+
+def test_a_parameter_of_another_server_is_refused_by_name(topics_url: str) -> None:
+    body = {"inputs": "tides", "parameters": {"truncation": True}}
+    response = httpx.post(topics_url, json=body, timeout=60)
+    assert (response.status_code, response.json()["error"]) == (
+        422,
+        "parameters.truncation: not served here; leave it out",
+    )
 
 
 def test_info_is_that_of_text_embeddings_inference_and_more(embeddings_url: str, entities_url: str) -> None:

@@ -83,7 +83,17 @@ def test_embeddings_are_pooled(embeddings_url: str, embedding_folder: Path, form
         pytest.param("/classify", {"add_special_tokens": False}, 400, "add_special_tokens", id="bare texts"),
         pytest.param("/classify", {"normalize": True}, 400, "normalize is not served; use_activation", id="old name"),
         pytest.param("/pooling", {"task": "embed"}, 400, "task: the model here does classify", id="another task"),
-        pytest.param("/pooling", {"dimensions": 4}, 400, "dimensions", id="dimensions"),
+        pytest.param(
+            "/pooling", {"dimensions": 4}, 400, "dimensions: not served: a vector is as long", id="dimensions"
+        ),
+        pytest.param(
+            "/classify",
+            {"input": None},
+            400,
+            "input: Input should be a valid string, or: Input should be a valid array",
+            id="neither of its types",
+        ),
+        pytest.param("/classify", {"input": [[1], []]}, 400, "input.1: List should have at least 1", id="no token"),
         pytest.param("/pooling", {"input": []}, 400, "input", id="nothing"),
     ],
 )

@@ -9,17 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import VLLM
 from plimsoll_server.api.inputs import each_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf, ServiceOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.api.vllm_shapes import Usage, VllmRequest, envelope
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.options import Options
 
-router = APIRouter(tags=["vLLM"])
+router = APIRouter(tags=["vLLM"], route_class=DirectRoute)
 
 
 class Classification(BaseModel):
@@ -49,10 +50,10 @@ _EXAMPLE = {
 
 
 @router.post("/classify", response_model=ClassifyResponse, responses=answers_with(_EXAMPLE, VLLM, named=True))
-async def classify(
-    body: VllmRequest, request: Request, service: ServiceOf, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def classify(body: VllmRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """The label is the one with the highest probability."""
+    service = service_of(request)
+    scheduler = service.working()
     service.require_model(body.model)
     require_task(scheduler, "text-classification")
     options = Options(truncate=body.truncate, raw=body.raw, timeout_seconds=patience)

@@ -9,17 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import Text
+from plimsoll_server.api.inputs import Dimensions, NotServed, Text
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.api.vectors import normalised
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
 
-router = APIRouter(tags=["text-embeddings-inference"])
+router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
 
 
 class EmbedFields(BaseModel):
@@ -38,8 +39,8 @@ class EmbedFields(BaseModel):
     truncation_direction: Annotated[Literal["right", "Right"] | None, Field(description="The end is what is cut.")] = (
         None
     )
-    dimensions: Annotated[None, Field(description="Not served: the model's width is its vectors' length.")] = None
-    prompt_name: Annotated[None, Field(description="Not served: put the prompt before the text.")] = None
+    dimensions: Dimensions = None
+    prompt_name: Annotated[None, NotServed("put the prompt before the text")] = None
 
 
 class EmbedRequest(EmbedFields):
@@ -54,10 +55,9 @@ class EmbedRequest(EmbedFields):
     response_model=list[list[float]],
     responses=answers_with([[0.6, -0.8]], TEXT_EMBEDDINGS),
 )
-async def embed(
-    body: EmbedRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def embed(body: EmbedRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """A list of vectors, also for one text. A long text's is the mean over its chunks, weighted by their new tokens."""
+    scheduler = service_of(request).working()
     require_task(scheduler, "feature-extraction")
     texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
     answers = await ask(request, scheduler, texts, Options(truncate=bool(body.truncate), timeout_seconds=patience))

@@ -52,27 +52,38 @@ async def _request_error(request: Request, error: Exception) -> JSONResponse:
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     """Says where and what, never what was sent: a body is nobody's business in a log or an error."""
     assert isinstance(error, RequestValidationError)
-    first = _most_telling(error.errors())
+    first, *others = _most_telling(error.errors())
     if first["type"] == "json_invalid":
-        reason = first.get("ctx", {}).get("error", "syntax error")
-        place = f" at character {first['loc'][-1]}" if first["loc"] else ""
-        return _refused(request, NOT_JSON, f"the body is not JSON: {reason}{place}")
+        return _refused(request, NOT_JSON, f"the body is not JSON: {first['ctx']['error']}")
     place = _place(first["loc"])
-    message = f"{place or 'body'}: {str(first['msg']).removeprefix('Value error, ')}"
+    reasons = dict.fromkeys(_reason(one) for one in (first, *others))
+    message = f"{place or 'body'}: {', or: '.join(reasons)}"
     if not request.headers.get("content-type", "").startswith("application/json"):
         message += "; send Content-Type: application/json"
     return _refused(request, INVALID, message, param=place or None)
 
 
-def _most_telling(errors: Sequence[Any]) -> Any:
-    """Where a field may have several types, each type complains: the one that got furthest knows best."""
-    return min(errors, key=lambda error: (error["type"] in _WRONG_TYPES, -len(error["loc"])))
+def _most_telling(errors: Sequence[Any]) -> list[Any]:
+    """Where a field may have several types, each type complains. The one that got furthest knows best, with those that
+    got as far to the same place."""
+
+    def telling(error: Any) -> tuple[bool, int]:
+        return error["type"] in _WRONG_TYPES, -len(error["loc"])
+
+    first = min(errors, key=telling)
+    return [one for one in errors if telling(one) == telling(first) and _place(one["loc"]) == _place(first["loc"])]
 
 
 def _place(location: Sequence[str | int]) -> str:
     """As the caller wrote it: without the names of types, which stand there too."""
     parts = [part for part in map(str, location) if part not in _NO_FIELDS and "[" not in part]
     return ".".join(parts)
+
+
+def _reason(error: Any) -> str:
+    if error["type"] == "extra_forbidden":
+        return "not served here; leave it out"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
@@ -88,8 +99,7 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
         refused = _refused(request, WRONG_METHOD, f"{request.url.path} does not answer {request.method}; see /docs")
         refused.headers.update(error.headers or {})
         return refused
-    # The framework's own word for a body that its parser gave up on, such as one nested without end.
-    return _refused(request, NOT_JSON, f"the body is not JSON: {error.detail}")
+    return _refused(request, INVALID, error.detail)
 
 
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:  # noqa: ARG001

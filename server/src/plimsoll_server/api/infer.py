@@ -10,17 +10,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from plimsoll_server.api.asking import require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.disconnect import while_connected
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.inputs import MAX_INPUTS
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
 
-router = APIRouter(tags=["infer"])
+router = APIRouter(tags=["infer"], route_class=DirectRoute)
 
 Sequence = Annotated[list[int], Field(min_length=1)]
 
@@ -47,10 +48,9 @@ class InferResponse(BaseModel):
     response_model=InferResponse,
     responses=answers_with({"predictions": [0.9], "latency_ms": 2.5}, TEXT_EMBEDDINGS),
 )
-async def infer(
-    body: InferRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def infer(body: InferRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """One number per sequence: for text-classification only."""
+    scheduler = service_of(request).working()
     require_task(scheduler, "text-classification")
     started = time.perf_counter()
     options = Options(timeout_seconds=patience)

@@ -9,19 +9,20 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import OPENAI
-from plimsoll_server.api.inputs import TextOrTokens, each_of
+from plimsoll_server.api.inputs import Dimensions, TextOrTokens, each_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf, Service, ServiceOf
+from plimsoll_server.api.state import SchedulerOf, Service, ServiceOf, service_of
 from plimsoll_server.api.vectors import base64_of, normalised
 from plimsoll_server.api.vllm_shapes import ModelName, Usage, usage_of
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.scheduler import Scheduler
 
-router = APIRouter(tags=["OpenAI"])
+router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
 
 
 class EmbeddingsRequest(BaseModel):
@@ -35,7 +36,7 @@ class EmbeddingsRequest(BaseModel):
     encoding_format: Annotated[
         Literal["float", "base64"] | None, Field(description="base64: of little-endian 32-bit floats.")
     ] = "float"
-    dimensions: Annotated[None, Field(description="Not served: the model's width is its vectors' length.")] = None
+    dimensions: Dimensions = None
     user: Annotated[str | None, Field(description="Not used.")] = None
 
 
@@ -85,10 +86,10 @@ _EMBEDDINGS = {
 @router.post(
     "/v1/embeddings", response_model=EmbeddingsResponse, responses=answers_with(_EMBEDDINGS, OPENAI, named=True)
 )
-async def embeddings(
-    body: EmbeddingsRequest, request: Request, service: ServiceOf, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def embeddings(body: EmbeddingsRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """Vectors of length 1. A text that is too long for one pass follows the server's policy for long input."""
+    service = service_of(request)
+    scheduler = service.working()
     service.require_model(body.model)
     require_task(scheduler, "feature-extraction")
     answers = await ask(request, scheduler, each_of(body.input), Options(timeout_seconds=patience))

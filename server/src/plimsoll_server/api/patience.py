@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Header, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
 
+_NAME = "X-Request-Timeout"
 _LONGEST = 86_400.0
 
 Patience = Annotated[
     float | None,
     Header(
-        alias="X-Request-Timeout",
+        alias=_NAME,
         gt=0,
         le=_LONGEST,
         allow_inf_nan=False,
@@ -20,3 +23,17 @@ Patience = Annotated[
         examples=[10],
     ),
 ]
+
+_READER: TypeAdapter[float | None] = TypeAdapter(Patience)
+
+
+def patience_of(request: Request) -> float | None:
+    """Seconds; None where the caller has not said. Raises RequestValidationError."""
+    said = request.headers.get(_NAME)
+    if said is None:
+        return None
+    try:
+        return _READER.validate_python(said)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise RequestValidationError([{**one, "loc": ("header", _NAME)} for one in found]) from None

@@ -10,20 +10,21 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from plimsoll_server.api.asking import ask
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.embed import EmbedRequest
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.predict import LabelScore, ranked
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.api.vectors import normalised
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.types import ModelInfo
 
-router = APIRouter(tags=["hugging face pipelines"])
+router = APIRouter(tags=["hugging face pipelines"], route_class=DirectRoute)
 
 
 class PipelineParameters(BaseModel):
@@ -62,10 +63,9 @@ PipelineResponse = list[list[LabelScore]] | list[EntityGroup] | list[list[Entity
     response_model=PipelineResponse,
     responses=answers_with([[{"label": "sea", "score": 0.9}, {"label": "land", "score": 0.1}]], TEXT_EMBEDDINGS),
 )
-async def pipeline(
-    body: PipelineRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def pipeline(body: PipelineRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """By the model's task: a list of labels per text, entities, or vectors."""
+    scheduler = service_of(request).working()
     parameters = body.parameters or PipelineParameters()
     options = Options(
         truncate=bool(body.truncate), raw=_wants_logits(scheduler.info, parameters), timeout_seconds=patience

@@ -9,19 +9,20 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import VLLM
-from plimsoll_server.api.inputs import each_of
+from plimsoll_server.api.inputs import Dimensions, each_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf, ServiceOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.api.vectors import Vector, base64_of, normalised
 from plimsoll_server.api.vllm_shapes import Usage, VllmRequest, envelope
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
 
-router = APIRouter(tags=["vLLM"])
+router = APIRouter(tags=["vLLM"], route_class=DirectRoute)
 
 _TASKS = {"feature-extraction": "embed", "text-classification": "classify"}
 """vLLM's names for what our models do."""
@@ -34,7 +35,7 @@ class PoolingRequest(VllmRequest):
     ] = "float"
     embed_dtype: Literal["float32"] | None = None
     endianness: Literal["little", "native"] | None = None
-    dimensions: Annotated[None, Field(description="Not served: the model's width is its vectors' length.")] = None
+    dimensions: Dimensions = None
 
 
 class Pooled(BaseModel):
@@ -63,10 +64,10 @@ _EXAMPLE = {
 
 
 @router.post("/pooling", response_model=PoolingResponse, responses=answers_with(_EXAMPLE, VLLM, named=True))
-async def pooling(
-    body: PoolingRequest, request: Request, service: ServiceOf, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def pooling(body: PoolingRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """An embedding at length 1 for feature-extraction, the probabilities of all labels for text-classification."""
+    service = service_of(request)
+    scheduler = service.working()
     service.require_model(body.model)
     require_task(scheduler, *_TASKS)
     own = _TASKS[scheduler.info.task]

@@ -9,17 +9,18 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from plimsoll_server.api.asking import ask, require_task
+from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.scores import Scores
 
-router = APIRouter(tags=["text-embeddings-inference"])
+router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
 
 Inputs = str | list[str] | list[list[str]]
 
@@ -79,10 +80,9 @@ _EXAMPLE = [{"label": "sea", "score": 0.9}, {"label": "land", "score": 0.1}]
     response_model=Prediction | list[Prediction],
     responses=answers_with(_EXAMPLE, TEXT_EMBEDDINGS),
 )
-async def predict(
-    body: PredictRequest, request: Request, scheduler: SchedulerOf, patience: Patience = None
-) -> JSONResponse:
+async def predict(body: PredictRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """Labels by falling score for text-classification, entities by position for token-classification."""
+    scheduler = service_of(request).working()
     require_task(scheduler, "text-classification", "token-classification")
     options = Options(truncate=body.truncate, raw=body.raw_scores, timeout_seconds=patience)
     answers = await ask(request, scheduler, texts_of(body.inputs), options)

@@ -74,10 +74,14 @@ class Service:
         return self.scheduler
 
 
-# Coroutines: FastAPI runs plain functions in threads of its own, whose stacks count as memory.
-async def _service(request: Request) -> Service:
+def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
+
+
+# Coroutines: FastAPI runs plain functions in threads of its own, whose stacks count as memory.
+async def _service(request: Request) -> Service:
+    return service_of(request)
 
 
 ServiceOf = Annotated[Service, Depends(_service)]

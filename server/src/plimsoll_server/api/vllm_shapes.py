@@ -17,10 +17,8 @@ _RENAMED = ("activation", "softmax", "normalize")
 
 ModelName = Annotated[str, StringConstraints(max_length=1024)]
 Cut = Annotated[
-    int | None,
+    Literal[-1] | None,
     Field(
-        ge=-1,
-        le=-1,
         description="-1 cuts a text that is too long for one pass, instead of the policy for long input; "
         "usage.truncated_tokens says how much was left out. No other length is served.",
     ),

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from plimsoll_server.api.asking import ask
+from plimsoll_server.api.bodies import read_json
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
-from plimsoll_server.api.open_inference.tensors import InputTensor, Name, OutputTensor, read_tensors
+from plimsoll_server.api.open_inference.shapes import InferParameters, TensorRequest, TensorResponse
+from plimsoll_server.api.open_inference.tensors import OutputTensor, read_tensors
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf, ServiceOf
@@ -26,68 +26,6 @@ from plimsoll_server.scheduler.options import Options
 router = APIRouter(tags=["Open Inference Protocol"])
 
 _HEADER_LENGTH = "Inference-Header-Content-Length"
-_MAX_TENSORS = 8
-
-
-class InferParameters(BaseModel):
-    """Others are for other servers, and are not looked at."""
-
-    model_config = ConfigDict(strict=True)
-
-    truncate: Annotated[bool, Field(description="Cut a text that is too long for one pass.")] = False
-    raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
-    normalize: Annotated[bool, Field(description="Embeddings of length 1.")] = True
-    binary_data_output: Annotated[bool, Field(description="All outputs as bytes behind the JSON.")] = False
-    timeout: Annotated[int, Field(ge=1, description="Microseconds that the caller waits.")] | None = None
-
-
-class OutputParameters(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    binary_data: bool | None = None
-    classification: Annotated[None, Field(description="Not served: label and scores tell the same.")] = None
-    shared_memory_region: Annotated[None, Field(description="Not served.")] = None
-
-
-class RequestedOutput(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    name: Name
-    parameters: OutputParameters = OutputParameters()
-
-
-class TensorRequest(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    id: Annotated[str, StringConstraints(max_length=256)] | None = None
-    parameters: InferParameters = InferParameters()
-    inputs: Annotated[
-        list[InputTensor],
-        Field(
-            min_length=1,
-            max_length=_MAX_TENSORS,
-            examples=[[{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["the tides"]}]],
-        ),
-    ]
-    outputs: Annotated[list[RequestedOutput], Field(max_length=_MAX_TENSORS)] | None = None
-
-
-class ResponseTensor(BaseModel):
-    name: str
-    datatype: str
-    shape: list[int]
-    parameters: dict[str, int] | None = None
-    data: list[float] | list[str] | None = None
-
-
-class TensorResponse(BaseModel):
-    model_name: str
-    model_version: str
-    id: str | None = None
-    parameters: Annotated[
-        dict[str, str], Field(description="How each input was read: tier, tokens, chunks, truncated_tokens.")
-    ]
-    outputs: list[ResponseTensor]
 
 
 _EXAMPLE = {
@@ -171,10 +109,7 @@ def _read(body: bytes, header_length: int | None) -> tuple[TensorRequest, bytes]
     if header_length is not None and header_length > len(body):
         raise InvalidInputError(f"{_HEADER_LENGTH} says {header_length} bytes, and the body has {len(body)}")
     end = len(body) if header_length is None else header_length
-    try:
-        return TensorRequest.model_validate_json(body[:end]), body[end:]
-    except ValidationError as error:
-        raise RequestValidationError(error.errors(include_input=False, include_url=False)) from None
+    return read_json(TensorRequest, body[:end]), body[end:]
 
 
 def _wanted(body: TensorRequest, task: str) -> dict[str, bool]:
