@@ -63,6 +63,7 @@ def measured(milliseconds: float = 20, **changes: Any) -> Measurements:
         resident_at_start=700 * MIB,
         resident_peak=800 * MIB,
         cpu_share=1.5,
+        load_average=(0.1, 2.0),
         batches=batches,
         concurrent=ConcurrentFigures(10, few, 50.0, 0, 3.0, 6.0, 40),
         stability=StabilityFigures(1000, 0, 1e-7, 0.01, 700 * MIB, 701 * MIB, few),
@@ -149,6 +150,7 @@ def test_the_report_names_every_target_and_explains_the_missed_ones(folder: Path
     assert "- batch of 16, p95: the matrix products of 16 × 128 tokens" in text
     assert "| 16 | 224 |" in text
     assert "| 2 | 9.0 |" in text
+    assert "load average was 0.1 before and 2.0 after" in text
     assert max(len(line.split("|")) for line in text.splitlines()) < 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -71,6 +72,8 @@ class Measurements:
     resident_peak: int
     cpu_share: float
     """Processors in use, mean over everything that was measured."""
+    load_average: tuple[float, float]
+    """Of the whole machine, before and after: more than the server's own share is somebody else's."""
     batches: tuple[BatchFigures, ...]
     concurrent: ConcurrentFigures
     stability: StabilityFigures
@@ -80,6 +83,7 @@ class Measurements:
 
 
 def measure(server: Running, workload: Workload, window: int, plan: Plan, say: Say) -> Measurements:
+    load_before = round(os.getloadavg()[0], 1)
     call(server.port, [workload.full(1) for _ in range(_WARM_UP)], 1)
     resident, cpu, began = server.resident_bytes(), server.cpu_seconds(), time.monotonic()
     batches = []
@@ -96,6 +100,7 @@ def measure(server: Running, workload: Workload, window: int, plan: Plan, say: S
         resident_at_start=resident,
         resident_peak=server.peak_bytes(),
         cpu_share=round((server.cpu_seconds() - cpu) / (time.monotonic() - began), 2),
+        load_average=(load_before, round(os.getloadavg()[0], 1)),
         batches=tuple(batches),
         concurrent=concurrent,
         stability=stability,

@@ -28,6 +28,7 @@ def report(trial: Trial, origin: Mapping[str, Any]) -> str:
 
 def _head(trial: Trial, origin: Mapping[str, Any]) -> Iterator[str]:
     machine, subject = origin["machine"], trial.subject
+    before, after = trial.measurements.load_average
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     yield "# Production benchmark\n"
     yield (
@@ -35,7 +36,8 @@ def _head(trial: Trial, origin: Mapping[str, Any]) -> Iterator[str]:
         f"labels), started by `{origin['command']}` on {origin['date']} and measured over HTTP from a process beside "
         f"it: {machine['cores']} processors of {machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}; "
         f"{versions}. "
-        f"Sequences have {subject.window} tokens unless they are said to be mixed; no answer came from a cache.\n"
+        f"Sequences have {subject.window} tokens unless they are said to be mixed; no answer came from a cache. "
+        f"The machine's load average was {before:.1f} before and {after:.1f} after.\n"
     )
 
 

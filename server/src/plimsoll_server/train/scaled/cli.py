@@ -81,7 +81,7 @@ def compare_training(
                 found[name] = compare(side, own, advance)
             typer.echo(_told(name, found[name]))
     if output is not None:
-        run = origin(f"plimsoll-server compare-training{_options(examples, threads)}")
+        run = origin(f"plimsoll-server compare-training{_options(recipe, examples, threads)}")
         figures = {name: _figures(comparison) for name, comparison in found.items()}
         output.write_text(json.dumps({**run, "recipe": chosen.model_dump(), "sides": figures}, indent=1) + "\n")
 
@@ -91,8 +91,8 @@ def _chosen(recipe: Path | None, **given: LoopName | int | None) -> ScaledRecipe
     return read.model_copy(update={name: value for name, value in given.items() if value is not None})
 
 
-def _options(examples: int | None, threads: int | None) -> str:
-    given = {"--examples": examples, "--threads": threads}
+def _options(recipe: Path | None, examples: int | None, threads: int | None) -> str:
+    given = {"--recipe": recipe and recipe.name, "--examples": examples, "--threads": threads}
     return "".join(f" {name} {value}" for name, value in given.items() if value is not None)
 
 
