@@ -15,6 +15,7 @@ from scaling_table import scaling_lines
 from serving_gpu_table import gpu_lines
 from serving_table import serving_lines
 from statistics_table import statistics_lines
+from workers_table import workers_lines
 
 FOLDER = Path(__file__).resolve().parent
 DOCS = FOLDER.parent / "docs"
@@ -97,6 +98,7 @@ def rendered() -> dict[Path, str]:
         "scaling": scaling_lines(FOLDER / "scaling.json"),
         "server": serving_lines(FOLDER / "server.json"),
         "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
+        "workers": workers_lines(FOLDER / "workers.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
     }
     page = PAGE.read_text()
