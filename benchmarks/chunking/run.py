@@ -1,0 +1,30 @@
+"""From the command to `chunking.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from chunking.model import LONGEST_LEARNT
+from chunking.trial import measured
+from origin import commit, machine, packages, today
+
+
+def run(lengths: Sequence[int], texts: int, output: Path, command: str, tell: Callable[[str], None]) -> None:
+    before = os.getloadavg()[0]
+    rows = []
+    for row in measured(lengths, texts, tell):
+        tell(f"  {row['way']}: {row['accuracy']:.0%} right, {row['cpu_seconds']:.2f} s of processor time")
+        rows.append(row)
+    document = {
+        "command": command,
+        "date": today(),
+        "machine": machine(),
+        "versions": {"plimsoll": commit(), **packages(("torch", "transformers"))},
+        "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
+        "longest_learnt": LONGEST_LEARNT,
+        "rows": rows,
+    }
+    output.write_text(json.dumps(document, indent=1) + "\n")
