@@ -17,6 +17,7 @@ import pytest
 
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.fleet.fleet import Fleet
+from plimsoll_server.engine.fleet.gpus import chosen
 from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
 from plimsoll_server.engine.order import EngineOrder
@@ -203,3 +204,19 @@ def test_so_many_workers_are_wanted(asked: int, gpus: int, count: int) -> None:
 def test_more_workers_than_gpus_are_refused() -> None:
     with pytest.raises(StartError, match="PLIMSOLL_DEVICES is 4, but 2 GPUs are visible"):
         workers_wanted(4, ["GPU-a", "GPU-b"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        pytest.param(None, ["GPU-aa", "GPU-ab", "MIG-c"], id="all where nothing is said"),
+        pytest.param("", [], id="none"),
+        pytest.param("1,0", ["GPU-ab", "GPU-aa"], id="by number, in that order"),
+        pytest.param("MIG-c, GPU-a", ["MIG-c", "GPU-aa"], id="by the beginning of the identifier"),
+        pytest.param("0,-1,1", ["GPU-aa"], id="up to one that is none"),
+        pytest.param("7", [], id="one that is not there"),
+        pytest.param("0,0", ["GPU-aa"], id="the same twice"),
+    ],
+)
+def test_gpus_are_chosen_as_cuda_chooses_them(wanted: str | None, names: list[str]) -> None:
+    assert chosen(wanted, ["GPU-aa", "GPU-ab", "MIG-c"]) == names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,9 @@ class Gpus:
     """Those that this process may use, in CUDA's words: UUIDs, of the parts where a GPU is parted."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._handles = dict(_usable(environment))
+        """None at all where the driver's library is missing."""
+        there = dict(_there())
+        self._handles = {name: there[name] for name in chosen(environment.get("CUDA_VISIBLE_DEVICES"), list(there))}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,23 +43,31 @@ class Gpus:
         return GpuReading(int(memory.used), int(memory.total), _utilization(handle))
 
 
-def _usable(environment: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+def chosen(wanted: str | None, there: Sequence[str]) -> list[str]:
+    """Of the GPUs that are `there` those that `wanted`, CUDA's variable, names by number or by the beginning of a UUID.
+    None: all. As CUDA does, what follows an entry that names none is ignored."""
+    if wanted is None:
+        return list(there)
+    names: list[str] = []
+    for entry in map(str.strip, wanted.split(",")):
+        if entry.isdigit():
+            found = list(there[int(entry) : int(entry) + 1])
+        else:
+            found = [name for name in there if entry and name.startswith(entry)][:1]
+        if not found:
+            break
+        names += found
+    return list(dict.fromkeys(names))
+
+
+def _there() -> Iterator[tuple[str, Any]]:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError as error:
         log.debug("no GPU by NVML: %s", error)
         return
-    devices = [part for index in range(pynvml.nvmlDeviceGetCount()) for part in _parts(index)]
-    wanted = environment.get("CUDA_VISIBLE_DEVICES")
-    if wanted is None:
-        yield from devices
-        return
-    for entry in wanted.split(","):
-        found = _named(entry.strip(), devices)
-        # CUDA too ignores whatever follows an entry that it does not know.
-        if found is None:
-            return
-        yield found
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        yield from _parts(index)
 
 
 def _parts(index: int) -> list[tuple[str, Any]]:
@@ -77,13 +87,6 @@ def _parts(index: int) -> list[tuple[str, Any]]:
             continue
         parts.append((pynvml.nvmlDeviceGetUUID(part), part))
     return parts
-
-
-def _named(entry: str, devices: list[tuple[str, Any]]) -> tuple[str, Any] | None:
-    """By its number, or by the beginning of its UUID."""
-    if entry.isdigit():
-        return devices[int(entry)] if int(entry) < len(devices) else None
-    return next((device for device in devices if entry and device[0].startswith(entry)), None)
 
 
 def _utilization(handle: Any) -> float | None:
