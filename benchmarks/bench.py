@@ -93,7 +93,7 @@ def chunking(quick: Quick = False, texts: int = 0, output: Path = Path("benchmar
     """Long texts in one pass and in chunks: how often either is right, and what it costs."""
     from chunking.run import run
 
-    lengths, count = ((4_096,), 4) if quick else ((16_384, 40_960), 12)
+    lengths, count = ((4_096,), 4) if quick else ((16_384, 40_960), 8)
     command = f"python benchmarks/bench.py chunking --texts {texts or count}{' --quick' if quick else ''}"
     run(lengths, texts or count, output, command, typer.echo)
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chunking_table import chunking_lines
 from origin import origin
+from overload_table import overload_lines
 from rollout_table import rollout_lines
 from scaling_table import scaling_lines
 from serving_gpu_table import gpu_lines
 from serving_table import serving_lines
 from statistics_table import statistics_lines
+from training_table import training_lines
 from workers_table import workers_lines
 
 FOLDER = Path(__file__).resolve().parent
@@ -100,6 +103,9 @@ def rendered() -> dict[Path, str]:
         "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
         "workers": workers_lines(FOLDER / "workers.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
+        "training": training_lines(FOLDER / "training.json"),
+        "chunking": chunking_lines(FOLDER / "chunking.json"),
+        "overload": overload_lines(FOLDER / "overload.json"),
     }
     page = PAGE.read_text()
     for block, lines in blocks.items():
