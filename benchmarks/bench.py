@@ -40,16 +40,19 @@ def rates(
 
 
 @app.command()
-def services(
-    quick: Quick = False, shared: Shared = False, breadth: bool = True, further: bool = False, rounds: int = 0
-) -> None:
-    """The server beside others over HTTP: all 22 layers, then three of them in more ways."""
-    from serving.side_by_side import side_by_side
-    from serving.workloads import BREADTH, FURTHER, QUICK, WHOLE_MODEL
+def services(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> None:
+    """The server beside others over HTTP, with all 22 layers."""
+    from serving.workloads import QUICK, WHOLE_MODEL
 
-    chosen = QUICK if quick else (*WHOLE_MODEL, *(BREADTH if breadth else ()), *(FURTHER if further else ()))
-    found = side_by_side(chosen, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
-    _keep("services", found, quick=quick, shared=shared)
+    _side_by_side("services", QUICK if quick else WHOLE_MODEL, rounds, quick=quick, shared=shared)
+
+
+@app.command()
+def breadth(further: bool = False, shared: Shared = False, rounds: int = 0) -> None:
+    """As `services`, with three layers in more ways. `--further`: each length with 1, 8 and 32 texts at once."""
+    from serving.workloads import BREADTH, FURTHER
+
+    _side_by_side("breadth", (*BREADTH, *(FURTHER if further else ())), rounds, quick=False, shared=shared)
 
 
 @app.command()
@@ -78,6 +81,8 @@ def everything(quick: Quick = False) -> None:
     peaks(quick=quick)
     around(quick=quick)
     services(quick=quick)
+    if not quick:
+        breadth()
 
 
 @app.command(hidden=True)
@@ -104,6 +109,13 @@ def contestant(name: str, folder: Path) -> None:
     from serving.contestants import obey
 
     obey(name, folder)
+
+
+def _side_by_side(part: str, workloads: Sequence[Any], rounds: int, *, quick: bool, shared: bool) -> None:
+    from serving.side_by_side import side_by_side
+
+    found = side_by_side(workloads, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
+    _keep(part, found, quick=quick, shared=shared)
 
 
 def _keep(part: str, figures: Sequence[Any], *, quick: bool, shared: bool) -> None:

@@ -92,6 +92,7 @@ def _around(found: list[Figures]) -> Iterator[str]:
 PARTS = {
     "rates": ("The encoder", _rates),
     "services": ("Over HTTP", _services),
+    "breadth": ("Over HTTP, in more ways", _services),
     "peaks": ("Memory of one long text", _peaks),
     "around": ("Around the model", _around),
 }

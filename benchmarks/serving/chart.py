@@ -24,9 +24,10 @@ def draw(document: Document, path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4.2), width_ratios=(2, 3))
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 6), width_ratios=(2, 3))
     _rates(left, document.get("rates", {}).get("figures", ()))
-    _services(right, document.get("services", {}).get("figures", ()))
+    cells = [cell for part in ("services", "breadth") for cell in document.get(part, {}).get("figures", ())]
+    _services(right, cells)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

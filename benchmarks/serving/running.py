@@ -69,7 +69,7 @@ class Running:
         return sum(_highest_mark(member) for member in self._family())
 
     def last_words(self) -> str:
-        return "Its log ends: " + " | ".join(self.log.read_text(errors="replace").splitlines()[-8:])
+        return "Its log ends: " + " | ".join(self.log.read_text(errors="replace").splitlines()[-30:])
 
     def is_ready(self) -> bool:
         try:
