@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from plimsoll_server.engine.cpus import usable_cpus
-from plimsoll_server.engine.fleet.fleet import Fleet, FleetObserver
+from plimsoll_server.engine.fleet.fleet import Fleet
 from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
+from plimsoll_server.engine.fleet.replacing import FleetObserver
 from plimsoll_server.engine.order import EngineOrder
 from plimsoll_server.engine.process_memory import ProcessBudget, container_limit, private_bytes
 from plimsoll_server.models.find import find_model

@@ -86,6 +86,9 @@ async def test_a_killed_worker_loses_no_batch_and_is_replaced(topic_folder: Path
         assert all(isinstance(outcome, LabelLogits) for outcomes in quiet for outcome in outcomes)
         assert max(watch.batches.values()) - min(watch.batches.values()) <= 1, "by turns where nothing else tells"
 
+        within = await asyncio.gather(fleet.run(batch(0)), *(fleet.run(batch(1), between=True) for _ in range(3)))
+        assert [report.outcomes for report in within] == [quiet[0], *[quiet[1]] * 3]
+
         victim, other = fleet.pids()
         asked = [asyncio.create_task(fleet.run(batch(number % 6))) for number in range(40)]
         await until(lambda: sum(task.done() for task in asked) >= 4)

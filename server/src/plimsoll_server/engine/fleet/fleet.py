@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from plimsoll_server.engine.fleet.places import Place
 from plimsoll_server.engine.fleet.remote import Worker, WorkerFaultError, WorkerLostError
+from plimsoll_server.engine.fleet.replacing import FleetObserver, Schooling, lost, next_in
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
 from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.errors import StartError
@@ -22,18 +22,6 @@ _TRIES = 3
 """Workers that one batch may take with it. It may be the cause, and must not take all."""
 _WAIT_SECONDS = 120.0
 """That a batch waits while no worker serves; its callers have a deadline of their own."""
-_STUCK_SECONDS = 900.0
-"""No batch that fits a tier takes so long on any device: its thread hangs."""
-_SILENT_SECONDS = 120.0
-_BROKEN_SECONDS = 60.0
-"""A worker whose memory does not come back in this time is worth a restart."""
-_LOOK_SECONDS = 1.0
-
-
-class FleetObserver(Protocol):
-    def worker_up(self, number: int, *, up: bool) -> None: ...
-    def worker_batch(self, number: int) -> None: ...
-    def worker_replaced(self, number: int) -> None: ...
 
 
 class Fleet:
@@ -45,7 +33,7 @@ class Fleet:
         self._observer = observer
         self._pauses = pauses
         self._workers: dict[int, Worker] = {}
-        self._schooling: list[tuple[str, Mapping[str, Any]]] = []
+        self._schooling: Schooling = []
         """The calls that each worker goes through before it serves, its successors too."""
         self._manned = asyncio.Event()
 
@@ -100,9 +88,11 @@ class Fleet:
     def memory(self) -> DeviceMemory:
         """Of all workers together."""
         memories = [worker.memory for worker in self._serving()]
-        limits = [memory.limit for memory in memories if memory.limit is not None]
-        used = sum(memory.used for memory in memories)
-        return DeviceMemory(used, sum(limits) if limits and len(limits) == len(memories) else None)
+        return DeviceMemory(
+            sum(memory.used for memory in memories),
+            _sum([memory.limit for memory in memories]),
+            _sum([memory.unused for memory in memories]),
+        )
 
     def busy_seconds(self) -> float:
         """That every worker has been at its batch: one that hangs is replaced."""
@@ -177,9 +167,9 @@ class Fleet:
         """Returns when the place was given up."""
         restarts = Restarts(self._pauses)
         while place.number in self._workers:
-            await _lost(self._workers[place.number])
+            await lost(self._workers[place.number])
             self._observer.worker_up(place.number, up=False)
-            successor = await self._successor(place, restarts)
+            successor = await next_in(place, self._schooling, restarts, self._observer)
             if successor is None:
                 log.error("worker %d is given up: it ended more than %d times", place.number, len(self._pauses))
                 del self._workers[place.number]
@@ -187,24 +177,11 @@ class Fleet:
                 log.info("worker %d is replaced", place.number)
                 self._enter(successor)
 
-    async def _successor(self, place: Place, restarts: Restarts) -> Worker | None:
-        while (pause := restarts.pause(time.monotonic())) is not None:
-            await asyncio.sleep(pause)
-            self._observer.worker_replaced(place.number)
-            worker = Worker(place)
-            try:
-                await worker.begin()
-                for method, arguments in self._schooling:
-                    await worker.call(method, **arguments)
-            except (StartError, WorkerLostError, WorkerFaultError) as error:
-                log.error("worker %d could not be replaced: %s", place.number, error)
-                await worker.close()
-            except asyncio.CancelledError:
-                await worker.close()
-                raise
-            else:
-                return worker
-        return None
+
+def _sum(sizes: Sequence[int | None]) -> int | None:
+    """None where any is unknown, or there are none."""
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
 
 
 def _least_loaded(workers: Sequence[Worker]) -> Worker:
@@ -214,25 +191,6 @@ def _least_loaded(workers: Sequence[Worker]) -> Worker:
 def _host(workers: Sequence[Worker]) -> Worker:
     """For a batch that runs within another: an idle worker is best, and a long batch feels it least."""
     return min(workers, key=lambda it: (it.tokens_on_hand > 0, it.guests, -it.tokens_on_hand))
-
-
-async def _lost(worker: Worker) -> None:
-    """Returns once its process has ended, which is brought about when nothing else can help."""
-    while not await worker.ends_within(_LOOK_SECONDS):
-        reason = _hopeless(worker)
-        if reason is not None:
-            log.error("worker %d is ended: %s", worker.place.number, reason)
-            worker.kill()
-
-
-def _hopeless(worker: Worker) -> str | None:
-    if (silent := worker.silent_seconds()) > _SILENT_SECONDS:
-        return f"it has said nothing for {silent:.0f} s"
-    if (busy := worker.busy_seconds()) > _STUCK_SECONDS:
-        return f"one batch has been running for {busy:.0f} s"
-    if (suspect := worker.suspect_seconds()) > _BROKEN_SECONDS:
-        return f"its memory has not come back for {suspect:.0f} s"
-    return None
 
 
 async def _is_well(worker: Worker) -> bool:
