@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import ctypes
 import resource
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from plimsoll_server.errors import StartError
 
@@ -120,11 +123,16 @@ def has_room(size: int) -> bool:
 
 def unused_bytes() -> int | None:
     """What the C library's allocator holds free in all its arenas; None for libraries other than GNU's 2.33."""
+    tell = _allocator_info()
+    return None if tell is None else int(tell().fordblks)
+
+
+@cache
+def _allocator_info() -> Callable[[], Any] | None:
     tell = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if tell is None:
-        return None
-    tell.restype = _AllocatorInfo
-    return int(tell().fordblks)
+    if tell is not None:
+        tell.restype = _AllocatorInfo
+    return tell
 
 
 class _AllocatorInfo(ctypes.Structure):
