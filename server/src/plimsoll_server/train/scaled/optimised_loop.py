@@ -1,7 +1,7 @@
 """The same steps with less work: the examples of a batch lie end to end without padding, and the last layer is finished
 for the token that is read.
 
-Nine tenths of the plain loop's time are matrix products, and they cost by the token; so what helps is to have fewer.
+Four fifths of the plain loop's time are matrix products, and they cost by the token; so what helps is to have fewer.
 """
 
 from __future__ import annotations
