@@ -33,7 +33,7 @@ class Callers:
     def call(self) -> None:
         while True:
             try:
-                with httpx.Client(base_url=self._server.url, timeout=60) as client:
+                with httpx.Client(base_url=self._server.url, timeout=60, verify=False) as client:
                     answer = client.post("/predict", content=BODY, headers={"Content-Type": "application/json"})
             except httpx.ConnectError:
                 return
