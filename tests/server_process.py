@@ -70,13 +70,12 @@ class Server:
         return await self.client.post("/predict", json={"inputs": inputs, **fields})
 
     async def metrics(self) -> dict[tuple[str, ...], float]:
-        """Samples by (name, values of the labels tier, outcome, kind that it has)."""
+        """Samples by (name, values of the labels tier, outcome, kind, source that it has)."""
         port = self.variables["PLIMSOLL_METRICS_PORT"]
         text = (await self.client.get(f"http://127.0.0.1:{port}/metrics")).text
+        told = ("tier", "outcome", "kind", "source")
         return {
-            (sample.name, *(sample.labels[label] for label in ("tier", "outcome", "kind") if label in sample.labels)): (
-                sample.value
-            )
+            (sample.name, *(sample.labels[label] for label in told if label in sample.labels)): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
             if "le" not in sample.labels

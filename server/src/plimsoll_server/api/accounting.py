@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plimsoll_server.api.access_log import log_request
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.errors import CLIENT_GONE
-from plimsoll_server.api.problems import OUT_OF_MEMORY, RATE_LIMITED, TOO_LONG, Problem
+from plimsoll_server.api.problems import GIVEN_UP, OUT_OF_MEMORY, RATE_LIMITED, TOO_LONG, Problem
 from plimsoll_server.lifecycle import Lifecycle
 
 
@@ -69,7 +69,7 @@ class Accounting:
 
 
 def _outcome(status: int, problem: Problem | None) -> str:
-    if status in (0, CLIENT_GONE):
+    if status in (0, CLIENT_GONE) or problem is GIVEN_UP:
         return "cancelled"
     if problem is TOO_LONG:
         return "too_long"  # some protocols say 400

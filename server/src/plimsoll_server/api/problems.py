@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from plimsoll_server.scheduler.errors import (
     DeadlineError,
+    GivenUpError,
     InvalidInputError,
     ModelFaultError,
     NonFiniteError,
@@ -49,6 +50,7 @@ BACKEND = Problem(500, "Backend", "internal_error")
 OUT_OF_MEMORY = Problem(503, "OutOfMemory", "out_of_memory")
 NOT_SERVING = Problem(503, "Unhealthy", "not_serving")
 TIMEOUT = Problem(504, "Timeout", "timeout")
+GIVEN_UP = Problem(504, "Timeout", "request_timeout")
 
 PROBLEMS: Mapping[type[RequestError], Problem] = {
     InvalidInputError: INVALID,
@@ -57,6 +59,7 @@ PROBLEMS: Mapping[type[RequestError], Problem] = {
     OutOfMemoryError: OUT_OF_MEMORY,
     NotServingError: NOT_SERVING,
     DeadlineError: TIMEOUT,
+    GivenUpError: GIVEN_UP,
     NonFiniteError: NON_FINITE,
     ModelFaultError: BACKEND,
     NoSuchModelError: NO_SUCH_MODEL,

@@ -36,6 +36,10 @@ class DeadlineError(RequestError):
     """The answer was not there in time."""
 
 
+class GivenUpError(DeadlineError):
+    """The answer was not there in the time that its caller set, which was shorter than the server's own."""
+
+
 class OutOfMemoryError(RequestError):
     """The input does not fit into the device's memory, even alone."""
 

@@ -16,7 +16,7 @@ from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
 from plimsoll_server.scheduler.documents import Document
-from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError
+from plimsoll_server.scheduler.errors import DeadlineError, GivenUpError, InvalidInputError
 from plimsoll_server.scheduler.flights import Flight, Flights
 from plimsoll_server.scheduler.flow import Step, flow
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
@@ -142,7 +142,7 @@ class Scheduler:
         return [found[question.key] for question in questions]
 
     async def _in_time(self, questions: Sequence[_Question], options: Options, at_once: int) -> dict[bytes, Answer]:
-        patience, whose = self._patience(options)
+        patience, given_up = self._patience(options)
         passage = Passage(at_once, asyncio.get_running_loop().time() + patience)
         flights: list[Flight] = []
         try:
@@ -152,7 +152,8 @@ class Scheduler:
                 flights = self._board([each for each in questions if each.key not in found], options, passage)
                 arrived = await self._flights.arrivals(flights)
         except TimeoutError:
-            raise DeadlineError(
+            whose = "the request's own limit" if given_up is GivenUpError else "PLIMSOLL_REQUEST_DEADLINE_SECONDS"
+            raise given_up(
                 f"no answer within {patience:g} s ({whose}): the queue is long, or the text is; try again later, "
                 "or send less at once",
                 tier=_longest_known(flights),
@@ -160,11 +161,11 @@ class Scheduler:
             ) from None
         return found | {flight.key: answer for flight, answer in zip(flights, arrived, strict=True)}
 
-    def _patience(self, options: Options) -> tuple[float, str]:
-        """Seconds until the caller is told that there is no answer, and who set them."""
+    def _patience(self, options: Options) -> tuple[float, type[DeadlineError]]:
+        """Seconds until the caller is told that there is no answer, and what that is then."""
         if options.timeout_seconds is not None and options.timeout_seconds < self._deadline:
-            return options.timeout_seconds, "the request's own limit"
-        return self._deadline, "PLIMSOLL_REQUEST_DEADLINE_SECONDS"
+            return options.timeout_seconds, GivenUpError
+        return self._deadline, DeadlineError
 
     def _board(self, questions: Sequence[_Question], options: Options, passage: Passage) -> list[Flight]:
         """A flight for each question: one that is on its way, or a new one. Raises NotServingError."""
