@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from plimsoll_server.api.parting import some_age
+from plimsoll_server.api.connection import MAX_HEAD_BYTES, some_age
 from plimsoll_server.settings import read_settings
 from server_builders import server_config, topic_model
 from server_process import IDENTITY, Server, environment, serving
@@ -92,6 +92,45 @@ async def test_a_client_that_never_repeats_a_request_loses_none(tmp_path: Path) 
             return (await client.post(url, json={"inputs": "tides"})).status_code
 
         assert await asyncio.gather(*map(ask, range(40))) == [200] * 40
+
+
+async def test_a_head_without_end_is_refused_and_not_kept(tmp_path: Path) -> None:
+    async with aging(tmp_path, YOUNG) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        answer = asyncio.create_task(reader.read(4096))
+        writer.write(b"POST /predict HTTP/1.1\r\nHost: pod\r\nX-Endless: ")
+        sent = 0
+        while not answer.done() and sent < 16 * MAX_HEAD_BYTES:
+            writer.write(b"x" * 1024)
+            sent += 1024
+            with suppress(ConnectionError):
+                await asyncio.wait_for(writer.drain(), 30)
+            await asyncio.wait([answer], timeout=0.001)
+        said = await asyncio.wait_for(answer, 30)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+    assert said.startswith(b"HTTP/1.1 400")
+    assert b"more than 65536 bytes" in said
+    assert MAX_HEAD_BYTES < sent < 8 * MAX_HEAD_BYTES
+
+
+async def test_many_requests_in_one_breath_are_answered_in_turn_however_large(tmp_path: Path) -> None:
+    """Pipelined, with bodies longer than a head may be: none is taken for a part of the next one's head."""
+    async with aging(tmp_path, YOUNG) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        body = json.dumps({"inputs": "tides" + " " * 100_000}).encode()
+        head = b"POST /predict HTTP/1.1\r\nHost: pod\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        writer.write((head % len(body) + body) * 3)
+        statuses = []
+        for _ in range(3):
+            answer = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode().lower()
+            statuses.append(answer.split()[1])
+            length = next(line for line in answer.split("\r\n") if line.startswith("content-length:"))
+            await reader.readexactly(int(length.partition(":")[2]))
+        writer.close()
+        await writer.wait_closed()
+    assert statuses == ["200"] * 3
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from wsgiref.simple_server import WSGIServer
 import uvicorn
 
 from plimsoll_server.api.app import make_app
-from plimsoll_server.api.parting import aging_protocol
+from plimsoll_server.api.connection import aging_protocol
 from plimsoll_server.api.state import Service
 from plimsoll_server.engine.fleet.gpus import Gpus
 from plimsoll_server.errors import StartError
