@@ -1,0 +1,60 @@
+"""A text that is too long, by every protocol that reads texts: each says so in its own shape, with limit and tier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from server_builders import server_config, topic_model
+from server_process import Server, serving
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LONG = "tides " * 400
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    folder = topic_model(tmp_path_factory.mktemp("topics"))
+    async with serving(server_config(folder, longInput={"policy": "Reject"})) as ready:
+        yield ready
+
+
+def in_error(body: Any) -> str:
+    return str(body["error"])
+
+
+def in_message(body: Any) -> str:
+    return str(body["error"]["message"])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "told"),
+    [
+        pytest.param("/predict", {"inputs": LONG}, 413, in_error, id="text-embeddings-inference"),
+        pytest.param("/", {"inputs": LONG}, 413, in_error, id="the hub's pipelines"),
+        pytest.param("/classify", {"input": LONG}, 400, in_message, id="vLLM's classify"),
+        pytest.param("/pooling", {"input": LONG}, 400, in_message, id="vLLM's pooling"),
+        pytest.param(
+            "/v2/models/domains/infer",
+            {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [LONG]}]},
+            400,
+            in_error,
+            id="Open Inference Protocol",
+        ),
+        pytest.param("/infer", {"tokens": [1, *[4] * 400, 2]}, 413, in_error, id="token ids"),
+    ],
+)
+async def test_a_text_too_long_is_refused_with_limit_and_tier(
+    server: Server, path: str, body: dict[str, Any], status: int, told: Callable[[Any], str]
+) -> None:
+    before = (await server.metrics())["plimsoll_requests_total", "long", "too_long"]
+    response = await server.client.post(path, json=body)
+    assert response.status_code == status
+    assert "402 tokens, at most 256 run in one pass here" in told(response.json())
+    assert "tier long" in told(response.json())
+    after = (await server.metrics())["plimsoll_requests_total", "long", "too_long"]
+    assert after - before == 1, "whatever the status, it is counted as what it is"
