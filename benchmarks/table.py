@@ -12,6 +12,7 @@ from typing import Any
 from chunking_table import chunking_lines
 from origin import origin
 from overload_table import overload_lines
+from preemption_table import preemption_lines
 from rollout_table import rollout_lines
 from scaling_table import scaling_lines
 from serving_gpu_table import gpu_lines
@@ -102,6 +103,7 @@ def rendered() -> dict[Path, str]:
         "server": serving_lines(FOLDER / "server.json"),
         "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
         "workers": workers_lines(FOLDER / "workers.json"),
+        "preemption": preemption_lines(FOLDER / "preemption.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
         "training": training_lines(FOLDER / "training.json"),
         "chunking": chunking_lines(FOLDER / "chunking.json"),
