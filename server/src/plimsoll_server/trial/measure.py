@@ -36,6 +36,8 @@ class BatchFigures:
     latency: Latency
     tokens_per_second: float
     errors: int
+    cpu_milliseconds: float
+    """Of all processors together, per request: what else runs on the machine shows little in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +110,12 @@ def measure(server: Running, workload: Workload, window: int, plan: Plan, say: S
 
 
 def _batch(server: Running, workload: Workload, sequences: int, window: int, requests: int) -> BatchFigures:
+    cpu = server.cpu_seconds()
     answers = call(server.port, [workload.full(sequences) for _ in range(requests)], 1)
+    cpu = 1000 * (server.cpu_seconds() - cpu) / requests
     seconds = [answer.seconds for answer in answers]
     rate = requests * sequences * window / sum(seconds)
-    return BatchFigures(sequences, latency(seconds), round(rate, 1), _errors(answers))
+    return BatchFigures(sequences, latency(seconds), round(rate, 1), _errors(answers), round(cpu, 1))
 
 
 def _concurrent(server: Running, workload: Workload, window: int, plan: Plan) -> ConcurrentFigures:

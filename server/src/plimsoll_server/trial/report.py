@@ -62,11 +62,22 @@ def _batches(trial: Trial) -> Iterator[str]:
     for figures in trial.measurements.batches:
         one = figures.latency
         products = 1000 * trial.reference.product_seconds[figures.sequences]
-        times = (one.p50, one.p90, one.p95, one.p99, one.most, products)
+        times = (one.p50, one.p90, one.p95, one.p99, one.most, figures.cpu_milliseconds, products)
         rows.append(
             (str(figures.sequences), *map(_ms, times), f"{figures.tokens_per_second:,.0f}", str(figures.errors))
         )
-    titles = ("batch", "p50", "p90", "p95", "p99", "most", "matrix products alone", "tokens/s", "errors")
+    titles = (
+        "batch",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "most",
+        "processor time",
+        "of matrix products alone",
+        "tokens/s",
+        "errors",
+    )
     yield from _table(titles, rows)
 
 

@@ -53,7 +53,7 @@ def run_trial(subject: Subject, plan: Plan, workers: Sequence[int], say: Say) ->
         ended = ending_check(server, workload, plan.concurrent)
     rates = {count: _rate(subject, count, plan, say) for count in workers}
     readiness = [
-        *latency_targets(found, reference),
+        *latency_targets(found, reference, usable_cpus()),
         *load_targets(found),
         memory_target(found, reference),
         *overhead_targets(rates, usable_cpus()),
