@@ -105,6 +105,15 @@ async def test_a_full_long_tier_leaves_the_short_one_open(server: Server) -> Non
     await asyncio.gather(*longs)
 
 
+async def test_a_short_text_is_answered_while_a_long_one_runs(server: Server) -> None:
+    """Not after it: between two of its layers."""
+    long = asyncio.create_task(server.predict(a_long_text()))
+    await asyncio.sleep(0.05)
+    assert (await server.predict("harbour")).status_code == 200
+    assert not long.done()
+    assert (await long).status_code == 200
+
+
 async def test_callers_that_disconnect_are_not_run(server: Server) -> None:
     """Three wait behind a running one and leave: one batch runs, not four."""
     before = await server.metrics()
