@@ -127,8 +127,9 @@ def _keep(part: str, figures: Sequence[Any], *, quick: bool, shared: bool) -> No
     folder = LOOKED_AT if quick or shared else PUBLISHED
     keep(part, figures, " ".join(("python benchmarks/bench.py", *sys.argv[1:])), folder, shared=shared)
     path = folder / f"{NAME}.json"
-    draw(json.loads(path.read_text()), path.with_suffix(".png"))
-    path.with_suffix(".md").write_text("\n".join(serving_lines(path)))
+    picture = path.with_suffix(".png")
+    draw(json.loads(path.read_text()), picture)
+    path.with_suffix(".md").write_text("\n".join(serving_lines(path, picture.name)))
     typer.echo(f"kept in {path.with_suffix('')}.json, .md and .png")
 
 

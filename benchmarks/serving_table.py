@@ -18,11 +18,12 @@ _CLOCKS = {
 }
 
 
-def serving_lines(path: Path) -> Iterator[str]:
-    """The figures in `path`; nothing where none were taken yet."""
+def serving_lines(path: Path, chart: str = "../benchmarks/server.png") -> Iterator[str]:
+    """The figures in `path` below their `chart`; nothing where none were taken yet."""
     if not path.exists():
         return
     document = json.loads(path.read_text())
+    yield f"![The server beside its alternatives]({chart})\n"
     yield from _promises(document)
     for part, (title, lines) in PARTS.items():
         if part in document:
