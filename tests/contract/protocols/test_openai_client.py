@@ -110,4 +110,4 @@ def test_too_long_a_wait_is_a_timeout_of_the_servers_own(client: openai.OpenAI) 
         client.embeddings.create(
             model="domains", input=["never asked " * 70] * 64, extra_headers={"X-Request-Timeout": "0.001"}
         )
-    assert (raised.value.status_code, raised.value.code, raised.value.type) == (504, "timeout", "server_error")
+    assert (raised.value.status_code, raised.value.code, raised.value.type) == (504, "request_timeout", "server_error")

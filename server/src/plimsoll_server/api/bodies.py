@@ -1,4 +1,4 @@
-"""A body, or what stands of it in JSON, as its model reads it: parsed and checked in one pass of compiled code."""
+"""Bodies and headers as their types read them: JSON is parsed and checked in one pass of compiled code."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.requests import Request
 
 Model = TypeVar("Model", bound=BaseModel)
+Value = TypeVar("Value")
 
 _MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 _NOT_DECLARED_JSON = {"type": "not_json", "loc": ("body",), "msg": "JSON is read and nothing else"}
@@ -22,6 +24,18 @@ def read_json(model: type[Model], body: bytes) -> Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_input=False, include_url=False)) from None
+
+
+def read_header(reader: TypeAdapter[Value | None], request: Request, name: str) -> Value | None:
+    """None where it is absent. Raises RequestValidationError."""
+    said = request.headers.get(name)
+    if said is None:
+        return None
+    try:
+        return reader.validate_python(said)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        raise RequestValidationError([{**one, "loc": ("header", name)} for one in found]) from None
 
 
 def require_json(headers: Mapping[str, Any]) -> None:

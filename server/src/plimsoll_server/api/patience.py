@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Header, Request
-from fastapi.exceptions import RequestValidationError
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
+
+from plimsoll_server.api.bodies import read_header
 
 _NAME = "X-Request-Timeout"
 _LONGEST = 86_400.0
@@ -29,11 +30,4 @@ _READER: TypeAdapter[float | None] = TypeAdapter(Patience)
 
 def patience_of(request: Request) -> float | None:
     """Seconds; None where the caller has not said. Raises RequestValidationError."""
-    said = request.headers.get(_NAME)
-    if said is None:
-        return None
-    try:
-        return _READER.validate_python(said)
-    except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False)
-        raise RequestValidationError([{**one, "loc": ("header", _NAME)} for one in found]) from None
+    return read_header(_READER, request, _NAME)

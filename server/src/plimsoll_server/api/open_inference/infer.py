@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from plimsoll_server.api.asking import ask
@@ -15,18 +15,16 @@ from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
+from plimsoll_server.api.open_inference.route import HEADER_LENGTH, HeaderLength, TensorRoute
 from plimsoll_server.api.open_inference.shapes import InferParameters, TensorRequest, TensorResponse
 from plimsoll_server.api.open_inference.tensors import OutputTensor, read_tensors
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
-from plimsoll_server.api.state import SchedulerOf, ServiceOf
+from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
 
-router = APIRouter(tags=["Open Inference Protocol"])
-
-_HEADER_LENGTH = "Inference-Header-Content-Length"
-
+router = APIRouter(tags=["Open Inference Protocol"], route_class=TensorRoute)
 
 _EXAMPLE = {
     "model_name": "domains",
@@ -45,10 +43,6 @@ _BODY = {
         },
     }
 }
-HeaderLength = Annotated[
-    int | None,
-    Header(alias=_HEADER_LENGTH, ge=0, description="Bytes of JSON, where bytes of tensors stand behind it."),
-]
 
 
 @router.post(
@@ -60,12 +54,12 @@ HeaderLength = Annotated[
 async def infer(
     name: str,
     request: Request,
-    service: ServiceOf,
-    scheduler: SchedulerOf,
     header_length: HeaderLength = None,
     patience: Patience = None,
 ) -> Response:
     """Tensors in and out, as JSON or as bytes behind it."""
+    service = service_of(request)
+    scheduler = service.working()
     service.require_model(name)
     body, binary = _read(await request.body(), header_length)
     wanted = _wanted(body, scheduler.info.task)
@@ -94,20 +88,18 @@ async def infer_version(
     name: str,
     version: str,
     request: Request,
-    service: ServiceOf,
-    scheduler: SchedulerOf,
     header_length: HeaderLength = None,
     patience: Patience = None,
 ) -> Response:
     """The same, of a version that must be the one that is served."""
-    service.require_version(version)
-    return await infer(name, request, service, scheduler, header_length, patience)
+    service_of(request).require_version(version)
+    return await infer(name, request, header_length, patience)
 
 
 def _read(body: bytes, header_length: int | None) -> tuple[TensorRequest, bytes]:
     """The JSON of a request and the bytes behind it. Raises RequestValidationError or InvalidInputError."""
     if header_length is not None and header_length > len(body):
-        raise InvalidInputError(f"{_HEADER_LENGTH} says {header_length} bytes, and the body has {len(body)}")
+        raise InvalidInputError(f"{HEADER_LENGTH} says {header_length} bytes, and the body has {len(body)}")
     end = len(body) if header_length is None else header_length
     return read_json(TensorRequest, body[:end]), body[end:]
 
@@ -149,6 +141,6 @@ def _written(
     head = json.dumps(content).encode()
     return Response(
         b"".join((head, *behind)),
-        headers={**headers, _HEADER_LENGTH: str(len(head))},
+        headers={**headers, HEADER_LENGTH: str(len(head))},
         media_type="application/octet-stream",
     )
