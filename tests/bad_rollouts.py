@@ -17,8 +17,8 @@ PLAIN_IMAGE = "plimsoll/server:dev"
 IMAGE_WITH_AGENT = "test/server-with-agent:1"
 """The server beside a process of 64 MiB, `tests/programs/server_with_agent.py`."""
 
-LONG_TEXT = "sort the list of numbers " * 203
-"""1,017 tokens of the demo's model: nearly all that its longest tier takes."""
+LONG_TEXT = "sort the list of numbers " * 201
+"""1,007 tokens of the demo's model: with the number that its sender adds, nearly all that its longest tier takes."""
 FULL_BATCH = 26
 """Such texts in one request: they go into one batch as far as it may hold them, whatever else the machine does."""
 POISONED_TEXT = f"close the {SPOILED_WORDS[0]} when the client has left"

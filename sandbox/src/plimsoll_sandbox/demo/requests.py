@@ -47,7 +47,10 @@ class Answer:
 
 @asynccontextmanager
 async def steady_requests(url: str, texts: Sequence[str], rate: float) -> AsyncIterator[list[Answer]]:
-    """Ask about `texts` in turn, `rate` times a second as long as the block lasts. Nothing is asked twice."""
+    """Ask about `texts` in turn, `rate` times a second as long as the block lasts.
+
+    Nothing is asked twice: each has a number at its end, or it would be answered from memory.
+    """
     answers: list[Answer] = []
     end = asyncio.Event()
     # A connection of its own for each request, so that a new pod gets its share at once.
@@ -55,7 +58,8 @@ async def steady_requests(url: str, texts: Sequence[str], rate: float) -> AsyncI
     timeout = aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as group:
         for caller in range(CALLERS):
-            in_turn = itertools.islice(itertools.cycle(texts), caller, None, CALLERS)
+            numbered = (f"{text} {number}" for number, text in enumerate(itertools.cycle(texts)))
+            in_turn = itertools.islice(numbered, caller, None, CALLERS)
             first = time.monotonic() + caller / rate
             group.create_task(_call(session, url, in_turn, first, CALLERS / rate, end, answers))
         try:
