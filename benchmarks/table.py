@@ -18,7 +18,6 @@ from scaling_table import scaling_lines
 from serving_gpu_table import gpu_lines
 from serving_table import serving_lines
 from statistics_table import statistics_lines
-from workers_table import workers_lines
 from training_table import training_lines
 from workers_table import workers_lines
 
@@ -105,7 +104,6 @@ def rendered() -> dict[Path, str]:
         "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
         "workers": workers_lines(FOLDER / "workers.json"),
         "preemption": preemption_lines(FOLDER / "preemption.json"),
-        "workers": workers_lines(FOLDER / "workers.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
         "training": training_lines(FOLDER / "training.json"),
         "chunking": chunking_lines(FOLDER / "chunking.json"),
