@@ -229,6 +229,17 @@ async def test_batch_size_bounds_what_runs_together(tmp_path: Path) -> None:
     assert [len(batch) for batch in engine.batches] == [1] * 5
 
 
+async def test_one_request_keeps_every_device_busy_and_leaves_room_for_others(tmp_path: Path) -> None:
+    engine = HeldEngine(devices=2)
+    async with scheduling(tmp_path, engine) as scheduler:
+        many = asyncio.create_task(scheduler.answer_texts([words(1 + number % 8) for number in range(20)]))
+        await until(lambda: len(engine.held) == 2)
+        assert [len(batch) for batch in engine.batches] == [4, 4]
+        assert queue_holds(scheduler, 0)
+        engine.release()
+        assert len(await many) == 20
+
+
 async def test_saturation_rises_with_the_queue(tmp_path: Path) -> None:
     engine = HeldEngine()
     async with scheduling(tmp_path, engine) as scheduler:

@@ -77,6 +77,11 @@ class Lane:
         return self.limit * self._engine.devices
 
     @property
+    def for_one_request(self) -> int:
+        """Sequences of one request that may be in the works: a batch for each device leaves room for others."""
+        return max(2, self.batch_limit * self._engine.devices)
+
+    @property
     def saturation(self) -> float:
         """Load over what is safe: 1.0 is the load line. A tier that never runs has no load."""
         return (self.running + self.queued) / self.at_once if self.tier.usable else 0.0

@@ -41,9 +41,9 @@ class Passage:
     async def enter(self, lane: Lane, tokens: Tokens) -> Work:
         """A place in `lane`. Only the first may find none (OverloadedError): a request that began is finished.
 
-        No more than a batch of the lane is in the works at the same time, so that one request leaves room for others.
+        No more than the lane grants one request are in the works at the same time.
         """
-        while self._inside >= min(self._at_once, max(2, lane.batch_limit)):
+        while self._inside >= min(self._at_once, lane.for_one_request):
             self._left.clear()
             await self._left.wait()
         self._inside += 1
