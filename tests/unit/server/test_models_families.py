@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor, nn
 
 from family_builders import POSITIONS, TASKS, family_model, load_family, plain_network, plain_numbers, sequence
+from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.alone import MODEL_TYPES
 from plimsoll_server.models.errors import LeakError, ModelError
+from plimsoll_server.models.family import Placement
+from plimsoll_server.models.load import load_model
 from plimsoll_server.models.packed_model import PackedModel
 from plimsoll_server.models.registry import family_named
 
@@ -96,8 +100,8 @@ def test_a_decoder_is_refused(tmp_path: Path, family: str) -> None:
 class PackedDeberta(PackedModel):
     """DeBERTa as if it could be packed: it takes the name of any attention function, and attends by itself."""
 
-    def _layers(self) -> Sequence[nn.Module]:
-        layers: Sequence[nn.Module] = self._network.base_model.encoder.layer
+    def _layers(self) -> nn.ModuleList:
+        layers: nn.ModuleList = self._network.base_model.encoder.layer
         return layers
 
     def _text_logits(self, rows: Tensor) -> Tensor:
@@ -117,6 +121,18 @@ def test_a_family_that_is_declared_packed_and_is_not_never_answers(tmp_path: Pat
     model = PackedDeberta(plain_network(folder, "deberta-v2", TASKS[0]), info)
     with pytest.raises(LeakError, match=message):
         model.forward([sequence(5), sequence(6)])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "packed"), [(torch.float32, True), (torch.bfloat16, False)], ids=["float32", "bfloat16"]
+)
+def test_weights_are_arranged_for_the_processor(
+    made: Callable[[str, str], Path], dtype: torch.dtype, packed: bool
+) -> None:
+    wanted = ModelConfig(location=str(made("bert", TASKS[0])), family="bert")
+    model = load_model(wanted, Placement(torch.device("cpu"), dtype, "sdpa"))
+    assert isinstance(model, PackedModel)
+    assert any(type(module) is nn.Linear for module in model._layers().modules()) is not packed
 
 
 def test_an_unknown_family_is_refused_with_those_there_are() -> None:

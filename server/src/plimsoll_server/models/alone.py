@@ -6,7 +6,7 @@ each other and nothing would tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from typing import Any
@@ -39,12 +39,6 @@ class Alone:
         self._border = _Border(None)
         for layer in _layers(network, info.layers):
             layer.register_forward_pre_hook(self._cross)
-        readers: dict[str, Callable[[Any], list[Output]]] = {
-            "text-classification": lambda found: label_logits(found.logits),
-            "token-classification": lambda found: token_labels(found.logits[0], [(0, found.logits.shape[1])]),
-            "feature-extraction": lambda found: self._embed(found.last_hidden_state[0]),
-        }
-        self._read = readers[info.task]
 
     def _cross(self, *_: object) -> None:
         self._border.cross()
@@ -59,7 +53,12 @@ class Alone:
         input_ids = torch.tensor([list(tokens)], device=self._device)
         return self._network(input_ids=input_ids, attention_mask=torch.ones_like(input_ids))
 
-    def _embed(self, hidden: Tensor) -> list[Output]:
+    def _read(self, found: Any) -> list[Output]:
+        if self.info.task == "text-classification":
+            return label_logits(found.logits)
+        if self.info.task == "token-classification":
+            return token_labels(found.logits[0], [(0, found.logits.shape[1])])
+        hidden: Tensor = found.last_hidden_state[0]
         return embeddings(hidden, [(0, len(hidden))], self.info.pooling)
 
     @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 from transformers.models.bert.modeling_bert import (
     BertForSequenceClassification,
@@ -16,8 +14,8 @@ from plimsoll_server.models.packed_model import PackedModel
 
 
 class Bert(PackedModel):
-    def _layers(self) -> Sequence[nn.Module]:
-        layers: Sequence[nn.Module] = self._network.base_model.encoder.layer
+    def _layers(self) -> nn.ModuleList:
+        layers: nn.ModuleList = self._network.base_model.encoder.layer
         return layers
 
     def _text_logits(self, rows: Tensor) -> Tensor:

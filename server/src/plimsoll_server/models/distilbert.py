@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from transformers.models.distilbert.modeling_distilbert import (
@@ -17,8 +15,8 @@ from plimsoll_server.models.packed_model import PackedModel
 
 
 class DistilBert(PackedModel):
-    def _layers(self) -> Sequence[nn.Module]:
-        layers: Sequence[nn.Module] = self._network.base_model.transformer.layer
+    def _layers(self) -> nn.ModuleList:
+        layers: nn.ModuleList = self._network.base_model.transformer.layer
         return layers
 
     def _text_logits(self, rows: Tensor) -> Tensor:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 from transformers.models.modernbert.modeling_modernbert import (
     ModernBertForSequenceClassification,
     ModernBertForTokenClassification,
     ModernBertModel,
 )
 
-from plimsoll_server.models.family import Family, Model
+from plimsoll_server.models.family import Family
 from plimsoll_server.models.modernbert_on_cpu import quicken
 from plimsoll_server.models.packed_model import PackedModel
-from plimsoll_server.types import ModelInfo
 
 
 class ModernBert(PackedModel):
-    def _layers(self) -> Sequence[nn.Module]:
-        layers: Sequence[nn.Module] = self._network.base_model.layers
+    def _layers(self) -> nn.ModuleList:
+        layers: nn.ModuleList = self._network.base_model.layers
         return layers
+
+    def _quicken(self) -> None:
+        quicken(self._layers())
 
     def _text_logits(self, rows: Tensor) -> Tensor:
         logits: Tensor = self._network.classifier(self._network.head(rows))
@@ -32,11 +31,6 @@ class ModernBert(PackedModel):
         return logits
 
 
-def _serve(network: PreTrainedModel, info: ModelInfo) -> Model:
-    quicken(network)
-    return ModernBert(network, info)
-
-
 MODERNBERT = Family(
     model_type="modernbert",
     networks={
@@ -44,5 +38,5 @@ MODERNBERT = Family(
         "token-classification": ModernBertForTokenClassification,
         "feature-extraction": ModernBertModel,
     },
-    serve=_serve,
+    serve=ModernBert,
 )

@@ -15,24 +15,21 @@ from transformers.activations import GELUActivation
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from plimsoll_server.models.pack import Pack
-from plimsoll_server.models.packed_linear import PackedLinear, can_pack_linears
+from plimsoll_server.models.packed_linear import PackedLinear, can_pack
 
 _ROWS_PER_THREAD = 256
 """In a slice. With a feed-forward as wide as usual they take a megabyte: what a core has of its own."""
 
 
-def quicken(network: Any) -> None:
+def quicken(layers: nn.ModuleList) -> None:
     """Puts this module's layers in the place of transformers' own where they compute the same."""
-    backbone = network.base_model
-    for number, layer in enumerate(backbone.layers):
+    for number, layer in enumerate(layers):
         if can_quicken(layer):
-            backbone.layers[number] = QuickLayer(layer)
+            layers[number] = QuickLayer(layer)
 
 
 def can_quicken(layer: Any) -> bool:
-    weight: Tensor = layer.mlp.Wi.weight
-    on_cpu = weight.device.type == "cpu" and weight.dtype is torch.float32
-    return on_cpu and can_pack_linears() and type(layer.mlp.act) in (GELUActivation, nn.GELU)
+    return can_pack(layer.mlp.Wi.weight) and type(layer.mlp.act) in (GELUActivation, nn.GELU)
 
 
 class QuickLayer(nn.Module):

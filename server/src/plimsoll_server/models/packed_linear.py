@@ -6,23 +6,35 @@ once, the same float32 products take a sixth to a quarter less time.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _ROWS = 256
 """For which number of rows oneDNN arranges the weights; it takes others as well."""
 
 
-def can_pack_linears() -> bool:
-    """Whether this torch has oneDNN, and lets it be called with weights that are arranged already."""
+def can_pack(weight: Tensor) -> bool:
+    """Whether it is one of float32 on a CPU, and this torch has oneDNN and lets it be called with arranged weights."""
     operations, library = torch.ops.mkldnn, torch.backends.mkldnn
     return (
-        library.is_available()  # type: ignore[no-untyped-call]
+        weight.device.type == "cpu"
+        and weight.dtype is torch.float32
+        and library.is_available()  # type: ignore[no-untyped-call]
         and hasattr(operations, "_reorder_linear_weight")
         and hasattr(operations, "_linear_pointwise")
     )
+
+
+def pack_linears(layers: Iterable[nn.Module]) -> None:
+    """Puts packed linear layers in the place of plain ones within `layers`, where they can be packed."""
+    for layer in layers:
+        for module in list(layer.modules()):
+            for name, child in list(module.named_children()):
+                if type(child) is nn.Linear and can_pack(child.weight):
+                    setattr(module, name, _Packed(child))
 
 
 class PackedLinear:
@@ -51,3 +63,14 @@ class PackedLinear:
     def plus(self, rows: Tensor, other: Tensor) -> Tensor:
         product: Tensor = self._linear.binary(rows, other, self._weight, self._bias, "add")
         return product
+
+
+class _Packed(nn.Module):
+    """In the place of a plain linear layer: its `forward` and nothing else."""
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self._packed = PackedLinear(linear.weight, linear.bias)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self._packed(rows)

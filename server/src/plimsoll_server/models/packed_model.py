@@ -14,6 +14,7 @@ from plimsoll_server.models.errors import LeakError, ModelError
 from plimsoll_server.models.family import Between
 from plimsoll_server.models.outputs import label_logits, token_labels
 from plimsoll_server.models.pack import Pack
+from plimsoll_server.models.packed_linear import pack_linears
 from plimsoll_server.models.pooling import embeddings, pooled
 from plimsoll_server.types import ModelInfo, Output, Tokens
 
@@ -26,13 +27,9 @@ class PackedModel(ABC):
         self._network: Any = network
         self._device = torch.device(info.device)
         _require_encoder(self._network.config)
+        self._quicken()
         for layer in self._layers()[1:]:
             layer.register_forward_pre_hook(_call_between, with_kwargs=True)
-        self._read = {
-            "text-classification": self._classify,
-            "token-classification": self._label_tokens,
-            "feature-extraction": self._embed,
-        }[info.task]
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
@@ -50,8 +47,12 @@ class PackedModel(ABC):
         return hidden
 
     @abstractmethod
-    def _layers(self) -> Sequence[nn.Module]:
+    def _layers(self) -> nn.ModuleList:
         """In the order in which they run."""
+
+    def _quicken(self) -> None:
+        """Has the layers compute the same in less time, where that can be done."""
+        pack_linears(self._layers())
 
     @abstractmethod
     def _text_logits(self, rows: Tensor) -> Tensor:
@@ -65,13 +66,11 @@ class PackedModel(ABC):
     def _positions(self, pack: Pack) -> Tensor:
         return pack.position_ids
 
-    def _classify(self, hidden: Tensor, pack: Pack) -> list[Output]:
-        return label_logits(self._text_logits(pooled(hidden, pack.spans, self.info.pooling)))
-
-    def _label_tokens(self, hidden: Tensor, pack: Pack) -> list[Output]:
-        return token_labels(self._token_logits(hidden), pack.spans)
-
-    def _embed(self, hidden: Tensor, pack: Pack) -> list[Output]:
+    def _read(self, hidden: Tensor, pack: Pack) -> list[Output]:
+        if self.info.task == "text-classification":
+            return label_logits(self._text_logits(pooled(hidden, pack.spans, self.info.pooling)))
+        if self.info.task == "token-classification":
+            return token_labels(self._token_logits(hidden), pack.spans)
         return embeddings(hidden, pack.spans, self.info.pooling)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,8 +17,8 @@ from plimsoll_server.models.packed_model import PackedModel
 
 
 class XlmRoberta(PackedModel):
-    def _layers(self) -> Sequence[nn.Module]:
-        layers: Sequence[nn.Module] = self._network.base_model.encoder.layer
+    def _layers(self) -> nn.ModuleList:
+        layers: nn.ModuleList = self._network.base_model.encoder.layer
         return layers
 
     def _positions(self, pack: Pack) -> Tensor:
