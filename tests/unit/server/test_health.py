@@ -23,6 +23,7 @@ class Engine:
     busy: float = 0.0
     suspect: float = 0.0
     well: bool = True
+    devices: int = 1
 
     def busy_seconds(self) -> float:
         return self.busy
