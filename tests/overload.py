@@ -30,6 +30,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Reply:
+    tokens: int
     status: int
     seconds: float
     wrong: bool
@@ -73,7 +74,7 @@ async def offer(
             under_way -= text.tokens
             changed.notify()
         wrong = response.status_code == 200 and not _same(_scores(response), expected[text.content])
-        return Reply(response.status_code, seconds, wrong, "retry-after" in response.headers)
+        return Reply(text.tokens, response.status_code, seconds, wrong, "retry-after" in response.headers)
 
     async with asyncio.TaskGroup() as requests:
         tasks = []

@@ -22,8 +22,6 @@ from server_builders import random_model, server_config
 from server_process import Server, environment, process
 
 AMPLE = 6 << 30
-PLANNED_PERCENT = 85
-"""Of a limit, by default."""
 SAFE_LOADS = 4
 SHAPE: dict[str, Any] = {
     "hidden_size": 32,
@@ -52,7 +50,9 @@ class Load:
     rounds: int
     requests_per_round: int
     room_tokens: int
-    """That the memory holds: more than the longest text has, and less than the tiers would run at once."""
+    """That the memory holds: less than the tiers would run at once."""
+    percent: int = 85
+    """Of the limit to plan with, as by default."""
 
 
 SMALL = Load(
@@ -72,13 +72,15 @@ FULL = Load(
 
 
 DEEP = Load(
-    lengths={512: 100, 1_024: 60, 4_096: 20, 8_192: 8, 16_384: 4, 32_768: 3},
-    weights={512: 40, 1_024: 30, 4_096: 20, 8_192: 7, 16_384: 2, 32_768: 1},
+    lengths={512: 100, 1_024: 60, 2_048: 30, 4_096: 20, 16_384: 3},
+    weights={512: 40, 1_024: 30, 2_048: 18, 4_096: 10, 16_384: 2},
     rounds=5,
     requests_per_round=100,
-    room_tokens=20_000,
+    room_tokens=8_000,
+    percent=95,
 )
-"""What the room holds is less than the longest text: some of it cannot be answered by any means."""
+"""Planned with all that there is before an allocation fails, so that nothing makes up for a line that is too deep; and
+with texts that have no room by any means."""
 
 
 @dataclass
@@ -107,11 +109,12 @@ class Calm:
 
 
 @asynccontextmanager
-async def subject(folder: Path, limit: int, **variables: str) -> AsyncIterator[Subject]:
+async def subject(folder: Path, load: Load, limit: int, **variables: str) -> AsyncIterator[Subject]:
     model = folder / "model"
     if not model.exists():
         random_model(model, **SHAPE)
-    config = server_config(model, tiers=TIERS, longInput={"policy": "Native"})
+    policy = {"policy": "Native"}
+    config = server_config(model, tiers=TIERS, longInput=policy, memoryUtilizationPercent=load.percent)
     told = environment(
         config,
         PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit),
@@ -129,10 +132,10 @@ async def subject(folder: Path, limit: int, **variables: str) -> AsyncIterator[S
 
 
 async def calm(folder: Path, load: Load, **variables: str) -> Calm:
-    async with subject(folder, AMPLE, **variables) as under:
+    async with subject(folder, load, AMPLE, **variables) as under:
         measured = (await under.load_line())["measured"]
         wanted = measured["bytes_per_token"] * load.room_tokens + measured["bytes_per_batch"]
-        limit = AMPLE - (measured["room"] - wanted) * 100 // PLANNED_PERCENT
+        limit = AMPLE - (measured["room"] - wanted) * 100 // load.percent
         return Calm(await answers_alone(under.server.client, texts(load.lengths)), limit)
 
 
@@ -159,6 +162,8 @@ def hold_what_was_promised(outcome: Outcome, load: Load) -> None:
     assert sum(counts.values()) == load.rounds * load.requests_per_round, "every request is answered"
     assert counts.keys() <= {200, 429, 503}
     assert counts[200] > 0
+    without_room = [reply for reply in outcome.replies if reply.status == 503]
+    assert all(reply.tokens > load.room_tokens for reply in without_room), "only what does not fit at all"
     assert not [reply for reply in outcome.replies if reply.wrong]
     assert all(reply.told_to_wait for reply in outcome.replies if reply.status == 429)
     assert outcome.highest <= outcome.limit
@@ -170,7 +175,7 @@ def hold_what_was_promised(outcome: Outcome, load: Load) -> None:
 @pytest.mark.timeout(7200)
 async def test_an_overloaded_server_answers_or_refuses_and_lives(tmp_path: Path, load: Load) -> None:
     peaceful = await calm(tmp_path, load)
-    async with subject(tmp_path, peaceful.limit) as under:
+    async with subject(tmp_path, load, peaceful.limit) as under:
         outcome = await overloaded(under, load, peaceful.expected)
     if load is FULL:
         write_figures("line as measured", outcome)
@@ -189,7 +194,7 @@ async def test_a_server_whose_line_is_three_times_too_deep_learns_and_lives(tmp_
     (file,) = kept.iterdir()
     trials = json.loads(file.read_text())
     file.write_text(json.dumps([trial | {"growth": trial["growth"] // 3} for trial in trials]))
-    async with subject(tmp_path, peaceful.limit, **variables) as under:
+    async with subject(tmp_path, DEEP, peaceful.limit, **variables) as under:
         outcome = await overloaded(under, DEEP, peaceful.expected)
     write_figures("line three times too deep", outcome)
     hold_what_was_promised(outcome, DEEP)

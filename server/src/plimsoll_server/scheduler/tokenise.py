@@ -12,7 +12,7 @@ from itertools import pairwise
 from tokenizers import Encoding, Tokenizer
 
 from plimsoll_server.scheduler.documents import Border, Document, Frame
-from plimsoll_server.scheduler.errors import InvalidInputError, OutOfMemoryError, OverloadedError, TooLongError
+from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
 
 _PENDING_PER_THREAD = 64
 """Texts that may wait for each thread. A text waits for milliseconds, so a longer queue is an overload."""
@@ -53,7 +53,7 @@ class Tokeniser:
         self.frame = self._pool.submit(self._find_frame).result()
 
     async def document(self, text: str) -> Document:
-        """Raises TooLongError, OverloadedError, OutOfMemoryError or InvalidInputError."""
+        """Raises TooLongError, OverloadedError or InvalidInputError."""
         self._check_size(text)
         if self._pending >= self._limit:
             raise OverloadedError(f"{self._pending} texts are waiting to be tokenised; try again", retry_after=1)
@@ -106,12 +106,12 @@ class Tokeniser:
             )
 
     def _wait_for_room(self, size: int) -> None:
-        """A running batch takes much memory, but not for long."""
+        """A running batch takes much memory, but not for long. What an idle server has no room for came no further."""
         for _ in range(_ROOM_CHECKS):
             if self._has_room(size):
                 return
             time.sleep(_ROOM_SECONDS / _ROOM_CHECKS)
-        raise OutOfMemoryError("too little memory is left to tokenise the text; try again", retry_after=5)
+        raise OverloadedError("what runs leaves too little memory to tokenise the text; try again", retry_after=5)
 
     def _encode(self, text: str) -> Document:
         self._wait_for_room(len(text) * BYTES_PER_TEXT_BYTE)
