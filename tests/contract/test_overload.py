@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from overload_figures import Idle, Outcome, write_figures
 from server_builders import random_model, server_config
 from server_process import Server, environment, process
 
+MEBIBYTE = 1 << 20
 AMPLE = 6 << 30
 SAFE_LOADS = 4
 SHAPE: dict[str, Any] = {
@@ -63,7 +65,7 @@ SMALL = Load(
     room_tokens=6_000,
 )
 FULL = Load(
-    lengths={64: 200, 256: 200, 512: 100, 1_024: 60, 2_048: 30, 4_096: 15, 8_192: 8, 16_384: 4, 32_768: 3},
+    lengths={64: 200, 256: 200, 512: 100, 1_024: 60, 2_048: 30, 4_096: 15, 8_192: 6, 16_384: 3, 32_768: 2},
     weights={64: 20, 256: 20, 512: 20, 1_024: 15, 2_048: 10, 4_096: 7, 8_192: 4, 16_384: 2, 32_768: 1},
     rounds=10,
     requests_per_round=200,
@@ -72,11 +74,11 @@ FULL = Load(
 
 
 DEEP = Load(
-    lengths={512: 100, 1_024: 60, 2_048: 30, 4_096: 20, 16_384: 3},
-    weights={512: 40, 1_024: 30, 2_048: 18, 4_096: 10, 16_384: 2},
-    rounds=5,
+    lengths={512: 100, 1_024: 60, 2_048: 30, 4_096: 20, 8_192: 4, 32_768: 2},
+    weights={512: 40, 1_024: 30, 2_048: 16, 4_096: 8, 8_192: 4, 32_768: 2},
+    rounds=3,
     requests_per_round=100,
-    room_tokens=8_000,
+    room_tokens=20_000,
     percent=95,
 )
 """Planned with all that there is before an allocation fails, so that nothing makes up for a line that is too deep; and
@@ -169,6 +171,13 @@ def hold_what_was_promised(outcome: Outcome, load: Load) -> None:
     assert outcome.highest <= outcome.limit
 
 
+def hold_memory_flat(outcome: Outcome) -> None:
+    """The last three rounds beside those in the middle: by then every buffer and cache has its size."""
+    middle, last = outcome.idle[-7:-4], outcome.idle[-3:]
+    assert mean(idle.used for idle in last) - mean(idle.used for idle in middle) < 16 * MEBIBYTE
+    assert mean(idle.unused for idle in last) - mean(idle.unused for idle in middle) < 8 * MEBIBYTE, "in pieces"
+
+
 @pytest.mark.parametrize(
     "load", [pytest.param(SMALL, id="in short"), pytest.param(FULL, id="2,000 requests", marks=pytest.mark.thorough)]
 )
@@ -179,6 +188,7 @@ async def test_an_overloaded_server_answers_or_refuses_and_lives(tmp_path: Path,
         outcome = await overloaded(under, load, peaceful.expected)
     if load is FULL:
         write_figures("line as measured", outcome)
+        hold_memory_flat(outcome)
     hold_what_was_promised(outcome, load)
     assert outcome.out_of_memory == 0, "nothing is short below the load line"
 
