@@ -1,7 +1,7 @@
 """Short texts while long ones stream: how long they take when they may run between the layers of a long one, and when
 they queue behind it. The same model, lengths and scheduler, in turns; writes benchmarks/preemption.json.
 
-    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: five minutes on two cores
+    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: three minutes on two cores
     python benchmarks/preemption.py --whole    # the same with all of ModernBERT-base's width: longer, or a GPU
     python benchmarks/preemption.py --quick    # three layers, 2,048 against 128: to look, kept nowhere
 """
@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--every", type=float, default=1.0, help="seconds between two short texts")
     asked = parser.parse_args()
     plan = (
