@@ -4,7 +4,6 @@ line. It answers, refuses, or says that a text does not fit; nothing else happen
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,8 @@ from server_process import Server, environment, process
 
 MEBIBYTE = 1 << 20
 AMPLE = 6 << 30
+PLANNED_PERCENT = 85
+"""Of a limit, by default."""
 SAFE_LOADS = 4
 SHAPE: dict[str, Any] = {
     "hidden_size": 32,
@@ -53,8 +54,6 @@ class Load:
     requests_per_round: int
     room_tokens: int
     """That the memory holds: less than the tiers would run at once."""
-    percent: int = 85
-    """Of the limit to plan with, as by default."""
 
 
 SMALL = Load(
@@ -71,18 +70,6 @@ FULL = Load(
     requests_per_round=200,
     room_tokens=40_000,
 )
-
-
-DEEP = Load(
-    lengths={512: 100, 1_024: 60, 2_048: 30, 4_096: 20, 8_192: 4, 32_768: 2},
-    weights={512: 40, 1_024: 30, 2_048: 16, 4_096: 8, 8_192: 4, 32_768: 2},
-    rounds=3,
-    requests_per_round=100,
-    room_tokens=20_000,
-    percent=95,
-)
-"""Planned with all that there is before an allocation fails, so that nothing makes up for a line that is too deep; and
-with texts that have no room by any means."""
 
 
 @dataclass
@@ -111,18 +98,16 @@ class Calm:
 
 
 @asynccontextmanager
-async def subject(folder: Path, load: Load, limit: int, **variables: str) -> AsyncIterator[Subject]:
+async def subject(folder: Path, limit: int) -> AsyncIterator[Subject]:
     model = folder / "model"
     if not model.exists():
         random_model(model, **SHAPE)
-    policy = {"policy": "Native"}
-    config = server_config(model, tiers=TIERS, longInput=policy, memoryUtilizationPercent=load.percent)
+    config = server_config(model, tiers=TIERS, longInput={"policy": "Native"})
     told = environment(
         config,
         PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit),
         PLIMSOLL_CACHE_BYTES="0",
         PLIMSOLL_REQUEST_DEADLINE_SECONDS="3000",
-        **variables,
     )
     with process(folder, told) as started, killed_above(limit, started.process.pid) as watch:
         await asyncio.to_thread(started.until_ready)
@@ -133,11 +118,11 @@ async def subject(folder: Path, load: Load, limit: int, **variables: str) -> Asy
         assert started.ends_with(600) == 0, started.log.read_text()[-2000:]
 
 
-async def calm(folder: Path, load: Load, **variables: str) -> Calm:
-    async with subject(folder, load, AMPLE, **variables) as under:
+async def calm(folder: Path, load: Load) -> Calm:
+    async with subject(folder, AMPLE) as under:
         measured = (await under.load_line())["measured"]
         wanted = measured["bytes_per_token"] * load.room_tokens + measured["bytes_per_batch"]
-        limit = AMPLE - (measured["room"] - wanted) * 100 // load.percent
+        limit = AMPLE - (measured["room"] - wanted) * 100 // PLANNED_PERCENT
         return Calm(await answers_alone(under.server.client, texts(load.lengths)), limit)
 
 
@@ -184,29 +169,10 @@ def hold_memory_flat(outcome: Outcome) -> None:
 @pytest.mark.timeout(7200)
 async def test_an_overloaded_server_answers_or_refuses_and_lives(tmp_path: Path, load: Load) -> None:
     peaceful = await calm(tmp_path, load)
-    async with subject(tmp_path, load, peaceful.limit) as under:
+    async with subject(tmp_path, peaceful.limit) as under:
         outcome = await overloaded(under, load, peaceful.expected)
     if load is FULL:
         write_figures("line as measured", outcome)
         hold_memory_flat(outcome)
     hold_what_was_promised(outcome, load)
     assert outcome.out_of_memory == 0, "nothing is short below the load line"
-
-
-@pytest.mark.thorough
-@pytest.mark.timeout(7200)
-async def test_a_server_whose_line_is_three_times_too_deep_learns_and_lives(tmp_path: Path) -> None:
-    """What it finds as an earlier start's trials tells a third of what batches take, so memory really runs out."""
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    variables = {"PLIMSOLL_CALIBRATION_DIRECTORY": str(kept)}
-    peaceful = await calm(tmp_path, DEEP, **variables)
-    (file,) = kept.iterdir()
-    trials = json.loads(file.read_text())
-    file.write_text(json.dumps([trial | {"growth": trial["growth"] // 3} for trial in trials]))
-    async with subject(tmp_path, DEEP, peaceful.limit, **variables) as under:
-        outcome = await overloaded(under, DEEP, peaceful.expected)
-    write_figures("line three times too deep", outcome)
-    hold_what_was_promised(outcome, DEEP)
-    assert outcome.out_of_memory > 0
-    assert outcome.factor < 1.0
