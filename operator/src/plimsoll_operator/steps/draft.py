@@ -70,7 +70,8 @@ class Draft:
     `asked_for` is the hash of the revision that the spec asks for, empty while it cannot be made; `target` is the
     one that the pods are to reach. `rejection` is why those two differ, where the one asked for was tried and rejected.
     `paused` is who holds steps and promotions, `order` what a person has asked of the canary that runs. `analysis`,
-    `evidence`, `data` and `verdict` are there while an unproven canary runs; `blind` is how long its data has lacked.
+    `evidence`, `data` and `verdict` are there while an unproven canary runs; `blind` is how long its data has lacked,
+    and `ended` how often its containers were killed or ended by themselves.
     `placed` is how many pods have a node, while a rollout has pods that have none.
     `most_ready` is how many pods of the target were ready at once in this rollout.
     """
@@ -98,6 +99,7 @@ class Draft:
     evidence: Evidence | None = None
     data: Data | None = None
     blind: timedelta = timedelta(0)
+    ended: int = 0
     verdict: Verdict | None = None
     rollout_started: datetime | None = None
     rollout_progressed: datetime | None = None

@@ -36,6 +36,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
         evidence=analysis.evidence,
         data=analysis.availability.data,
         blind=analysis.blind(draft.now),
+        ended=analysis.ended(pair, draft.now),
         verdict=analysis.verdict(pair, settings, draft.now),
     )
 

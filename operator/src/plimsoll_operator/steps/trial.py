@@ -38,6 +38,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         verdict=draft.verdict,
         data=draft.data or "NoMetrics",
         blind=draft.blind,
+        ended=draft.ended,
         promote=draft.order == "promote",
         paused=draft.held,
         ailment=ailment.message if ailment else "",

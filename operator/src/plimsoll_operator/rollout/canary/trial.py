@@ -21,8 +21,9 @@ class Trial(Situation):
 
     `stable` is the hash of the stable revision, empty before there was one; `proven` are all that ever were stable.
     `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target. `before` and
-    `stage` are what status has kept of this very canary. `ailment` says in words what is wrong with the target's pods,
-    `called` how the object is named to `kubectl plimsoll`, behind a verb.
+    `stage` are what status has kept of this very canary. `ended` is how often its containers were killed or
+    ended by themselves, `ailment` says in words what is wrong with the target's pods, `called` how the object is named
+    to `kubectl plimsoll`, behind a verb.
     """
 
     stable: str
@@ -39,6 +40,7 @@ class Trial(Situation):
     verdict: Verdict | None = None
     data: Data = "NoMetrics"
     blind: timedelta = timedelta(0)
+    ended: int = 0
     promote: bool = False
     paused: tuple[str, str] | None = None
     ailment: str = ""

@@ -63,6 +63,12 @@ class Analysis:
         """For how long there was nothing to judge by, though there should have been."""
         return self.blind_for + (max(timedelta(0), now - self.blind_since) if self.blind_since else timedelta(0))
 
+    def ended(self, pair: Pair, now: datetime) -> int:
+        """How often containers of the canary were killed or ended by themselves, since it began."""
+        known = (self.evidence.series.get(key) for key in (pod_record.KILLS, pod_record.RESTARTS))
+        new = pod_record.news(pair.canary, self.pods, now)
+        return round(sum(series.canary_bad for series in known if series)) + new.kills + new.restarts
+
     def verdict(self, pair: Pair, settings: AnalysisSettings, now: datetime) -> Verdict:
         """What the evidence says; where it decides nothing and data lacks, why it does."""
         pods = pod_record.totals(self.pods, pair.canary, pair.stable, now)

@@ -77,7 +77,10 @@ def _was_compared(trial: Trial) -> bool:
 
 def _undecided(trial: Trial) -> Move:
     """There was data, and it showed neither harm nor its absence."""
-    asked = f"{trial.requests} requests in {_duration(trial)} showed neither harm nor its absence"
+    return _inconclusive(trial, f"{trial.requests} requests in {_duration(trial)} showed neither harm nor its absence")
+
+
+def _inconclusive(trial: Trial, asked: str) -> Move:
     match trial.settings.on_inconclusive:
         case "Promote":
             return promotion(trial, f"{asked}, and rollout.canary.onInconclusive is Promote")
@@ -94,6 +97,9 @@ def _undecided(trial: Trial) -> Move:
 def _without_data(trial: Trial) -> Move:
     asked = f"there was nothing to compare it by after {_duration(trial)} ({trial.data})"
     match trial.settings.on_no_data:
+        case "Promote" if trial.ended:
+            times = "once" if trial.ended == 1 else f"{trial.ended} times"
+            return _inconclusive(trial, f"{asked}, and containers of it were killed or ended {times}")
         case "Promote":
             return promotion(trial, f"{asked}, and rollout.canary.onNoData is Promote")
         case "Rollback":
