@@ -112,7 +112,7 @@ def _started(service: Service, log: Path, cores: Sequence[int], *, shared: bool)
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,
+                process_group=0,
             )
     finally:
         os.sched_setaffinity(0, own)
