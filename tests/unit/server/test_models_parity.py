@@ -41,6 +41,8 @@ TWO_LAYERS: dict[str, Any] = {
 }
 """One global and one local, 80,000 parameters. With weights thrice as large, float32 itself is off by 1e-5 and more."""
 THOROUGH = pytest.mark.thorough
+PATIENT = pytest.mark.timeout(1_800)
+"""Plain attention over 32K tokens takes a minute of a quiet machine."""
 
 
 Pair = tuple[ModernBert, Any]
@@ -89,16 +91,19 @@ def test_hidden_states_of_the_base_shape_agree_at(base_shape: Pair, length: int)
 
 
 @THOROUGH
+@PATIENT
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 512, 1024, 4096])
 def test_hidden_states_of_all_22_layers_agree_at(all_layers: Pair, length: int) -> None:
     assert_hidden_states_agree(all_layers, [sequence(length)])
 
 
+@PATIENT
 @pytest.mark.parametrize("length", [4096, *(pytest.param(length, marks=THOROUGH) for length in (8192, 16_384, 32_768))])
 def test_hidden_states_of_a_long_text_agree_at(two_layers: Pair, length: int) -> None:
     assert_hidden_states_agree(two_layers, [sequence(length)])
 
 
+@PATIENT
 @pytest.mark.parametrize(
     "lengths",
     [
