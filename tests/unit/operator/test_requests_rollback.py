@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from builders import POLICY
-from lives import Life, served_life, under_way
+from builders import POLICY, Cluster
+from lives import Life, served_life, taken_back, under_way
+from rollouts import spec_of
 
 
 @pytest.fixture
@@ -25,10 +26,42 @@ def test_a_rollback_without_a_name_goes_to_the_revision_that_was_stable_before(s
     assert rejected.reason == "RolledBackByRequest"
 
 
-def test_a_second_rollback_without_a_name_goes_one_further(served: Life) -> None:
+def test_a_second_rollback_must_say_where_to(served: Life) -> None:
     served.ask("rollback#1")
-    served.ask("rollback#2")
+    told = served.ask("rollback#2")
+    assert told["outcome"] == "Refused"
+    assert served.stable == served.revision(2)
+    served.ask("rollback@1#3")
     assert served.stable == served.revision(1)
+
+
+def test_a_change_that_was_taken_back_by_itself_is_not_rolled_back_once_more(served: Life) -> None:
+    """Who is called by an alert on the bad canary, once it is gone, must not end the good revision."""
+    taken_back(served)
+    why, good = served.revision(4).rejected, served.revision(3)
+    told = served.ask("rollback#three-in-the-morning")
+    assert told["outcome"] == "Refused"
+    assert told["message"] == (
+        f"revision {served.revision(4).hash} was taken back already (Errors), and {good.hash}, which served before "
+        f"it, serves: `kubectl plimsoll rollback domains -n guardrails {served.revision(2).hash}` goes further back"
+    )
+    assert served.stable == good
+    assert served.revision(4).rejected == why
+
+
+def test_where_nothing_older_served_the_refusal_says_so() -> None:
+    life = Life(Cluster(spec_of(1, 1), gpus=4))
+    life.cluster.settle()
+    taken_back(life)
+    assert life.ask("rollback#1")["message"].endswith("the history has no other revision that served before")
+
+
+def test_going_further_back_keeps_what_a_revision_was_rejected_for(served: Life) -> None:
+    taken_back(served)
+    why = served.revision(4).rejected
+    assert served.ask("rollback@2#1")["outcome"] == "Accepted"
+    assert served.stable == served.revision(2)
+    assert served.revision(4).rejected == why
 
 
 def test_a_rollback_to_a_named_revision_runs_the_template_that_it_ran_then(served: Life) -> None:

@@ -37,7 +37,10 @@ def rollback(
     context: Context = "",
     kubeconfig: Kubeconfig = "",
 ) -> None:
-    """Go back to a revision that served before; the one that the spec asks for is not tried again until `retry`."""
+    """Go back to a revision that served before; the one that the spec asks for is not tried again until `retry`.
+
+    Where that one was taken back already, what served before it serves: to go further back, name the revision.
+    """
     errand = Errand("rollback", partial(chosen, revision), IS_BACK, request_id=request_id)
     run(errand, target_of(name, namespace, context, kubeconfig), patience_of(timeout, wait=wait), output)
 

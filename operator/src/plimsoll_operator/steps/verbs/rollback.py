@@ -14,6 +14,8 @@ LISTED = 10
 
 def rollback(asked: Asked) -> Draft:
     """To the named revision, else to the one that was stable before. Its pods run the template they ran then."""
+    if refusal := _taken_back_already(asked):
+        return asked.refuse(refusal)
     wanted = asked.request.revision or _before(asked)
     found = next((revision for revision in asked.draft.revisions if revision.hash == wanted), None)
     if found is None or (refusal := _why_not(asked, found)):
@@ -25,9 +27,32 @@ def rollback(asked: Asked) -> Draft:
     marked = [replace(revision, stable=False) for revision in asked.draft.revisions if revision.hash != found.hash]
     if asked.present is not None:
         reason = by_request(asked, "RolledBackByRequest", f"rolled back to {found.hash}")
-        marked = [replace(each, rejected=reason) if each.hash == asked.present.hash else each for each in marked]
+        # What it was taken back for first stays told: the evidence, not who went further back since.
+        marked = [
+            replace(each, rejected=each.rejected or reason) if each.hash == asked.present.hash else each
+            for each in marked
+        ]
     message = f"revision {found.hash} is stable from now on, and the pods of the others end; set the spec back too"
     return asked.accept(message, found, back, *marked)
+
+
+def _taken_back_already(asked: Asked) -> str:
+    """Why nothing is rolled back without a name: what serves is what served before the change, and it is well."""
+    present, stable = asked.present, asked.stable
+    if asked.request.revision or stable is None or present is None or not present.rejected:
+        return ""
+    if asked.draft.observed.half_promoted:
+        return ""
+    older = _before(asked)
+    further = (
+        f"`kubectl plimsoll rollback {asked.command} {older}` goes further back"
+        if older
+        else "the history has no other revision that served before"
+    )
+    return (
+        f"revision {present.hash} was taken back already ({present.rejected.reason}), and {stable.hash}, which served "
+        f"before it, serves: {further}"
+    )
 
 
 def _before(asked: Asked) -> str:
