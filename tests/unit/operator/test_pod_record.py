@@ -10,6 +10,7 @@ import pytest
 from builders import NOW, make_pod, make_workload
 from plimsoll_operator.observed import Milestones, Pod, Workload
 from plimsoll_operator.rollout.evidence import Counts
+from plimsoll_operator.rollout.evidence.guards import fails_to_start
 from plimsoll_operator.rollout.measuring import pod_record
 from plimsoll_operator.rollout.measuring.pod_record import KILLS, MOST_PODS, RESTARTS, PodRecord
 
@@ -101,6 +102,30 @@ def test_what_the_stable_revision_did_before_is_no_news_but_counts_as_its_past()
     assert pod_record.news(stable, record, NOW).kills == 0
     pods = pod_record.totals(record, workload(), stable, NOW)
     assert (pods.stable_kills, pods.stable_minutes, pods.canary_kills) == (2, 60.0, 0)
+
+
+def hard_to_start(name: str, *, ran: float, gets_ready: float = 30) -> Pod:
+    """A pod that serves, after three ends; the last run, of so many seconds, was before the one of now."""
+    reached = Milestones(
+        HOUR_AGO, scheduled=HOUR_AGO, running=HOUR_AGO, ready_changed=HOUR_AGO + timedelta(seconds=gets_ready)
+    )
+    last = {"last_exit_at": HOUR_AGO, "last_exit_code": 1, "last_run": timedelta(seconds=ran)}
+    return make_pod("old", name=name, ready=True, restarts=3, milestones=reached, **last)
+
+
+@pytest.mark.parametrize(
+    ("ran", "failed"),
+    [
+        pytest.param(5, 9, id="over before it can have been ready"),
+        pytest.param(600, 0, id="it served before it crashed"),
+    ],
+)
+def test_starts_that_failed_count_also_of_stable_pods_that_got_ready(ran: float, failed: int) -> None:
+    stable = workload(*(hard_to_start(name, ran=ran) for name in "abc"))
+    canary = workload(ended(after=3, restarts=1))
+    pods = pod_record.totals(BEGAN, canary, stable, NOW)
+    assert (pods.canary_failed_starts, pods.stable_failed_starts) == (2, failed)
+    assert fails_to_start(pods) == (failed == 0)
 
 
 def test_what_the_canary_did_before_anybody_looked_is_new() -> None:

@@ -101,7 +101,7 @@ def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, 
         canary_minutes=_lived(canary, now),
         stable_minutes=_lived(stable, now),
         canary_failed_starts=new.canary_failed_starts,
-        stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod)),
+        stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod) or was_hard_to_start(pod)),
     )
 
 
@@ -124,6 +124,16 @@ def failed_to_start(pod: Pod) -> bool:
     began = pod.last_exit_at - (pod.last_run or timedelta(0))
     # Times of the API are whole seconds.
     return changed is None or changed <= began + timedelta(seconds=1)
+
+
+def was_hard_to_start(pod: Pod) -> bool:
+    """Whether one that is ready now ended before in less time than it took to get ready: it cannot have been then."""
+    reached = pod.milestones
+    if not pod.ready or pod.last_run is None or reached is None:
+        return False
+    if reached.running is None or reached.ready_changed is None:
+        return False
+    return pod.last_run <= reached.ready_changed - reached.running
 
 
 def _staying(workload: Workload | None) -> list[Pod]:
