@@ -26,6 +26,23 @@ def test_a_good_canary_is_not_held_back_by_what_is_broken() -> None:
     assert trials.of(1) is None
 
 
+@pytest.mark.parametrize(("apart", "phase"), [(30, "Analysing"), (90, "Promoting")])
+def test_after_an_outage_of_both_a_canary_that_is_back_first_has_to_stand(apart: float, phase: str) -> None:
+    trials = analysed(changed(served(3, canary={"steps": [10]})))
+    stable = pods_of(trials.observed, 1)
+    trials.crashing |= stable | pods_of(trials.observed, 2)
+    for _ in range(5):
+        look(trials)
+        trials.now += timedelta(seconds=15)
+    trials.crashing = set(stable)
+    look(trials, 2)
+    assert trials.rollout["phase"] == "Analysing", "a shared outage says nothing for it"
+    trials.now += timedelta(seconds=apart)
+    trials.crashing = set() if phase == "Analysing" else trials.crashing
+    look(trials)
+    assert trials.rollout["phase"] == phase
+
+
 def test_pods_that_are_on_their_way_back_have_as_long_as_a_canary_has() -> None:
     trials = analysed(changed(served(2, progressDeadline="10m", canary={"steps": [10]})))
     fallen_silent(trials, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Rejection
-from plimsoll_operator.rollout.canary.outage import is_broken
+from plimsoll_operator.rollout.canary.outage import is_broken, outlives_it
 from plimsoll_operator.rollout.canary.readiness import unready_since, waits_since
 from plimsoll_operator.rollout.canary.trial import Trial, gone, merged
 from plimsoll_operator.rollout.situation import Move
@@ -24,7 +24,7 @@ def decided(trial: Trial) -> Move | None:
         return None
     if trial.target in trial.proven and trial.canary_ready:
         return promotion(trial, "it has served before")
-    if trial.canary_ready and is_broken(trial):
+    if outlives_it(trial) and is_broken(trial):
         return promotion(trial, f"revision {trial.stable} is broken, none of its pods is ready, and the canary serves")
     return None
 

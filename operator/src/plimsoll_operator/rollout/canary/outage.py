@@ -27,11 +27,17 @@ def is_broken(trial: Trial) -> bool:
     return trial.now - since >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
 
 
+def outlives_it(trial: Trial) -> bool:
+    """Has a pod of the canary been ready for as long? Not after an outage of both that ended for it first."""
+    since = _canary_serves_since(trial)
+    return since is not None and trial.now - since >= BROKEN_FOR
+
+
 def _since(trial: Trial) -> datetime | None:
     """Since when no pod of what should serve is ready; None where one is, or where that is not known."""
     if trial.serving_ready or not trial.serving:
         return None
-    moments = [_unready_since(pod) for pod in _pods(trial)] or [_canary_serves_since(trial)]
+    moments = [_unready_since(pod) for pod in _pods(trial)] or [_canary_serves_since(trial)]  # all that is known
     known = [moment for moment in moments if moment is not None]
     return max(known) if len(known) == len(moments) else None
 
@@ -48,7 +54,7 @@ def _unready_since(pod: Pod) -> datetime | None:
 
 
 def _canary_serves_since(trial: Trial) -> datetime | None:
-    """All that is known where there is no other pod."""
+    """Since when a pod of the canary is ready, without a break."""
     pods = trial.running.pods if trial.running else ()
     reached = (pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones)
     return min((moment for moment in reached if moment is not None), default=None)
