@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ MEBIBYTE = 1 << 20
 REQUESTS = 3
 PATIENCE_SECONDS = 300
 RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
+_NUMBERS = itertools.count()
 WITH_AGENT = (sys.executable, str(Path(__file__).parents[1] / "programs" / "server_with_agent.py"))
 
 
@@ -54,8 +56,9 @@ def pod(recipe: str, percent: int, model: Path) -> tuple[int, dict[str, str]]:
 
 
 def ask(server: ServerProcess) -> int:
-    """Texts that all but fill the tier, a full batch of them. 0 when no answer came."""
-    body = {"inputs": ["x" * 1015] * FULL_BATCH}
+    """Texts that all but fill the tier, a full batch of them, none asked before: such a one would be no load. 0 when no
+    answer came."""
+    body = {"inputs": [f"{number:04}{'x' * 1011}" for number in itertools.islice(_NUMBERS, FULL_BATCH)]}
     try:
         return httpx.post(f"{server.url}/predict", json=body, timeout=PATIENCE_SECONDS).status_code
     except httpx.TransportError:

@@ -28,25 +28,25 @@ def data_bytes(server: ServerProcess) -> int:
 
 
 def test_a_text_too_large_for_the_memory_gets_503_and_the_process_goes_on(tmp_path: Path) -> None:
-    """With a real limit: 6,000 tokens of this model take more than a gigabyte, and two thirds of that are there."""
+    """With a real limit: 8,000 tokens of this model take nearly half a gigabyte, and two thirds of that are there."""
     folder = random_model(
-        tmp_path, hidden_size=256, intermediate_size=16384, num_hidden_layers=2, max_position_embeddings=8192
+        tmp_path, hidden_size=2048, intermediate_size=512, num_hidden_layers=2, max_position_embeddings=8192
     )
     tiers = [
         {"name": "short", "maxTokens": 2048, "concurrency": 4},
         {"name": "long", "maxTokens": 8192, "concurrency": 1},
     ]
     config = server_config(folder, tiers=tiers, memoryUtilizationPercent=100, longInput={"policy": "Native"})
-    variables = environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(1250 * MEBIBYTE))
+    variables = environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(1010 * MEBIBYTE))
     with process(tmp_path, variables) as server:
         server.until_ready()
         at_rest = data_bytes(server)
         assert predict(server, "x" * 400).status_code == 200
         for _ in range(2):
-            refused = predict(server, "x" * 6000)
+            refused = predict(server, "x" * 8000)
             assert (refused.status_code, refused.json()["error_type"]) == (503, "OutOfMemory")
             assert int(refused.headers["retry-after"]) > 0
-            assert "6002 tokens (tier long) does not fit" in refused.json()["error"]
+            assert "8002 tokens (tier long) does not fit" in refused.json()["error"]
             assert predict(server, "x" * 400).status_code == 200, "the next one is served"
         with ThreadPoolExecutor(4) as callers:
             together = list(callers.map(lambda _: predict(server, "x" * 400), range(8)))
