@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alarms.alarm import DOMAINS, Alarm, objects, pod
+from alarms.alarm import DOMAINS, Alarm, objects, operator, pod
 
 MEMORY = [
     Alarm(
@@ -22,11 +22,22 @@ MEMORY = [
     ),
     Alarm(
         "PlimsollKilledForMemory",
-        "a server is killed",
-        {objects("Reconciling", "OOMKilled"): "0x3 1x20"},
+        "what serves is killed",
+        {operator("objects_short_for_memory"): "0x3 1x20"},
         5,
         {},
-        "1 InferenceDeployments have pods that are killed for memory",
+        "1 InferenceDeployments lack pods that are killed for memory",
     ),
-    Alarm("PlimsollKilledForMemory", "a server crashes", {objects("Reconciling", "CrashLoop"): "1x20"}, 20),
+    Alarm(
+        "PlimsollKilledForMemory",
+        "a canary is killed beside a stable revision that is whole",
+        {objects("Reconciling", "OOMKilled"): "1x20", operator("objects_short_for_memory"): "0x20"},
+        20,
+    ),
+    Alarm(
+        "PlimsollKilledForMemory",
+        "a server crashes",
+        {objects("Reconciling", "CrashLoop"): "1x20", operator("objects_short_for_memory"): "0x20"},
+        20,
+    ),
 ]

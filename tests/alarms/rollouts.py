@@ -63,6 +63,14 @@ ROLLOUTS = [
         {"reason": "CrashLoop"},
         "1 InferenceDeployments lack pods: CrashLoop",
     ),
+    Alarm(
+        "PlimsollPodsFail",
+        "pods of a new revision are killed for memory and never taken back",
+        {objects("Reconciling", "OOMKilled"): "1x30"},
+        15,
+        {"reason": "OOMKilled"},
+        "1 InferenceDeployments lack pods: OOMKilled",
+    ),
     Alarm("PlimsollPodsFail", "pods start", {objects("Reconciling", "Starting"): "3x30"}, 30),
     Alarm("PlimsollPodsFail", "they crash once", {objects("Reconciling", "CrashLoop"): "1x10 0x20"}, 16),
 ]

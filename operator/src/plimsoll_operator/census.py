@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Manifest
+from plimsoll_operator.out_of_memory import OOM_KILLED
 
 State = tuple[str, str]
 """State and reason, such as ("Stalled", "ClaimNotFound")."""
@@ -14,6 +16,9 @@ State = tuple[str, str]
 STATES = ("Ready", "Reconciling", "Stalled", "Held", "Unknown")
 MOST_REASONS = 30
 """Pairs of state and reason that are told apart; the rarest beyond them are counted as Other."""
+
+STILL_BEING_KILLED = timedelta(minutes=10)
+"""After a kill: the kubelet waits five minutes at most between two starts of a container that ends again and again."""
 
 _REASON = re.compile("[A-Za-z]{1,64}")
 
@@ -40,6 +45,24 @@ def state_of(manifest: Manifest) -> State:
     if ready.get("status") == "False" and _is_current(ready, manifest):
         return "Held", _reason(ready)
     return "Unknown", ""
+
+
+def short_for_memory(manifest: Manifest, now: datetime) -> bool:
+    """Whether kills for memory have left too few pods to serve: none, or fewer of the stable revision than it asks for.
+
+    A canary that is killed beside a stable revision that is whole hurts nobody, and is taken back.
+    """
+    status = manifest.get("status", {})
+    for condition in status.get("conditions", ()):
+        if (condition["type"], condition["status"], condition["reason"]) == ("Available", "False", OOM_KILLED):
+            return True
+    kill = status.get("outOfMemory")
+    if not kill or now - datetime.fromisoformat(kill["at"]) >= STILL_BEING_KILLED:
+        return False
+    return any(
+        revision["stable"] and revision["hash"] == kill["revision"] and revision["readyReplicas"] < revision["replicas"]
+        for revision in status.get("revisions", ())
+    )
 
 
 def _is_current(condition: Manifest, manifest: Manifest) -> bool:

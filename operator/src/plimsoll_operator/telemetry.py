@@ -57,6 +57,11 @@ class Telemetry:
             ["state", "reason"],
             registry=registry,
         )
+        self._short_for_memory = Gauge(
+            "plimsoll_operator_objects_short_for_memory",
+            "InferenceDeployments that have too few ready pods of what serves, since the kernel kills them for memory.",
+            registry=registry,
+        )
         self._prometheus_errors = Counter(
             "plimsoll_operator_prometheus_errors_total",
             "Looks at Prometheus for a canary's measurements that brought none, by reason.",
@@ -119,8 +124,9 @@ class Telemetry:
     def wrote(self, kind: str, verb: str) -> None:
         self._writes.labels(kind, verb).inc()
 
-    def counted(self, by_state: Mapping[tuple[str, str], int]) -> None:
-        """Replace the number of objects by state and reason."""
+    def counted(self, by_state: Mapping[tuple[str, str], int], short_for_memory: int = 0) -> None:
+        """Replace the number of objects by state and reason, and of those that kills for memory leave too few pods."""
+        self._short_for_memory.set(short_for_memory)
         self._objects.clear()
         for (state, reason), count in by_state.items():
             self._objects.labels(state, reason).set(count)

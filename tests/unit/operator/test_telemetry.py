@@ -29,7 +29,9 @@ def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
     with telemetry.timed_reconcile():
         telemetry.wrote("Deployment", "apply")
     telemetry.failed("Conflict")
-    telemetry.counted({("Ready", "Serving"): 2, ("Stalled", "ClaimNotFound"): 1, ("Unknown", ""): 0})
+    telemetry.counted(
+        {("Ready", "Serving"): 2, ("Stalled", "ClaimNotFound"): 1, ("Unknown", ""): 0}, short_for_memory=3
+    )
     read = samples(telemetry)
     assert {
         'plimsoll_operator_writes_total{kind="Deployment",verb="apply"}': 1,
@@ -39,6 +41,7 @@ def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
         "plimsoll_operator_queue_age_seconds": 1.5,
         'plimsoll_operator_objects{reason="Serving",state="Ready"}': 2,
         'plimsoll_operator_objects{reason="",state="Unknown"}': 0,
+        "plimsoll_operator_objects_short_for_memory": 3,
         "plimsoll_operator_leading": 1,
         "plimsoll_operator_lease_age_seconds": 1.25,
         "plimsoll_operator_lease_transitions": 4,
