@@ -112,6 +112,17 @@ class Workload:
     def unschedulable(self) -> tuple[Pod, ...]:
         return tuple(pod for pod in self.pods if pod.unschedulable and not pod.terminating)
 
+    @property
+    def over_quota(self) -> int:
+        """Pods that a ResourceQuota refuses: they are asked for, and there are none of them to say so."""
+        there = sum(not pod.terminating for pod in self.pods)
+        return max(0, self.replicas - there) if "exceeded quota" in self.replica_failure else 0
+
+    @property
+    def without_a_place(self) -> int:
+        """Pods that no node has room for, or that a quota has none for."""
+        return len(self.unschedulable) + self.over_quota
+
 
 @dataclass(frozen=True)
 class Rejection:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from canaries import analysed, autoscaled, changed, look, pods_of, rejection_of, served, stalled
+from canaries import (
+    Trials,
+    analysed,
+    autoscaled,
+    canary_spec,
+    changed,
+    look,
+    pods_of,
+    rejection_of,
+    served,
+    stalled,
+)
+from plimsoll_operator.observed import Manifest, ObjectKey
 
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -14,7 +28,7 @@ TEN_MINUTES = timedelta(minutes=10)
 @pytest.mark.parametrize(
     ("capacity", "help_"),
     [
-        ("Auto", "lower scaling.minReplicas, or set rollout.canary.capacity to Replace"),
+        ("Auto", "spares no pod for it: free or add a GPU, or set rollout.canary.capacity to Replace"),
         ("Surge", "or set rollout.canary.capacity to Auto"),
     ],
 )
@@ -25,6 +39,72 @@ def test_without_a_gpu_a_canary_waits_and_says_what_would_help(capacity: str, he
     assert (trials.rollout["phase"], trials.rollout["reason"]) == ("Surging", "NoFreeGPU")
     assert help_ in trials.rollout["message"]
     assert pods_of(trials.observed, 1) == stable
+
+
+def test_a_lower_minimum_is_advised_where_the_autoscaler_can_use_it() -> None:
+    trials = changed(autoscaled(3, gpus=3, scaling={"minReplicas": 3}))
+    look(trials, 5)
+    assert "lower scaling.minReplicas, or set rollout.canary.capacity to Replace" in trials.rollout["message"]
+
+
+@pytest.mark.parametrize("capacity", ["Auto", "Surge", "Replace"])
+def test_of_the_only_pod_nothing_is_advised_that_ends_it_unseen(capacity: str) -> None:
+    trials = changed(autoscaled(1, gpus=1, canary={"capacity": capacity}))
+    look(trials, 5)
+    message = trials.rollout["message"]
+    assert "add another GPU, or set rollout.strategy to Recreate" in message
+    assert "minReplicas" not in message
+
+
+class UnderQuota(Trials):
+    """A namespace with a quota on GPUs: what is beyond it is refused before there is a pod, the newest first."""
+
+    quota = 100
+    refused: frozenset[str] = frozenset()
+
+    def _count_pods(self) -> None:
+        super()._count_pods()
+        held = sorted(self.pods, key=lambda pod: int(pod.name.rsplit("-", 1)[1]))
+        self.refused = frozenset(pod.revision for pod in held[self.quota :])
+        self.pods = held[: self.quota]
+
+    def store(self, children: Mapping[ObjectKey, Manifest], replicas: Mapping[str, int] | None = None) -> None:
+        super().store(children, replicas)
+        says = 'pods "x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1'
+        workloads = {
+            revision: replace(workload, replica_failure=says if revision in self.refused else "")
+            for revision, workload in self.observed.workloads.items()
+        }
+        self.observed = replace(self.observed, workloads=workloads)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "quota", "capacity"),
+    [
+        pytest.param(4, 5, "Auto", id="the second pod of the canary is refused"),
+        pytest.param(3, 3, "Replace", id="the first, and one that serves gives its place"),
+    ],
+)
+def test_a_good_canary_is_promoted_under_a_quota(replicas: int, quota: int, capacity: str) -> None:
+    trials = UnderQuota(canary_spec(1, replicas))
+    trials.settle()
+    trials.quota = quota
+    changed(trials, canary={"capacity": capacity})
+    trials.decision = "Promote"
+    states = trials.until_phase("Idle", moves=160)
+    assert min(state.ready for state in states) >= replicas - 1
+    trials.until(lambda trials: trials.of(1) is None)
+
+
+def test_a_quota_that_has_no_room_at_all_is_told() -> None:
+    trials = UnderQuota(canary_spec(1, 3))
+    trials.settle()
+    trials.quota = 3
+    changed(trials)
+    look(trials, 5)
+    assert trials.rollout["reason"] == "NoFreeGPU"
+    assert "the quota has no room" in trials.rollout["message"]
+    assert "The apiserver says: pods" in trials.rollout["message"]
 
 
 def test_a_gpu_that_does_not_come_is_told_after_the_deadline_and_held_against_nobody() -> None:

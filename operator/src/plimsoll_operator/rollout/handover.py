@@ -29,7 +29,7 @@ def _make_room(situation: Situation, running: Workload) -> dict[str, int]:
     One fewer may serve than are wanted and can be carried, but never none. A pod that is still ending has made room
     already.
     """
-    if not running.unschedulable or situation.leaving:
+    if not running.without_a_place or situation.leaving:
         return {}
     can_be_spared = situation.ready > max(1, situation.carried - 1)
     idle = [workload for workload in situation.older if workload.replicas > workload.ready]

@@ -31,6 +31,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         settings=draft.spec.rollout.canary,
         analysis=analysis_settings(draft.spec),
         min_replicas=draft.spec.scaling.min_replicas,
+        autoscaled=draft.spec.scaling.autoscaled,
         deadline=deadline(draft),
         now=draft.now,
         before=stored.get("phase") if same else None,

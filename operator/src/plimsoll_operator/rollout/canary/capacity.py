@@ -18,7 +18,7 @@ def place_given(trial: Trial) -> dict[str, int]:
         return {}
     if trial.settings.capacity == "Replace" and _may_give(trial, least=1):
         return _one_less(trial)
-    if trial.running is None or not trial.running.unschedulable:
+    if trial.running is None or not trial.running.without_a_place:
         return {}
     if is_broken(trial) and trial.settings.capacity != "Surge":
         return _one_less(trial)
@@ -30,7 +30,7 @@ def place_given(trial: Trial) -> dict[str, int]:
 def kept_up(trial: Trial) -> dict[str, int]:
     """The stable revision at its size: one less where it gave a place. Not while the canary still waits for one."""
     stable = next((workload for workload in trial.serving if workload.revision == trial.stable), None)
-    if stable is None or trial.running is None or trial.running.unschedulable:
+    if stable is None or trial.running is None or trial.running.without_a_place:
         return {}
     missing = trial.wanted - trial.stage.gave - trial.size
     return {stable.revision: stable.replicas + missing} if missing > 0 else {}
@@ -41,20 +41,36 @@ def parked_before(trial: Trial) -> dict[str, int]:
     return {workload.revision: trial.wanted for workload in trial.serving[:1] if not trial.size}
 
 
+def no_room(trial: Trial, running: Workload) -> str:
+    """What there is none of, for at least one of the canary's pods."""
+    return f"{'no node has' if running.unschedulable else 'the quota has no'} room for profile {trial.gpu}"
+
+
 def no_place(trial: Trial, running: Workload) -> str:
     """Why the canary waits, and what would help."""
-    scheduler_says = running.unschedulable[0].unschedulable
-    help_ = {
-        "Auto": f"minReplicas {trial.min_replicas} spares no pod for it: free or add a GPU, lower scaling.minReplicas, "
-        "or set rollout.canary.capacity to Replace",
-        "Replace": "the only serving pod is not given up for it: free or add a GPU",
-        "Surge": "free or add a GPU, or set rollout.canary.capacity to Auto",
-    }[trial.settings.capacity]
+    says = (
+        f"The scheduler says: {running.unschedulable[0].unschedulable}"
+        if running.unschedulable
+        else f"The apiserver says: {running.replica_failure}"
+    )
+    return f"{no_room(trial, running)}, and canary {trial.target} waits: {_help(trial)}. {says}"
+
+
+def _help(trial: Trial) -> str:
+    """Only what leaves a pod that serves, and makes room."""
     if trial.stage.gave:
-        help_ = "the autoscaler needed the place that a serving pod gave up for it: free or add a GPU"
+        return "the autoscaler needed the place that a serving pod gave up for it: free or add a GPU"
+    if trial.size <= 1:
+        return "the only serving pod is not given up for it: add another GPU, or set rollout.strategy to Recreate"
+    match trial.settings.capacity:
+        case "Replace":
+            return "the only pod that is ready is not given up for it: free or add a GPU"
+        case "Surge":
+            return "free or add a GPU, or set rollout.canary.capacity to Auto"
+    lower = "lower scaling.minReplicas, " if trial.autoscaled and trial.min_replicas > 1 else ""
     return (
-        f"no node has room for profile {trial.gpu}, and canary {trial.target} waits: {help_}. "
-        f"The scheduler says: {scheduler_says}"
+        f"minReplicas {trial.min_replicas} spares no pod for it: free or add a GPU, {lower}"
+        "or set rollout.canary.capacity to Replace"
     )
 
 

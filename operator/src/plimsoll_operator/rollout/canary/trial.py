@@ -33,6 +33,7 @@ class Trial(Situation):
     settings: Canary
     analysis: AnalysisSettings
     min_replicas: int
+    autoscaled: bool
     deadline: timedelta
     now: datetime
     before: Phase | None = None

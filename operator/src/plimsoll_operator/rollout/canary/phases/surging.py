@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, parked_before, place_given
+from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, no_room, parked_before, place_given
 from plimsoll_operator.rollout.canary.readiness import unready_since
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
@@ -13,11 +13,11 @@ from plimsoll_operator.rollout.situation import ONE_AT_A_TIME, Move, retired
 
 
 def is_done(trial: Trial) -> bool:
-    """All pods of the step are ready, or one is and there is no GPU for the others: so many it is."""
+    """All pods of the step are ready, or one is and there is no GPU, or no quota, for the others: so many it is."""
     running = trial.running
     if running is None or not running.ready or running.replicas < trial.step.pods:
         return False
-    return running.ready + len(running.unschedulable) >= trial.step.pods
+    return running.ready + running.without_a_place >= trial.step.pods
 
 
 def advance(trial: Trial) -> Move:
@@ -46,10 +46,10 @@ def advance(trial: Trial) -> Move:
         retire=retired(trial.unproven),
         stage=stage,
     )
-    if not running.unschedulable:
+    if not running.without_a_place:
         return move
     if given or trial.leaving or trial.size < trial.wanted:
-        message = f"no node has room for profile {trial.gpu}: canary {trial.target} takes the place of one serving pod"
+        message = f"{no_room(trial, running)}: canary {trial.target} takes the place of one serving pod"
         return replace(move, reason=ONE_AT_A_TIME, message=message)
     return replace(move, reason="NoFreeGPU", message=no_place(trial, running))
 
