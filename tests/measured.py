@@ -22,12 +22,14 @@ BOUNDS = ("0.1", "0.25", "1.0", ALL)
 class Traffic:
     """Events per second of one replica; `slow` of them take longer than 0.25 s. `up` is when it answered first.
 
-    Callers give up `abandoned` more, and send as much that is spoilt as is answered.
+    Callers give up `abandoned` more, have `remembered` more answered from memory, and send as much that is spoilt as is
+    answered by the model.
     """
 
     ok: float = 10.0
     failed: float = 0.0
     abandoned: float = 0.0
+    remembered: float = 0.0
     slow: float = 0.0
     out_of_memory: float = 0.0
     up: datetime | None = None
@@ -45,6 +47,7 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
         ("errors", counter(REQUESTS, "ok")): ok,
         ("errors", counter(REQUESTS, "error")): failed,
         ("errors", counter(REQUESTS, "invalid")): ok,
+        ("errors", counter(REQUESTS, "remembered")): round(traffic.remembered * seconds),
         ("errors", counter(REQUESTS, "cancelled")): round(traffic.abandoned * seconds),
         ("errors", counter(INCIDENTS)): failed,
         **{("latency", counter(DURATION, bound)): ok if bound in ("1.0", ALL) else ok - slow for bound in BOUNDS},

@@ -46,7 +46,7 @@ class Fleet:
         """Something of everything happens."""
         keep_busy(self.operator)
         for server in self.servers:
-            for outcome in ("ok", "rejected", "error"):
+            for outcome in ("ok", "remembered", "rejected", "error"):
                 server.request_done("short", outcome, 0.1)
             server.batch_done("short", out_of_memory=True)
             server.request_done(None, "limited", 0.1)

@@ -30,6 +30,7 @@ COMMON = {"inference_namespace", "inference_deployment", "revision", "replica"}
 FROZEN = {
     "plimsoll_requests_total": {"tier", "outcome"},
     "plimsoll_request_duration_seconds_bucket": {"tier", "le"},
+    "plimsoll_remembered_request_duration_seconds_bucket": {"tier", "le"},
     "plimsoll_oom_total": {"tier"},
     "plimsoll_batches_total": {"tier"},
     "plimsoll_incidents_total": {"tier"},
@@ -133,7 +134,7 @@ def test_what_a_server_emits_is_counted_by_every_signal() -> None:
     assert told["errors"][""].exposures == len(SERVED)
     assert told["errors"][""].bad > 0
     assert told["errors"]["requests"] == Tally(len(SERVED), len(SERVED) - 1)
-    assert told["errors"]["abandoned"] == Tally(len(OUTCOMES), 1)
+    assert told["errors"]["abandoned"] == Tally(len(SERVED) + 1, 1)
     assert told["errors"]["refused"] == Tally(len(OUTCOMES), 3)
     batches = told["oom"]["batches"]
     assert (batches.exposures, batches.bad) == (1, 1)

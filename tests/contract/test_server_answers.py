@@ -40,7 +40,7 @@ async def server(folder: Path, url_file: Path) -> AsyncIterator[Server]:
         yield ready
 
 
-async def test_a_remembered_answer_is_an_answered_request_and_no_batch(server: Server) -> None:
+async def test_a_remembered_answer_is_counted_apart_from_the_models_and_is_no_batch(server: Server) -> None:
     first = await server.predict("the old harbour")
     before = await server.metrics()
     again = await server.predict("the old harbour")
@@ -50,10 +50,22 @@ async def test_a_remembered_answer_is_an_answered_request_and_no_batch(server: S
         first.headers[name] for name in first.headers if name.startswith("x-plimsoll")
     ]
     changed = {key: after[key] - before.get(key, 0) for key in after if after[key] != before.get(key, 0)}
-    assert changed["plimsoll_requests_total", "short", "ok"] == 1
-    assert changed["plimsoll_request_duration_seconds_count", "short"] == 1
+    assert changed["plimsoll_requests_total", "short", "remembered"] == 1
+    assert changed["plimsoll_remembered_request_duration_seconds_count", "short"] == 1
     assert changed["plimsoll_answers_total", "memory"] == 1
+    assert ("plimsoll_requests_total", "short", "ok") not in changed
+    assert ("plimsoll_request_duration_seconds_count", "short") not in changed
     assert ("plimsoll_batches_total", "short") not in changed
+
+
+async def test_a_request_that_is_remembered_in_part_has_waited_for_the_model(server: Server) -> None:
+    await server.predict("the outer pier")
+    before = await server.metrics()
+    await server.client.post("/predict", json={"inputs": [["the outer pier"], ["the inner pier"]]})
+    after = await server.metrics()
+    assert after["plimsoll_requests_total", "short", "ok"] - before["plimsoll_requests_total", "short", "ok"] == 1
+    waited = ("plimsoll_request_duration_seconds_count", "short")
+    assert after[waited] - before[waited] == 1
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,8 @@ async def test_what_one_pod_answered_others_of_its_revision_need_not_compute(
         metrics = await other.metrics()
     assert answer.json() == first.json()
     assert metrics["plimsoll_answers_total", source] == 1
+    assert metrics["plimsoll_requests_total", "short", "remembered"] == (source == "redis")
+    assert metrics["plimsoll_request_duration_seconds_count", "short"] == (source == "model")
 
 
 async def test_requests_are_answered_while_redis_is_away(server: Server, module_redis: RedisProcess) -> None:

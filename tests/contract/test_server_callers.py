@@ -64,7 +64,8 @@ async def test_callers_are_asked_for_a_key_held_to_their_rate_and_logged_without
             metrics = await server.metrics()
     assert metrics["plimsoll_requests_total", "none", "limited"] == 1
     assert metrics["plimsoll_requests_total", "none", "invalid"] == 3, "without a key: no fault of the server's"
-    assert metrics["plimsoll_requests_total", "short", "ok"] == 4
+    assert metrics["plimsoll_requests_total", "short", "ok"] == 2
+    assert metrics["plimsoll_requests_total", "short", "remembered"] == 2
     assert metrics["plimsoll_incidents_total", "none"] == 0
     assert metrics[("plimsoll_rate_limit_faults_total",)] == 0
     told = [getattr(record, FIELDS) for record in caplog.records if record.getMessage() == "request"]

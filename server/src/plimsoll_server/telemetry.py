@@ -20,7 +20,7 @@ _BUCKETS = (
 )
 """Seconds. Each is less than twice the one before it, so that a doubled latency always moves requests to another."""
 
-OUTCOMES = ("ok", "rejected", "limited", "too_long", "invalid", "oom", "error", "cancelled")
+OUTCOMES = ("ok", "remembered", "rejected", "limited", "too_long", "invalid", "oom", "error", "cancelled")
 SERVERS_FAULTS = ("rejected", "oom", "error")
 """The outcomes that a caller has not brought about and cannot help."""
 SOURCES = ("memory", "redis", "flight", "model")
@@ -48,7 +48,15 @@ class Telemetry:
         self._requests = self._counter("plimsoll_requests", "Requests by how they ended", "tier", "outcome")
         self._duration = Histogram(
             "plimsoll_request_duration_seconds",
-            "Time from the end of a request's body to its answer, of those that were answered",
+            "Time from the end of a request's body to its answer, of those that were answered and waited for the model",
+            (*_COMMON, "tier"),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        # Apart: how many answers a pod remembers depends on its age, and says nothing of how fast its revision is.
+        self._remembered = Histogram(
+            "plimsoll_remembered_request_duration_seconds",
+            "Time from the end of a request's body to its answer, of those whose every answer was remembered",
             (*_COMMON, "tier"),
             buckets=_BUCKETS,
             registry=self.registry,
@@ -91,6 +99,8 @@ class Telemetry:
         self._requests.labels(*self._labels, tier, outcome).inc()
         if outcome == "ok":
             self._duration.labels(*self._labels, tier).observe(seconds)
+        if outcome == "remembered":
+            self._remembered.labels(*self._labels, tier).observe(seconds)
         if outcome in SERVERS_FAULTS and not of_batch:
             self._incidents.labels(*self._labels, tier).inc()
 
@@ -161,6 +171,7 @@ class Telemetry:
             self._incidents.labels(*self._labels, tier)
         for tier in tiers:
             self._duration.labels(*self._labels, tier)
+            self._remembered.labels(*self._labels, tier)
             self._out_of_memory.labels(*self._labels, tier)
             self._batches.labels(*self._labels, tier)
             self._queue_tokens.labels(*self._labels, tier)

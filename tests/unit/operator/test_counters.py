@@ -99,9 +99,30 @@ def test_what_callers_give_up_or_spoil_is_compared_apart_from_what_the_server_fa
     [interval] = counted(*counters)
     assert interval == {
         ERRORS: {"short": Counts(59, 0, 9, 0)},
-        SeriesKey("errors", "abandoned"): {"short": Counts(100, 0, 11, 0)},
+        SeriesKey("errors", "abandoned"): {"short": Counts(70, 0, 11, 0)},
         SeriesKey("errors", "refused"): {"short": Counts(100, 0, 30, 0)},
     }
+
+
+def test_remembered_answers_neither_hide_what_one_revision_computes_worse_nor_make_it_look_so() -> None:
+    """Of the stable one's requests nine of ten are remembered, of the canary's none; both fail and lose one in ten."""
+    outcomes = {"ok": 80, "error": 10, "cancelled": 10}
+    canary = [counter(REQUESTS, 10, 10, 10 + grown, label=outcome) for outcome, grown in outcomes.items()]
+    stable = [counter(REQUESTS, 10, 10, 10 + 2 * n, label=name, revision=STABLE) for name, n in outcomes.items()]
+    remembered = counter(REQUESTS, 10, 10, 1810, label="remembered", revision=STABLE)
+    [interval] = counted(*canary, *stable, remembered)
+    assert interval[ERRORS]["short"] == Counts(90, 180, 10, 20)
+    assert interval[SeriesKey("errors", "abandoned")]["short"] == Counts(100, 200, 10, 20)
+    assert interval[SeriesKey("errors", "refused")]["short"] == Counts(100, 2000, 0, 0)
+
+
+def test_what_is_refused_is_so_of_all_requests_however_many_are_remembered() -> None:
+    canary = [ok(10, 10, 105), counter(REQUESTS, 0, 0, 5, label="invalid")]
+    stable = [
+        counter(REQUESTS, 0, 0, n, label=name, revision=STABLE) for name, n in (("remembered", 95), ("invalid", 5))
+    ]
+    [interval] = counted(*canary, *stable)
+    assert interval[SeriesKey("errors", "refused")]["short"] == Counts(100, 100, 5, 5)
 
 
 def test_a_replica_whose_callers_all_give_up_has_traffic() -> None:

@@ -11,6 +11,7 @@ from measured import Traffic, lose_prometheus, trial, watch
 from plimsoll_operator.rollout.measuring.analysis_status import read_analysis
 
 BUSY, IDLE, ABANDONED = Traffic(), Traffic(ok=0), Traffic(ok=0, abandoned=10)
+REMEMBERED = Traffic(ok=0, remembered=10)
 
 
 def data(cluster: Cluster) -> str:
@@ -24,6 +25,7 @@ def data(cluster: Cluster) -> str:
         pytest.param(BUSY, None, "Measured", id="the stable revision is broken"),
         pytest.param(IDLE, IDLE, "NoTraffic", id="nobody asks"),
         pytest.param(IDLE, BUSY, "NoTraffic", id="the canary gets nothing"),
+        pytest.param(REMEMBERED, BUSY, "NoTraffic", id="all that the canary answers is remembered"),
         pytest.param(None, BUSY, "CanaryMissing", id="the canary is not scraped"),
         pytest.param(None, IDLE, "NoTraffic", id="the canary is not scraped and nobody asks"),
         pytest.param(None, None, "NoMetrics", id="nobody is scraped"),

@@ -55,6 +55,7 @@ async def account(told: Telemetry, status: int, state: Mapping[str, object]) -> 
     ("status", "state", "outcome", "incidents"),
     [
         pytest.param(200, {}, "ok", 0, id="answered"),
+        pytest.param(200, {"remembered": True}, "remembered", 0, id="answered without the model"),
         pytest.param(413, {}, "too_long", 0, id="too long"),
         pytest.param(400, {"problem": TOO_LONG}, "too_long", 0, id="too long, in a protocol that says 400"),
         pytest.param(422, {}, "invalid", 0, id="not understood"),

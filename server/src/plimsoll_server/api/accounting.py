@@ -61,14 +61,14 @@ class Accounting:
 
     def _close(self, scope: Scope, status: int) -> None:
         state = scope["state"]
-        outcome = _outcome(status, state.get("problem"))
+        outcome = _outcome(status, state.get("problem"), remembered=state.get("remembered", False))
         seconds = time.monotonic() - state["body_read"]
         self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
         if self._access_log:
             log_request(scope, status, outcome, seconds)
 
 
-def _outcome(status: int, problem: Problem | None) -> str:
+def _outcome(status: int, problem: Problem | None, *, remembered: bool) -> str:
     if status in (0, CLIENT_GONE) or problem is GIVEN_UP:
         return "cancelled"
     if problem is TOO_LONG:
@@ -85,4 +85,4 @@ def _outcome(status: int, problem: Problem | None) -> str:
         case _ if status >= 500:
             return "error"
         case _:
-            return "invalid" if status >= 400 else "ok"
+            return "invalid" if status >= 400 else "remembered" if remembered else "ok"

@@ -11,8 +11,9 @@ from plimsoll_server.scheduler.scheduler import longest
 
 
 def reading_headers(request: Request, answers: Sequence[Answer]) -> dict[str, str]:
-    """One value per input, in order. Notes the tier of the request for its metrics as well."""
+    """One value per input, in order. Notes for the metrics of the request its tier, and whether it needed the model."""
     request.state.tier = longest(answer.tier for answer in answers).name
+    request.state.remembered = all(answer.remembered for answer in answers)
     return {
         "X-Plimsoll-Tier": ",".join(answer.tier.name for answer in answers),
         "X-Plimsoll-Tokens": ",".join(str(answer.tokens) for answer in answers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plimsoll_server.scheduler.chunks import new_tokens
 from plimsoll_server.scheduler.documents import Document
@@ -27,6 +27,8 @@ class Answer:
     entities: tuple[Entity, ...] = ()
     embedding: tuple[float, ...] = ()
     """As long as the model is wide, and not normalised."""
+    remembered: bool = field(default=False, compare=False)
+    """Whether it was made for an earlier request, so that this one did not wait for the model."""
 
 
 class Assembler:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Pod, Workload
-from plimsoll_operator.rollout.evidence import ABANDONED, Data, Interval
+from plimsoll_operator.rollout.evidence import ABANDONED, REFUSED, Data, Interval
 from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 
 BLIND: tuple[Data, ...] = ("NoMetrics", "CanaryMissing")
@@ -59,9 +59,9 @@ def availability(
     if measured_at is not None and newest - measured_at < QUIET:
         return Availability("Measured", waits, measured_at)
     if known or not missing:
-        return Availability("NoTraffic", waits or "the canary got no request", measured_at)
+        return Availability("NoTraffic", waits or "the canary got no request that its model had to answer", measured_at)
     if any(_is_known(values) for counters in measurements.counters.values() for values in counters.values()):
-        return Availability("NoTraffic", "neither revision got a request", measured_at)
+        return Availability("NoTraffic", "neither revision got a request that its model had to answer", measured_at)
     return Availability(
         "NoMetrics",
         "Prometheus knows no plimsoll_requests_total of these pods: let it scrape those with the annotation "
@@ -77,9 +77,12 @@ def _targets(missing: Sequence[Pod], known: int) -> str:
 
 
 def _requests(interval: Interval, *, canary: bool) -> float:
-    """All that callers sent, answered or not."""
-    strata = interval.counts.get(ABANDONED, {}).values()
-    return sum(counts.canary if canary else counts.stable for counts in strata)
+    """All that callers sent, answered or not, but what needed no more than memory: that compares nothing."""
+    waited = interval.counts.get(ABANDONED, {}).values()
+    refused = interval.counts.get(REFUSED, {}).values()
+    if canary:
+        return sum(counts.canary for counts in waited) + sum(counts.canary_bad for counts in refused)
+    return sum(counts.stable for counts in waited) + sum(counts.stable_bad for counts in refused)
 
 
 def _serving(workload: Workload) -> list[Pod]:

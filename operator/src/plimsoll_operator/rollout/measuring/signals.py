@@ -61,13 +61,15 @@ OOM = "plimsoll_oom_total"
 BATCHES = "plimsoll_batches_total"
 
 SERVED = frozenset({"ok", "rejected", "oom", "error"})
-"""Outcomes that are the server's."""
+"""Outcomes that are the server's, of requests that the model was asked for."""
 FAILED = SERVED - {"ok"}
 CANCELLED = frozenset({"cancelled"})
 """Callers give up on what takes too long, and on what they no longer want."""
 SPOILT = frozenset({"too_long", "invalid", "limited"})
 """Callers send what cannot be served or too much of it, and a server may take for that what can."""
-EVERY = SERVED | CANCELLED | SPOILT
+REMEMBERED = frozenset({"remembered"})
+"""Answered before the model is asked: more of them the longer a pod has served, whatever its revision is like."""
+EVERY = SERVED | CANCELLED | SPOILT | REMEMBERED
 ALL = "+Inf"
 _BOUND = re.compile(r"\d+(\.\d+)?(e[+-]?\d\d?)?$", re.ASCII)
 """A number of seconds, as Prometheus' clients write it."""
@@ -81,11 +83,13 @@ def _errors(grown: Increments) -> dict[str, Tally]:
     """A batch that fails with all its requests is one incident; servers that count none are judged by requests.
 
     What callers gave up and what was refused as spoilt is up to them, and no more so on one revision than on the other.
+    Nobody waits for a remembered answer for long enough to give it up, and none would have failed: where one revision
+    remembers more than the other, only what waited for the model compares. What is spoilt is so either way.
     """
-    served, failed, every = (_requests(grown, outcomes) for outcomes in (SERVED, FAILED, EVERY))
+    served, failed = _requests(grown, SERVED), _requests(grown, FAILED)
     callers = {
-        evidence.ABANDONED.part: Tally(every, _requests(grown, CANCELLED)),
-        evidence.REFUSED.part: Tally(every, _requests(grown, SPOILT)),
+        evidence.ABANDONED.part: Tally(_requests(grown, SERVED | CANCELLED), _requests(grown, CANCELLED)),
+        evidence.REFUSED.part: Tally(_requests(grown, EVERY), _requests(grown, SPOILT)),
     }
     incidents = grown.get((INCIDENTS, ""))
     if incidents is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.cache.memory import MemoryCache
@@ -38,7 +39,7 @@ class AnswerCache:
         return found
 
     def keep(self, key: bytes, answer: Answer) -> None:
-        self._remember(key, answer)
+        self._remember(key, replace(answer, remembered=True))
         if self._shared is not None:
             self._shared.put(key, answer)
 

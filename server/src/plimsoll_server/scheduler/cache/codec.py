@@ -72,4 +72,5 @@ class Codec:
             scores=stored.scores,
             entities=tuple(Entity(*entity) for entity in stored.entities),
             embedding=struct.unpack(f"<{len(packed) // _DOUBLE_BYTES}d", packed),
+            remembered=True,
         )
