@@ -96,6 +96,50 @@ PHASES = {
 }
 
 
+def stalled(reason: str, phase: str, generation: int = 2, **rollout: Any) -> dict[str, Any]:
+    condition = {"type": "Stalled", "status": "True", "reason": reason, "message": "nothing got on for 600 s; a quota"}
+    return make_object(phase, {"conditions": [{**condition, "observedGeneration": generation}]}, **rollout)
+
+
+STALLED = [
+    pytest.param("ProgressDeadlineExceeded", "Surging", {}, "kubectl plimsoll abort domains -n", id="a canary"),
+    pytest.param(
+        "ProgressDeadlineExceeded", "Progressing", {}, "kubectl plimsoll abort domains -n", id="a rolling update"
+    ),
+    pytest.param(
+        "ProgressDeadlineExceeded",
+        "Promoting",
+        {"stable": CANARY, "canary": ""},
+        "kubectl plimsoll rollback domains -n",
+        id="a promotion",
+    ),
+    pytest.param("ProgressDeadlineExceeded", "Progressing", {"stable": ""}, "change the spec", id="a first revision"),
+    pytest.param("ClaimNotFound", "Idle", {}, "create the claim", id="a cause with advice of its own"),
+    pytest.param("OfANewerOperator", "Idle", {}, "do what is named above", id="any other"),
+]
+
+
+@pytest.mark.parametrize(("reason", "phase", "rollout", "advice"), STALLED)
+def test_an_object_that_gets_no_further_says_so_first_and_never_to_do_nothing(
+    told: Told, reason: str, phase: str, rollout: dict[str, Any], advice: str
+) -> None:
+    text = told(stalled(reason, phase, **rollout))
+    assert text.splitlines()[:2] == [f"guardrails/domains  stalled: {reason}", "nothing got on for 600 s; a quota"]
+    do = text.partition("WHAT TO DO NEXT\n")[2]
+    assert advice in do
+    assert not do.startswith("nothing")
+
+
+def test_what_an_earlier_spec_was_stalled_by_is_not_told_of_this_one(told: Told) -> None:
+    assert "stalled" not in told(stalled("ClaimNotFound", "Surging", generation=1))
+
+
+def test_of_what_was_taken_back_the_decision_is_told(told: Told) -> None:
+    found = trials.rolled_back()
+    found["status"]["conditions"] = stalled("RolledBack", "RolledBack")["status"]["conditions"]
+    assert told(found).startswith("guardrails/domains  rolled back\n")
+
+
 SETTINGS = [
     pytest.param("onInconclusive", "Promote", trials.analysing, "it is promoted after 30m without", id="promote"),
     pytest.param("onInconclusive", "Rollback", trials.analysing, "it is rolled back after 30m without", id="roll back"),

@@ -1,9 +1,10 @@
-"""What to do next, for each phase of a rollout."""
+"""What to do next: where an object is stalled by the reason of that, else by the phase of its rollout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from plimsoll_operator.cli.explanation.stalled import next_steps, stalled_by
 from plimsoll_operator.cli.explanation.trial import Json, Trial
 
 _WAIT_FOR_VERDICT = (
@@ -104,7 +105,9 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
         "undecided": UNDECIDED[canary.get("onInconclusive", "Pause")],
         "without_data": WITHOUT_DATA[canary.get("onNoData", "Hold")],
     }
-    yield from (line.format(**words) for line in _lines(rollout, trial, rejected_for))
+    stalled = stalled_by(found)
+    lines = next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for)
+    yield from (line.format(**words) for line in lines)
 
 
 def _lines(rollout: Json, trial: Trial | None, rejected_for: str) -> tuple[str, ...]:

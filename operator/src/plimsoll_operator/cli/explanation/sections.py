@@ -8,7 +8,7 @@ from rich.text import Text
 
 from plimsoll_operator.cli.console import bad, good, plain, table, uneasy
 from plimsoll_operator.cli.explanation.curves import curves_of
-from plimsoll_operator.cli.explanation.story import Story
+from plimsoll_operator.cli.explanation.story import STALLED, Story
 from plimsoll_operator.cli.explanation.terminal import draw
 from plimsoll_operator.cli.explanation.trial import Signal
 from plimsoll_operator.cli.explanation.wording import bound, called, counts, moment, naming, number, rate, span
@@ -19,7 +19,13 @@ _BAD = ("rolled back", "being rolled back")
 
 def sections(story: Story) -> Iterator[Text]:
     """The verdict first, then what it rests on, last what to do."""
-    coloured = good if story.verdict in _GOOD else bad if story.verdict in _BAD else uneasy
+    coloured = (
+        good
+        if story.verdict in _GOOD
+        else bad
+        if story.verdict in _BAD or story.verdict.startswith(STALLED)
+        else uneasy
+    )
     yield Text.assemble((f"{story.name}  ", "bold"), coloured(story.verdict))
     if story.summary:
         yield plain(story.summary)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from plimsoll_operator.cli.explanation.advice import advice
 from plimsoll_operator.cli.explanation.missing import still_missing
+from plimsoll_operator.cli.explanation.stalled import stalled_by
 from plimsoll_operator.cli.explanation.trial import Json, Trial, parse_trial
 from plimsoll_operator.cli.explanation.wording import moment, number, span
 from plimsoll_operator.diagnosis import diagnose
@@ -25,6 +26,7 @@ VERDICTS = {
     "Paused": "paused",
     "Inconclusive": "undecided",
 }
+STALLED = "stalled"
 MARGIN_PERCENT = 1
 """The API's default of `spec.rollout.analysis.marginPercent`."""
 _UNDECIDED = "promoted though the evidence was undecided: kubectl get events says why"
@@ -57,11 +59,12 @@ def tell(found: Json, pods: Sequence[Pod]) -> Story:
     trial = _of_this_rollout(parse_trial(rollout), rollout)
     rejection = _rejection(found.get("status", {}), trial) if phase in _TAKEN_BACK else {}
     decision, at = _decision(rollout, trial, rejection)
+    stalled = stalled_by(found)
     return Story(
         name=f"{found['metadata'].get('namespace', 'default')}/{found['metadata']['name']}",
         phase=phase,
-        verdict=_verdict(phase, rollout, trial),
-        summary=str(rollout.get("message", "")),
+        verdict=f"{STALLED}: {stalled['reason']}" if stalled else _verdict(phase, rollout, trial),
+        summary=str((stalled or rollout).get("message", "")),
         compared=tuple(_compared(rollout, trial)) if trial else (),
         decision=decision,
         decided_at=at,
