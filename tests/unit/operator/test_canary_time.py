@@ -106,6 +106,48 @@ def test_an_inconclusive_canary_waits_for_a_person_and_is_still_taken_back_for_h
     assert trials.rollout["phase"] == "RolledBack"
 
 
+@pytest.mark.parametrize(
+    ("settings", "phase"),
+    [
+        pytest.param({"maxDuration": "2h", "steps": [10]}, "Analysing", id="more time"),
+        pytest.param({"maxDuration": "10m", "steps": [10], "onInconclusive": "Rollback"}, "RollingBack", id="back"),
+        pytest.param({"maxDuration": "10m", "steps": [10], "onInconclusive": "Promote"}, "Promoting", id="promote"),
+    ],
+)
+def test_an_inconclusive_canary_is_decided_on_anew_when_the_settings_are_others(
+    settings: dict[str, object], phase: str
+) -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
+    trials.now += TEN_MINUTES
+    trials.until_phase("Inconclusive")
+    changed(trials, canary=settings)
+    look(trials)
+    assert trials.rollout["phase"] == phase
+
+
+def test_evidence_that_suffices_once_a_margin_is_wider_promotes_what_was_inconclusive() -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
+    trials.now += TEN_MINUTES
+    trials.until_phase("Inconclusive")
+    changed(trials, analysis={"marginPercent": 5})
+    trials.decision = "Promote"
+    look(trials)
+    assert trials.rollout["phase"] == "Promoting"
+
+
+def test_an_inconclusive_canary_tells_since_when_and_which_pods_serve() -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
+    began = trials.rollout["countsFrom"]
+    trials.now += TEN_MINUTES
+    trials.until_phase("Inconclusive")
+    look(trials)
+    assert f"is compared since {began} without a decision" in trials.rollout["message"]
+    assert "both revisions serve until then" in trials.rollout["message"]
+    fallen_silent(trials, 2)
+    look(trials, 2)
+    assert "no pod of the canary is ready, and the stable revision serves alone" in trials.rollout["message"]
+
+
 def test_evidence_that_suffices_in_time_is_no_less_for_steps_that_were_not_reached() -> None:
     trials = analysed(changed(served(4, canary={"maxDuration": "1m"})))
     trials.decision = "Promote"

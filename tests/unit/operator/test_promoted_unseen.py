@@ -32,6 +32,8 @@ def _time_is_up(ends: int, on_inconclusive: str, reason: str = "Error", code: in
         lose_prometheus(cluster)
         if cluster.observed.owner.status["rollout"]["phase"] != "Analysing":
             break
+    if on_inconclusive == "Pause" and ends:
+        lose_prometheus(cluster)
     return dict(cluster.observed.owner.status["rollout"])
 
 

@@ -35,6 +35,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         deadline=deadline(draft),
         now=draft.now,
         before=stored.get("phase") if same else None,
+        respecified=draft.observed.owner.status.get("observedGeneration") != draft.observed.owner.generation,
         stage=read_stage(stored) if same else Stage(),
         verdict=draft.verdict,
         data=draft.data or "NoMetrics",

@@ -48,6 +48,6 @@ def _of_a_trial(trial: Trial) -> Callable[[Trial], Move]:
         return paused.advance
     if trial.target in trial.proven:
         return returning.advance
-    if trial.before == "Inconclusive":
+    if trial.before == "Inconclusive" and not trial.respecified:
         return inconclusive.advance
     return analysing.advance if surging.is_done(trial) else surging.advance

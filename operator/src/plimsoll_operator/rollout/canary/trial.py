@@ -21,9 +21,9 @@ class Trial(Situation):
 
     `stable` is the hash of the stable revision, empty before there was one; `proven` are all that ever were stable.
     `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target. `before` and
-    `stage` are what status has kept of this very canary. `ended` is how often its containers were killed or
-    ended by themselves, `ailment` says in words what is wrong with the target's pods, `called` how the object is named
-    to `kubectl plimsoll`, behind a verb.
+    `stage` are what status has kept of this very canary. `respecified` says that the spec was changed since, `ended`
+    how often its containers were killed or ended by themselves, `ailment` in words what is wrong with the target's
+    pods, `called` how the object is named to `kubectl plimsoll`, behind a verb.
     """
 
     stable: str
@@ -37,6 +37,7 @@ class Trial(Situation):
     deadline: timedelta
     now: datetime
     before: Phase | None = None
+    respecified: bool = False
     stage: Stage = field(default_factory=Stage)
     verdict: Verdict | None = None
     data: Data = "NoMetrics"

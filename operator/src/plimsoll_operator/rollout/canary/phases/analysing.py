@@ -8,7 +8,7 @@ from datetime import timedelta
 from plimsoll_operator.observed import Rejection
 from plimsoll_operator.rollout.canary.capacity import kept_up
 from plimsoll_operator.rollout.canary.decision import promotion, rejected
-from plimsoll_operator.rollout.canary.phases.inconclusive import decide
+from plimsoll_operator.rollout.canary.phases.inconclusive import decide, ends
 from plimsoll_operator.rollout.canary.phases.surging import stage_of
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
@@ -66,7 +66,11 @@ def _next_step(trial: Trial) -> Move:
 
 
 def _time_is_up(trial: Trial) -> bool:
-    return trial.now - (trial.stage.counts_from or trial.now) - _unseen(trial) >= trial.settings.max_duration
+    return _lasted(trial) >= trial.settings.max_duration
+
+
+def _lasted(trial: Trial) -> timedelta:
+    return trial.now - (trial.stage.counts_from or trial.now) - _unseen(trial)
 
 
 def _was_compared(trial: Trial) -> bool:
@@ -98,8 +102,7 @@ def _without_data(trial: Trial) -> Move:
     asked = f"there was nothing to compare it by after {_duration(trial)} ({trial.data})"
     match trial.settings.on_no_data:
         case "Promote" if trial.ended:
-            times = "once" if trial.ended == 1 else f"{trial.ended} times"
-            return _inconclusive(trial, f"{asked}, and containers of it were killed or ended {times}")
+            return _inconclusive(trial, f"{asked}{ends(trial)}")
         case "Promote":
             return promotion(trial, f"{asked}, and rollout.canary.onNoData is Promote")
         case "Rollback":
@@ -121,4 +124,4 @@ def _going_on(trial: Trial) -> Move:
 
 
 def _duration(trial: Trial) -> str:
-    return f"{int(trial.settings.max_duration.total_seconds())} s"
+    return f"{int(_lasted(trial).total_seconds())} s"
