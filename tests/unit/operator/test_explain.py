@@ -10,6 +10,7 @@ import pytest
 import trials
 from judged_canary import judged_rollout
 from plimsoll_operator.cli.console import show
+from plimsoll_operator.cli.explanation.curves import curves_of
 from plimsoll_operator.cli.explanation.sections import sections
 from plimsoll_operator.cli.explanation.story import tell
 from plimsoll_operator.observed import Pod
@@ -258,6 +259,24 @@ def test_a_rollback_tells_the_moment_the_figures_and_the_reason(told: Told) -> N
     assert "2026-05-04 03:01:40 UTC, 1m40s after the start: MoreErrors: 1.9 % of 500 requests failed" in text
     assert "1.9 % (10 of 500 requests)" in text
     assert "STILL MISSING" not in text
+
+
+def test_the_decision_is_told_at_its_own_moment_not_at_that_of_the_last_measurement(told: Told) -> None:
+    """Prometheus was lost after 100 s; the third kill for memory decided 20 minutes later."""
+    found = trials.rolled_back()
+    found["status"]["rollout"]["decidedAt"] = trials.at(1300)
+    trial = tell(found, ()).trial
+    assert "2026-05-04 03:21:40 UTC, 21m40s after the start: MoreErrors" in told(found)
+    assert trial is not None
+    curves = curves_of(trial)
+    assert curves is not None
+    assert curves.end == 1300
+
+
+def test_the_moment_of_an_earlier_decision_is_not_told_of_this_trial(told: Told) -> None:
+    found = trials.rolled_back()
+    found["status"]["rollout"]["decidedAt"] = trials.at(-60)
+    assert "2026-05-04 03:01:40 UTC, 1m40s after the start" in told(found)
 
 
 def test_the_plot_shows_the_threshold_the_steps_and_the_decision(told: Told) -> None:

@@ -9,6 +9,7 @@ from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
 from plimsoll_operator.rollout.canary.stage import render_stage
 from plimsoll_operator.rollout.placed import render_placed
+from plimsoll_operator.steps.decision_time import decided_at
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import render_evidence
 from plimsoll_operator.steps.request import last_request
@@ -53,6 +54,8 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         rollout |= {"progressedAt": timestamp(draft.rollout_progressed), "mostReady": draft.most_ready}
     if draft.rollout_finished:
         rollout["finishedAt"] = timestamp(draft.rollout_finished)
+    if decided := decided_at(draft, draft.move):
+        rollout["decidedAt"] = timestamp(decided)
     if draft.move.stage:
         rollout |= render_stage(draft.move.stage)
     return {**rollout, **render_evidence(draft, rollout), **request}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime
 
 from plimsoll_operator.cli.explanation.trial import Trial
 from plimsoll_operator.cli.explanation.wording import naming, number
@@ -70,11 +71,16 @@ def curves_of(trial: Trial) -> Curves | None:
         steps=tuple(_steps(trial)),
         threshold=threshold,
         exceptions=_exceptions(trial),
-        end=max((trial.until - trial.since).total_seconds(), _seconds(trial, len(trial.points) - 1), 1),
+        end=max((_end(trial) - trial.since).total_seconds(), _seconds(trial, len(trial.points) - 1), 1),
         low=round(math.log10(FLOOR)),
         high=math.ceil(highest + ROOM_ABOVE),
         verdict=_verdict(trial),
     )
+
+
+def _end(trial: Trial) -> datetime:
+    """The decision may come long after the last measurement: without Prometheus, kills go on being counted."""
+    return max(trial.until, trial.decided_at or trial.until)
 
 
 def _exceptions(trial: Trial) -> str:

@@ -106,9 +106,11 @@ def _compared(rollout: Json, trial: Trial) -> Iterator[tuple[str, str]]:
 def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str, datetime | None]:
     """What was decided and why, and when; nothing while it is open.
 
-    A crash loop is told by the Kubernetes API alone, before anything is measured: its moment is in no measurement.
+    Of an operator that did not keep the moment it is that of the last measurement, where that decided. What the
+    Kubernetes API alone tells, such as a crash loop, is in none.
     """
-    at = trial.until if trial and trial.by_evidence and trial.until > trial.since else None
+    measured = trial.until if trial and trial.by_evidence and trial.until > trial.since else None
+    at = (trial.decided_at if trial else None) or measured
     if rejection:
         return f"{rejection['reason']}: {rejection['message']}", at
     if trial and trial.by_evidence:
@@ -119,7 +121,10 @@ def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str,
         return "", None
     asked: Json = rollout.get("lastRequest", {})
     by_request = asked.get("verb") == "promote" and asked.get("revision") == trial.canary
-    return f"promoted by request {asked['id']}" if by_request else trial.promoted_because or _UNDECIDED, None
+    return (
+        f"promoted by request {asked['id']}" if by_request else trial.promoted_because or _UNDECIDED,
+        trial.decided_at,
+    )
 
 
 def _rejection(status: Json, trial: Trial | None) -> Json:

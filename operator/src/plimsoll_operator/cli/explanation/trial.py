@@ -94,6 +94,8 @@ class Trial:
     points: tuple[Point, ...]
     outcome: Outcome
     promoted_because: str = ""
+    decided_at: datetime | None = None
+    """When that outcome was decided; None while it runs, and of an operator that did not keep it."""
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -120,6 +122,8 @@ def parse_trial(rollout: Json) -> Trial | None:
         return None
     since = datetime.fromisoformat(evidence["since"])
     requests = round(_number(evidence.get("requests")) or 0)
+    outcome = _outcome(rollout, str(evidence.get("canary", "")))
+    decided = _decided_at(rollout, since) if outcome in ("Promote", "Rollback") else None
     return Trial(
         canary=str(evidence.get("canary", "")),
         stable=str(evidence.get("stable") or rollout.get("stable") or ""),
@@ -134,9 +138,17 @@ def parse_trial(rollout: Json) -> Trial | None:
         message=str(evidence.get("message", "")),
         signals=tuple(_signal(found, requests) for found in evidence.get("signals", ())),
         points=tuple(_points(rollout.get("history", ()))),
-        outcome=_outcome(rollout, str(evidence.get("canary", ""))),
+        outcome=outcome,
         promoted_because=str(evidence.get("promotedBecause", "")),
+        decided_at=decided,
     )
+
+
+def _decided_at(rollout: Json, since: datetime) -> datetime | None:
+    """None where the decision that is kept is that of an earlier trial."""
+    text = rollout.get("decidedAt")
+    decided = datetime.fromisoformat(text) if text else None
+    return decided if decided and decided >= since else None
 
 
 def _outcome(rollout: Json, canary: str) -> Outcome:

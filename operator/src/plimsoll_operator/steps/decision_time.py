@@ -1,0 +1,31 @@
+"""When was it decided? The moment at which the revision on its way was promoted or taken back, kept in status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from plimsoll_operator.conditions import moment_of
+from plimsoll_operator.observed import Manifest
+from plimsoll_operator.rollout.situation import Move
+from plimsoll_operator.steps.draft import Draft
+
+_TAKEN_BACK = ("RollingBack", "RolledBack")
+
+
+def decided_at(draft: Draft, move: Move) -> datetime | None:
+    """Now, at the look that decides; then as status has kept it, until another revision is on its way."""
+    stored: Manifest = draft.observed.owner.status.get("rollout", {})
+    if move.promote or move.reject or _was_decided_since(draft, move, stored):
+        return draft.now
+    if draft.canary and move.phase != "RollingBack":
+        return None
+    return moment_of(stored.get("decidedAt"))
+
+
+def _was_decided_since(draft: Draft, move: Move, stored: Manifest) -> bool:
+    """By a person's request, or by an operator that ended before it wrote so: status still tells of a canary."""
+    canary = stored.get("canary")
+    if not canary or stored.get("phase") in _TAKEN_BACK:
+        return False
+    taken_back = draft.rejection is not None and move.phase in _TAKEN_BACK and draft.asked_for == canary
+    return taken_back or (draft.stable is not None and draft.stable.hash == canary)
