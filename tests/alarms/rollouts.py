@@ -46,6 +46,16 @@ ROLLOUTS = [
     Alarm("PlimsollCanaryUnmeasured", "Prometheus restarts", {objects("Reconciling", "NoMetrics"): "1x3 0x9"}, 6),
     Alarm("PlimsollCanaryUnmeasured", "it is judged", {objects("Reconciling", "Analysing"): "5x20"}, 20),
     Alarm(
+        "PlimsollCanaryUnasked",
+        "nobody asks it anything",
+        {objects("Reconciling", "NoTraffic"): "1x90"},
+        60,
+        {},
+        "1 canaries have had no request for an hour",
+    ),
+    Alarm("PlimsollCanaryUnasked", "a quiet half an hour", {objects("Reconciling", "NoTraffic"): "1x30 0x60"}, 90),
+    Alarm("PlimsollCanaryUnasked", "it is judged", {objects("Reconciling", "Analysing"): "1x90"}, 90),
+    Alarm(
         "PlimsollStalled",
         "a claim is missing",
         {objects("Stalled", "ClaimNotFound"): "1x20"},
