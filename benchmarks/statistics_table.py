@@ -11,6 +11,10 @@ from origin import origin
 
 Figures = Mapping[str, Any]
 
+TARGETS: Mapping[str, tuple[int, int]] = {"errors 1 % for 0.1 %": (900, 1_800), "all latencies doubled": (100, 180)}
+"""Canary requests until a worse canary is taken back, median and 90th percentile, that the design aims at; by how the
+names of the scenarios begin."""
+
 
 def statistics_lines(path: Path) -> Iterator[str]:
     """The figures in `path`; nothing where none were taken yet."""
@@ -40,15 +44,42 @@ def _promises(scenarios: list[Figures]) -> Iterator[str]:
 
 def _detection(scenarios: list[Figures]) -> Iterator[str]:
     yield "Worse canaries, judged by Plimsoll:\n"
-    yield "| canary | rollouts | taken back | promoted | canary requests, median / 90th | seconds, median / 90th |"
-    yield "|---|---:|---:|---:|---:|---:|"
+    requests = "canary requests, median / 90th | aimed at, at most"
+    yield f"| canary | rollouts | taken back | promoted | {requests} | seconds, median / 90th |"
+    yield "|---|---:|---:|---:|---:|---:|---:|"
     for scenario in scenarios:
         found = scenario["rules"]["Plimsoll"]
         yield (
             f"| {scenario['scenario']} | {found['rollouts']:,} | {100 * found['rolled_back']:.1f} % "
-            f"| {100 * found['promoted']:.1f} % | {_spread(found['requests'])} | {_spread(found['seconds'])} |"
+            f"| {100 * found['promoted']:.1f} % | {_spread(found['requests'])} | {_aim(scenario)} "
+            f"| {_spread(found['seconds'])} |"
         )
     yield ""
+    yield from _missed([scenario for scenario in scenarios if _misses(scenario)])
+
+
+def _target(scenario: Figures) -> tuple[int, int] | None:
+    return next((target for name, target in TARGETS.items() if scenario["scenario"].startswith(name)), None)
+
+
+def _aim(scenario: Figures) -> str:
+    target = _target(scenario)
+    return _spread(list(target)) if target else ""
+
+
+def _misses(scenario: Figures) -> bool:
+    target = _target(scenario)
+    found = scenario["rules"]["Plimsoll"]["requests"]
+    return target is not None and any(value is None or value > aim for value, aim in zip(found, target, strict=True))
+
+
+def _missed(scenarios: list[Figures]) -> Iterator[str]:
+    if not scenarios:
+        return
+    yield f"**Missed**: {'; '.join(scenario['scenario'] for scenario in scenarios)}."
+    yield "At 10 requests a second verdicts come by whole intervals of a hundred requests, three at least, so that it"
+    yield "cannot come after fewer than 300. With one pod each, the stable revision's rate is as little known as the"
+    yield "canary's, and more of both must be seen.\n"
 
 
 def _beside(scenarios: list[Figures], title: str, cell: Any) -> Iterator[str]:
