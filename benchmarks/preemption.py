@@ -102,7 +102,7 @@ def a_text(tokens: int) -> list[int]:
 
 
 def scheduler_of(engine: Engine | OneAfterTheOther, tokeniser: Tokeniser, plan: Plan, info: Any) -> Scheduler:
-    tiers = (Tier("short", plan.short, 4, 4), Tier("long", plan.long, 1, 1))
+    tiers = (Tier("short", plan.short, 16, 16), Tier("long", plan.long, 1, 1))
     native = LongInputConfig(policy="Native")
     return Scheduler(info, tiers, native, tokeniser, engine, Nobody(), PackRecord(""), _DEADLINE_SECONDS)
 
