@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import urllib.error
 import urllib.request
@@ -89,9 +90,12 @@ def test_replicas_follow_the_saturation_up_and_down(
     url = sandbox.url(kit.namespace, "domains")
     enough = False
 
-    def client(_: int) -> None:
-        while not enough:
-            ask(url, "/predict", {"inputs": three_texts[1].text})
+    def client(which: int) -> None:
+        """Never the same text twice: an answer that is remembered is no load."""
+        for number in itertools.count():
+            if enough:
+                return
+            ask(url, "/predict", {"inputs": f"{three_texts[1].text} {which} {number}"})
 
     with ThreadPoolExecutor(8) as clients:
         for number in range(8):
