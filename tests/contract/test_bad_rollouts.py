@@ -75,7 +75,7 @@ def total(metrics: str, name: str) -> float:
     [(85, False), (SQUEEZED["server"]["memoryUtilizationPercent"], True)],
     ids=["the default", "squeezed"],
 )
-def test_under_one_load_memory_runs_out_in_each_full_batch_where_it_was_squeezed(
+def test_under_one_load_memory_runs_out_in_full_batches_where_it_was_squeezed(
     tmp_path: Path, demo_shaped: Path, percent: int, runs_out: bool
 ) -> None:
     limit, variables = pod("squeezed", percent, demo_shaped)
@@ -85,7 +85,8 @@ def test_under_one_load_memory_runs_out_in_each_full_batch_where_it_was_squeezed
         metrics = httpx.get(f"http://127.0.0.1:{variables['PLIMSOLL_METRICS_PORT']}/metrics").text
         assert bytes_in_use([server.process.pid], limit) < limit, "an exception, and no kill"
         assert server.process.poll() is None
-    assert total(metrics, "plimsoll_oom_total") == (REQUESTS if runs_out else 0), "each full batch, and no other"
+    # Once at least: each shortage lowers the line, and below it no batch runs out.
+    assert (total(metrics, "plimsoll_oom_total") > 0) is runs_out
     assert statuses == [200] * REQUESTS, "halved, the batches fit"
     assert total(metrics, "plimsoll_incidents_total") == 0
 
