@@ -81,7 +81,7 @@ def _what_serves_lacks(draft: Draft) -> Reason | None:
 
 
 def _parked(draft: Draft) -> Reason | None:
-    if draft.spec.scaling.min_replicas > 0:
+    if draft.spec.scaling.min_replicas > 0 or draft.observed.ready:
         return None
     return Reason("Parked", "spec.scaling.minReplicas is 0: no pod runs")
 
