@@ -19,7 +19,7 @@ from plimsoll_server.train.scaled.examples import examples_of, groups
 from plimsoll_server.train.scaled.loops import build, finite
 from plimsoll_server.train.scaled.material import Material, read_material
 from plimsoll_server.train.scaled.recipe import ScaledRecipe, read_recipe
-from plimsoll_server.train.scaled.record import ScaledRecord, is_scaled_model
+from plimsoll_server.train.scaled.record import FILE, ScaledRecord
 from plimsoll_server.train.scaled.train_scaled import train_scaled
 from train_builders import quiet
 
@@ -114,7 +114,7 @@ def test_a_trained_model_is_served_and_tells_what_it_was_made_of(trained: tuple[
     )
 
     assert record.margin > 0.3
-    assert is_scaled_model(folder)
+    assert (folder / FILE).is_file()
     assert (model.info.window, model.info.width, len(model.info.labels)) == (32, 32, 6)
     assert f"accuracy {record.accuracy:.1%}" in (folder / "README.md").read_text()
 

@@ -15,8 +15,6 @@ from plimsoll_server.types import Embedding, Output
 
 Pooling = Literal["mean", "cls"]
 
-POOLING_FILES = ("modules.json", "1_Pooling/config.json")
-"""What sentence-transformers writes beside the weights."""
 _MODES: dict[str, Pooling] = {"cls": "cls", "mean": "mean"}
 _SERVED_MODULES = ("Transformer", "Pooling", "Normalize")
 

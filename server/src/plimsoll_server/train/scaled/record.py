@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
 from plimsoll_server.train.scaled.recipe import ScaledRecipe
@@ -30,11 +28,6 @@ class ScaledRecord(BaseModel):
     @property
     def margin(self) -> float:
         return self.accuracy - self.majority_share
-
-
-def is_scaled_model(folder: Path) -> bool:
-    """Folders appear complete, so one file tells."""
-    return (folder / FILE).is_file()
 
 
 def summary(record: ScaledRecord) -> str:
