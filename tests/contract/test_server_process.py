@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -71,12 +72,15 @@ def test_a_drain_under_load_answers_every_request_and_logs_no_content(tmp_path: 
     )
     stop = threading.Event()
     outcomes: list[int | str] = []
+    numbers = count()
 
     def caller(server: ServerProcess) -> None:
+        """Texts that differ: one that was asked before is remembered, and drains nothing."""
         with httpx.Client(base_url=server.url, timeout=40) as client:
             while not stop.is_set():
+                text = f"near the sea {next(numbers)} " * 20
                 try:
-                    outcomes.append(client.post("/predict", json={"inputs": "near the sea " * 20}).status_code)
+                    outcomes.append(client.post("/predict", json={"inputs": text}).status_code)
                 except httpx.TransportError as error:
                     outcomes.append(repr(error))
 
