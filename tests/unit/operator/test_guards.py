@@ -1,52 +1,84 @@
-"""The rule on kills holds the chance that it is given, whoever has been killed before and however often it is asked."""
+"""The rules on kills and shortages hold the chance they are given, whatever was before and however often one looks."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import pytest
 
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Pods
-from plimsoll_operator.rollout.evidence.guards import killed_too_often
+from plimsoll_operator.rollout.evidence.guards import killed_too_often, runs_out_more_often, runs_out_too_often
 
-MOST_KILLS = 60
+MOST_EVENTS = 60
+Found = Callable[[AnalysisSettings, int, int, float], bool]
+"""Whether so many events of the canary and of stable are found, where stable has lived so many times as long."""
 
 
-def chance_of_a_false_alarm(settings: AnalysisSettings, times_as_long: float) -> float:
-    """That a canary which is killed as often as is tolerated is ever found out, kill by kill, exactly.
+def kills(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
+    seen = Pods(canary_kills=canary, stable_kills=stable, canary_minutes=1, stable_minutes=times_as_long)
+    return killed_too_often(seen, settings)
 
-    Each kill is the canary's with the same chance; a path ends where the rule takes the canary back.
+
+def shortages(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
+    seen = Pods(canary_shortages=canary, stable_shortages=stable, canary_minutes=1, stable_minutes=times_as_long)
+    return runs_out_too_often(seen, settings)
+
+
+def chance_of_a_false_alarm(found: Found, settings: AnalysisSettings, times_as_long: float) -> float:
+    """That a canary which is hit as often as is tolerated is ever found out, event by event, exactly.
+
+    Each event is the canary's with the same chance; a path ends where the rule takes the canary back.
     """
     exposed = settings.tolerated_ratio
     canarys = exposed / (exposed + times_as_long)
-    paths, found = {0: 1.0}, 0.0
-    for kills in range(1, MOST_KILLS + 1):
+    paths, alarms = {0: 1.0}, 0.0
+    for events in range(1, MOST_EVENTS + 1):
         then: dict[int, float] = {}
         for canary, chance in paths.items():
             for now, step in ((canary + 1, canarys), (canary, 1 - canarys)):
                 then[now] = then.get(now, 0.0) + chance * step
         for canary in list(then):
-            seen = Pods(canary, kills - canary, canary_minutes=1, stable_minutes=times_as_long)
-            if killed_too_often(seen, settings):
-                found += then.pop(canary)
+            if found(settings, canary, events - canary, times_as_long):
+                alarms += then.pop(canary)
         paths = then
-    return found
+    return alarms
 
 
 @pytest.mark.parametrize("times_as_long", [1.0, 3.0, 9.0, 11.5, 30.0, 1000.0])
 @pytest.mark.parametrize("false_rollback", [0.01, 0.001])
-def test_a_good_canary_is_taken_back_for_kills_no_more_often_than_allowed(
+def test_a_good_canary_is_taken_back_for_its_memory_no_more_often_than_allowed(
     times_as_long: float, false_rollback: float
 ) -> None:
     settings = AnalysisSettings(false_rollback=false_rollback)
-    assert chance_of_a_false_alarm(settings, times_as_long) <= settings.guarded
+    assert chance_of_a_false_alarm(kills, settings, times_as_long) <= settings.guarded
+    assert chance_of_a_false_alarm(shortages, settings, times_as_long) <= settings.guarded_shortages
 
 
 def test_memory_has_no_more_than_its_quarter_of_the_false_alarms() -> None:
     settings = AnalysisSettings()
-    assert settings.guarded + 1 / settings.threshold("oom") == pytest.approx(settings.false_rollback / 4)
+    spent = settings.guarded + settings.guarded_shortages + 1 / settings.threshold("oom")
+    assert spent == pytest.approx(settings.false_rollback / 4)
+    assert settings.threshold("oom") == pytest.approx(1000)
     assert settings.threshold("errors") == pytest.approx(400)
 
 
-@pytest.mark.parametrize(("kills", "expected"), [(1, True), (0, False)])
-def test_fewer_kills_are_enough_for_one_who_says_so(kills: int, expected: bool) -> None:
-    seen = Pods(canary_kills=kills, canary_minutes=6, stable_minutes=60)
-    assert killed_too_often(seen, AnalysisSettings(oom_kills=1)) is expected
+@pytest.mark.parametrize("found", [kills, shortages])
+@pytest.mark.parametrize(("events", "expected"), [(1, True), (0, False)])
+def test_fewer_are_enough_for_one_who_says_so(found: Found, events: int, expected: bool) -> None:
+    assert found(AnalysisSettings(oom_kills=1), events, 0, 10) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (Pods(canary_minutes=2, stable_minutes=100), False),
+        (Pods(canary_shortages=1, canary_minutes=2, stable_minutes=100), True),
+        (Pods(canary_shortages=1, stable_shortages=10, canary_minutes=2, stable_minutes=100), True),
+        (Pods(canary_shortages=1, stable_shortages=25, canary_minutes=2, stable_minutes=100), False),
+        (Pods(canary_shortages=1, stable_kills=25, canary_minutes=2, stable_minutes=100), False),
+        (Pods(canary_shortages=1, canary_minutes=2), False),
+    ],
+    ids=["never", "stable never", "five times as often", "twice as often", "stable is killed", "stable has no pods"],
+)
+def test_what_runs_out_of_memory_more_often_than_stable_is_told_from_what_does_not(seen: Pods, expected: bool) -> None:
+    assert runs_out_more_often(seen) is expected

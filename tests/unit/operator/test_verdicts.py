@@ -79,7 +79,7 @@ def test_a_worse_canary_is_taken_back_after_three_intervals(
     assert (verdict.decision, verdict.signal, verdict.reason) == ("Rollback", signal, reason)
     assert intervals == 3
     assert verdict.message.startswith(message)
-    assert verdict.message.endswith(f", rolled back from {SETTINGS.threshold(signal):.0f} on")
+    assert verdict.message.endswith(f", rolled back from {SETTINGS.threshold(signal):,.0f} on")
 
 
 def test_a_broken_stable_revision_holds_no_good_fix_back() -> None:
@@ -147,6 +147,9 @@ def test_what_is_still_unknown_is_said_with_figures() -> None:
         (Pods(canary_kills=3, stable_kills=1, canary_minutes=2, stable_minutes=129_600), "OOMKilled"),
         (Pods(canary_kills=3, stable_kills=1, canary_minutes=6, stable_minutes=100), None),
         (Pods(canary_kills=3, stable_kills=40, canary_minutes=6, stable_minutes=600), None),
+        (Pods(canary_shortages=3, canary_minutes=6, stable_minutes=150), "OutOfMemory"),
+        (Pods(canary_shortages=3, canary_minutes=6, stable_minutes=100), None),
+        (Pods(canary_shortages=3, stable_shortages=75, canary_minutes=6, stable_minutes=150), None),
         (Pods(canary_failed_starts=2), "FailsToStart"),
         (Pods(canary_failed_starts=1), None),
         (Pods(canary_failed_starts=5, stable_failed_starts=1), None),
@@ -160,6 +163,9 @@ def test_what_is_still_unknown_is_said_with_figures() -> None:
         "one old kill of stable",
         "a kill of stable that is not old",
         "stable as often",
+        "short of memory",
+        "stable not long enough for shortages",
+        "stable short of memory as often",
         "crash loop",
         "once",
         "stable's starts too",
@@ -174,6 +180,17 @@ def test_a_guard_says_what_was_counted() -> None:
     killed = Pods(canary_kills=3, canary_minutes=6, stable_minutes=180)
     verdict = judge(Evidence.fresh("canary", START), SETTINGS, killed)
     assert verdict.message == ("killed for memory 3 times in 6 canary pod-minutes against none in 180 on stable")
+
+
+def test_a_canary_that_ran_out_of_memory_once_where_stable_never_did_is_not_promoted() -> None:
+    """However many requests it has answered since: its server has lowered its line, and trusts it again slowly."""
+    short = Pods(canary_shortages=1, canary_minutes=6, stable_minutes=60)
+    verdict, _ = watched(*[GOOD] * 40, pods=short)
+    assert verdict.decision == "Undecided"
+    assert verdict.message == (
+        "ran out of memory once in 6 canary pod-minutes against none in 60 on stable: not promoted while that is more "
+        "than twice as often"
+    )
 
 
 def test_a_step_takes_requests_and_time() -> None:

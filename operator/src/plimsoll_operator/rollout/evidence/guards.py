@@ -1,4 +1,4 @@
-"""Plain rules on what Kubernetes itself counts: they hold without Prometheus and need no long look."""
+"""Plain rules on whole lives of pods: they need no long look, and those on kills and starts no Prometheus."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ _LITTLE = 1 / 9
 """A tenth of the stable revision's pod-minutes, with the default tolerance."""
 
 _FIRST_SHARE, _NEXT = 3 / 4, 1 / 4
-"""Of the guard's budget: what the first count of kills may spend, and each further one of what the one before may."""
+"""Of a guard's budget: what the first count may spend, and each further one of what the one before may."""
 
 FAILED_STARTS = 2
 
 
 @dataclass(frozen=True)
 class Pods:
-    """Counts from the Kubernetes API: of the canary since it began, of the stable revision since it can be known."""
+    """Counts of the canary since it began, of the stable revision since it can be known.
+
+    Shortages are batches in which memory ran out, by the servers' own counters; the rest is from the Kubernetes API.
+    """
 
     canary_kills: int = 0
     stable_kills: int = 0
@@ -29,24 +32,43 @@ class Pods:
     stable_minutes: float = 0
     canary_failed_starts: int = 0
     stable_failed_starts: int = 0
+    canary_shortages: int = 0
+    stable_shortages: int = 0
 
 
 def killed_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
-    """At least `oomKills` of the canary, and more of all kills than chance gives it for its share of the pod-minutes.
+    """At least `oomKills` of the canary, and more of all kills than chance gives it by its share of the pod-minutes."""
+    return _too_often(pods.canary_kills, pods.stable_kills, pods, settings, settings.guarded)
 
-    Of x + y kills, x are the canary's; were it as good as is tolerated, they would be binomial with its share of the
-    exposure (Przyborowski & Wilenski, Biometrika 31, 1940). All looks at the same x are one, since that chance is also
-    the one that so few of the stable revision's come before the canary's xth, and the looks at all x have the budget.
+
+def runs_out_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
+    """The same of shortages: each lowers the server's line for minutes, so that there are few, however many batches."""
+    shortages = pods.canary_shortages, pods.stable_shortages
+    return _too_often(*shortages, pods, settings, settings.guarded_shortages)
+
+
+def _too_often(canary: int, stable: int, pods: Pods, settings: AnalysisSettings, budget: float) -> bool:
+    """Whether x of x + y events are the canary's by less than that chance.
+
+    Were it as good as is tolerated, they would be binomial with its share of the exposure (Przyborowski & Wilenski,
+    Biometrika 31, 1940). All looks at the same x are one, since that chance is also the one that so few of the stable
+    revision's come before the canary's xth, and the looks at all x have the budget.
     """
-    further = pods.canary_kills - settings.oom_kills
+    further = canary - settings.oom_kills
     if further < 0 or not pods.stable_minutes:
         return False
-    first = _FIRST_SHARE * settings.guarded
+    first = _FIRST_SHARE * budget
     if settings.oom_kills < COUNTED_KILLS:
         first = max(first, _LITTLE**settings.oom_kills)
     exposed = settings.tolerated_ratio * pods.canary_minutes
     share = exposed / (exposed + pods.stable_minutes)
-    return _at_least(pods.canary_kills, pods.canary_kills + pods.stable_kills, share) <= first * _NEXT**further
+    return _at_least(canary, canary + stable, share) <= first * _NEXT**further
+
+
+def runs_out_more_often(pods: Pods) -> bool:
+    """More than twice as often per pod-minute as the stable revision in its past, or at all where that never did."""
+    of_stable = pods.stable_shortages + pods.stable_kills
+    return pods.canary_shortages * pods.stable_minutes > 2 * of_stable * pods.canary_minutes
 
 
 def _at_least(hits: int, trials: int, chance: float) -> float:

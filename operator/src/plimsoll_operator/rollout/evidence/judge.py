@@ -5,7 +5,13 @@ from __future__ import annotations
 from plimsoll_operator.rollout.evidence import wording
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
 from plimsoll_operator.rollout.evidence.figures import signal_figures
-from plimsoll_operator.rollout.evidence.guards import Pods, fails_to_start, killed_too_often
+from plimsoll_operator.rollout.evidence.guards import (
+    Pods,
+    fails_to_start,
+    killed_too_often,
+    runs_out_more_often,
+    runs_out_too_often,
+)
 from plimsoll_operator.rollout.evidence.judged import JUDGED, NEEDED
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures, Verdict
@@ -20,8 +26,8 @@ def judge(evidence: Evidence, settings: AnalysisSettings, pods: Pods = _UNKNOWN)
     return (
         _guarded(evidence, settings, pods, signals)
         or _taken_back(evidence, signals)
-        or _promoted(evidence, signals)
-        or _undecided(evidence, signals)
+        or _promoted(evidence, pods, signals)
+        or _undecided(evidence, pods, signals)
     )
 
 
@@ -33,6 +39,8 @@ def _guarded(
         return Verdict("Rollback", "restarts", "FailsToStart", words, evidence.requests, signals)
     if killed_too_often(pods, settings):
         return Verdict("Rollback", "oom", "OOMKilled", wording.kills(pods), evidence.requests, signals)
+    if runs_out_too_often(pods, settings):
+        return Verdict("Rollback", "oom", "OutOfMemory", wording.shortages(pods), evidence.requests, signals)
     return None
 
 
@@ -44,10 +52,10 @@ def _taken_back(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdi
     return None
 
 
-def _promoted(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict | None:
+def _promoted(evidence: Evidence, pods: Pods, signals: tuple[SignalFigures, ...]) -> Verdict | None:
     measured = {figures.name for figures in signals}
     enough = evidence.requests >= MIN_REQUESTS and measured.issuperset(NEEDED)
-    if not enough or not all(figures.within_bound for figures in signals):
+    if not enough or runs_out_more_often(pods) or not all(figures.within_bound for figures in signals):
         return None
     words = f"no worse than stable in {wording.count(evidence.requests)} canary requests: {_bounds(signals)}"
     return Verdict("Promote", "", "NoWorse", words, evidence.requests, signals)
@@ -58,7 +66,7 @@ def _bounds(signals: tuple[SignalFigures, ...]) -> str:
     return ", ".join(wording.bounded(figures) for figures in signals if figures.name in NEEDED)
 
 
-def _undecided(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdict:
+def _undecided(evidence: Evidence, pods: Pods, signals: tuple[SignalFigures, ...]) -> Verdict:
     requests = evidence.requests
     if not requests:
         return Verdict("Undecided", "", "NoRequests", "no request of the canary was measured yet", 0.0, signals)
@@ -69,6 +77,9 @@ def _undecided(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdic
     if missing:
         words = f"nothing was measured of {' and '.join(missing)}"
         return Verdict("Undecided", missing[0], "SignalMissing", words, requests, signals)
+    if runs_out_more_often(pods):
+        words = f"{wording.shortages(pods)}: not promoted while that is more than twice as often"
+        return Verdict("Undecided", "oom", "GatheringEvidence", words, requests, signals)
     furthest = max(signals, key=lambda figures: (not figures.within_bound, figures.upper_bound - figures.allowed))
     words = wording.waiting(furthest, requests)
     return Verdict("Undecided", furthest.name, "GatheringEvidence", words, requests, signals)

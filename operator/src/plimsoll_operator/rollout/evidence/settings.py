@@ -9,7 +9,7 @@ from math import log
 from plimsoll_operator.rollout.evidence.judged import JUDGED
 
 GUARDED = "oom"
-"""The signal that has a guard beside its evidence."""
+"""The signal that has guards beside its evidence."""
 
 MIN_REQUESTS = 100
 """Canary requests before any promotion."""
@@ -39,9 +39,15 @@ class AnalysisSettings:
         """The half of memory's budget that goes to the guard on kills."""
         return self.budget / 2
 
+    @property
+    def guarded_shortages(self) -> float:
+        """The tenth of it that goes to the guard on shortages."""
+        return self.budget / 10
+
     def threshold(self, signal: str) -> float:
-        """Evidence at which that signal takes the canary back: 400 at 1 %, and 800 for memory."""
-        return 1 / (self.budget - self.guarded if signal == GUARDED else self.budget)
+        """Evidence at which that signal takes the canary back: 400 at 1 %, and 1,000 for memory."""
+        guards = self.guarded + self.guarded_shortages if signal == GUARDED else 0.0
+        return 1 / (self.budget - guards)
 
     @property
     def log_threshold(self) -> float:

@@ -63,10 +63,18 @@ def _unmatched(figures: SignalFigures) -> str:
 
 
 def kills(pods: Pods) -> str:
-    stable = f"{pods.stable_kills}" if pods.stable_kills else "none"
+    return f"killed for memory {_per_pod_minutes(pods.canary_kills, pods.stable_kills, pods)}"
+
+
+def shortages(pods: Pods) -> str:
+    return f"ran out of memory {_per_pod_minutes(pods.canary_shortages, pods.stable_shortages, pods)}"
+
+
+def _per_pod_minutes(canary: int, stable: int, pods: Pods) -> str:
+    times = "once" if canary == 1 else f"{canary} times"
     return (
-        f"killed for memory {pods.canary_kills} times in {count(pods.canary_minutes)} canary pod-minutes against "
-        f"{stable} in {count(pods.stable_minutes)} on stable"
+        f"{times} in {count(pods.canary_minutes)} canary pod-minutes against "
+        f"{stable or 'none'} in {count(pods.stable_minutes)} on stable"
     )
 
 

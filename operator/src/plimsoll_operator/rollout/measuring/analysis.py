@@ -17,6 +17,7 @@ from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
 from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
+from plimsoll_operator.rollout.measuring.shortages import counted
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _measured(
 ) -> Analysis:
     evidence = analysis.evidence
     measurements = measurements.only(pair.replicas)
+    shortages = counted(analysis.pods, measurements, evidence.canary, analysis.stable)
+    analysis = replace(analysis, pods=shortages)
     told = intervals(measurements, evidence.canary, analysis.stable, pair.objectives, awaited=pair.serving)
     found = [one for one in told if one.start >= evidence.until]
     if measurements.problem is None and not found:

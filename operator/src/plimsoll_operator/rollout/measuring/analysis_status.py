@@ -88,6 +88,8 @@ def _pods(record: PodRecord) -> dict[str, Any]:
         "exits": [{"pod": pod, "count": count} for pod, count in record.exits.items()],
         "canaryKills": record.canary_kills,
         "canaryFailedStarts": record.canary_failed_starts,
+        "canaryShortages": record.canary_shortages,
+        "stableShortages": record.stable_shortages,
     }
 
 
@@ -97,4 +99,7 @@ def _read_pods(stored: Manifest) -> PodRecord:
         exits={entry["pod"]: entry["count"] for entry in stored.get("exits", ())},
         canary_kills=stored["canaryKills"],
         canary_failed_starts=stored["canaryFailedStarts"],
+        # An older operator kept none.
+        canary_shortages=stored.get("canaryShortages", 0),
+        stable_shortages=stored.get("stableShortages", 0),
     )

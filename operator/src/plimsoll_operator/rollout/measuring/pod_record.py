@@ -7,7 +7,7 @@ by comparing with the counts that status keeps; it keeps those of pods that ende
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Pod, Workload
@@ -27,12 +27,17 @@ MOST_PODS = 64
 
 @dataclass(frozen=True)
 class PodRecord:
-    """What is kept in status: `exits` by pod as they were `at` that moment, and what the canary did since it began."""
+    """What is kept in status: `exits` by pod as they were `at` that moment, and what the canary did since it began.
+
+    The shortages of memory are the most that Prometheus has told of the pods' whole lives, of either revision.
+    """
 
     at: datetime
     exits: Mapping[str, int] = field(default_factory=dict)
     canary_kills: int = 0
     canary_failed_starts: int = 0
+    canary_shortages: int = 0
+    stable_shortages: int = 0
 
     @property
     def unnamed(self) -> int:
@@ -74,8 +79,12 @@ def carried_on(record: PodRecord, canary: Workload | None, stable: Workload | No
     """The record with what is new in it."""
     new = news(canary, record, now)
     pods = [pod for workload in (canary, stable) for pod in _staying(workload)]
-    return PodRecord(
-        now, _exits(pods), record.canary_kills + new.kills, record.canary_failed_starts + new.failed_starts
+    return replace(
+        record,
+        at=now,
+        exits=_exits(pods),
+        canary_kills=record.canary_kills + new.kills,
+        canary_failed_starts=record.canary_failed_starts + new.failed_starts,
     )
 
 
@@ -102,6 +111,8 @@ def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, 
         stable_minutes=_lived(stable, now),
         canary_failed_starts=new.canary_failed_starts,
         stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod) or was_hard_to_start(pod)),
+        canary_shortages=new.canary_shortages,
+        stable_shortages=new.stable_shortages,
     )
 
 

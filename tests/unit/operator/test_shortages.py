@@ -1,0 +1,63 @@
+"""Shortages of memory over whole lives: the first one counts, wherever it comes, and nothing is counted twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from builders import NOW
+from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Problem, Values
+from plimsoll_operator.rollout.measuring.pod_record import PodRecord
+from plimsoll_operator.rollout.measuring.shortages import counted
+from plimsoll_operator.rollout.measuring.signals import BATCHES, OOM
+
+CANARY, STABLE = "new", "old"
+MOMENTS = tuple(NOW + number * timedelta(seconds=10) for number in range(4))
+
+
+def told(*values: float | None, revision: str = CANARY, pod: str = "a", tier: str = "long") -> dict[Counter, Values]:
+    return {
+        Counter(revision, pod, tier, OOM, ""): values,
+        Counter(revision, pod, tier, BATCHES, ""): (1000.0,) * len(values),
+    }
+
+
+def shortages(*series: dict[Counter, Values], before: PodRecord | None = None) -> tuple[int, int]:
+    """Of the canary and of stable."""
+    merged = {counter: values for one in series for counter, values in one.items()}
+    measurements = Measurements(MOMENTS[1], MOMENTS, {"oom": merged})
+    record = counted(before or PodRecord(NOW), measurements, CANARY, STABLE)
+    return record.canary_shortages, record.stable_shortages
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param((0, 0, 0, 0), 0, id="none"),
+        pytest.param((None, None, None, 1), 1, id="before the first scrape"),
+        pytest.param((0, 1, 1, 2), 2, id="one after the other"),
+        pytest.param((0, 1, 1, None), 1, id="a scrape that failed"),
+        pytest.param((0, 1, 2, float("nan")), 2, id="what no counter can be"),
+        pytest.param((None,) * 4, 0, id="never scraped"),
+    ],
+)
+def test_the_newest_count_of_a_pod_is_that_of_its_life(values: Values, expected: int) -> None:
+    assert shortages(told(*values)) == (expected, 0)
+
+
+def test_pods_and_tiers_add_up_and_revisions_do_not() -> None:
+    canary = told(0, 0, 0, 1), told(0, 0, 0, 2, pod="b"), told(0, 0, 0, 4, tier="short")
+    stable = told(8, 8, 8, 8, revision=STABLE), told(16, 16, 16, 16, revision="older")
+    assert shortages(*canary, *stable) == (7, 8)
+
+
+@pytest.mark.parametrize("series", [told(0, 0, 0, 1), {}], ids=["begins anew", "is gone"])
+def test_a_counter_that_begins_anew_or_is_gone_takes_nothing_back(series: dict[Counter, Values]) -> None:
+    assert shortages(series, before=PodRecord(NOW, canary_shortages=3, stable_shortages=2)) == (3, 2)
+
+
+def test_nothing_is_known_where_prometheus_is_away() -> None:
+    away = Measurements(NOW, problem=Problem("NoAnswer", "it does not answer"))
+    record = PodRecord(NOW, canary_shortages=1)
+    assert counted(record, away, CANARY, STABLE) == record
