@@ -24,9 +24,9 @@ _ANSWER_SECONDS = 900.0
 
 SERVED: Mapping[str, str] = MappingProxyType(
     {
-        "MALLOC_MMAP_THRESHOLD_": "1048576",
-        "MALLOC_TRIM_THRESHOLD_": "1048576",
-        "OMP_WAIT_POLICY": "PASSIVE",
+        "MALLOC_MMAP_THRESHOLD_": "16777216",
+        "MALLOC_TRIM_THRESHOLD_": "33554432",
+        "GOMP_SPINCOUNT": "10000",
     }
 )
 """What Plimsoll's image and its `serve` set. Others run in the environment that they are found in."""

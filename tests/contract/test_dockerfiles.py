@@ -149,8 +149,8 @@ def test_the_build_context_holds_what_is_copied_and_nothing_else() -> None:
             '["serve"]',
             {
                 "PLIMSOLL_BIND_ADDRESS": "0.0.0.0",
-                "MALLOC_MMAP_THRESHOLD_": "1048576",
-                "MALLOC_TRIM_THRESHOLD_": "1048576",
+                "MALLOC_MMAP_THRESHOLD_": "16777216",
+                "MALLOC_TRIM_THRESHOLD_": "33554432",
                 "HF_HUB_DISABLE_TELEMETRY": "1",
             },
             id="server",

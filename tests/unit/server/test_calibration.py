@@ -36,7 +36,7 @@ INFO = ModelInfo(
 def as_the_server_does() -> Iterator[None]:
     """What it does to its own process is taken back from this one, as far as that goes."""
     limits = resource.getrlimit(resource.RLIMIT_DATA)
-    return_large_blocks()
+    return_large_blocks(64 << 20)
     yield
     resource.setrlimit(resource.RLIMIT_DATA, limits)
 

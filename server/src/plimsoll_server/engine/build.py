@@ -51,7 +51,7 @@ def _hold_memory(placement: Placement, order: EngineOrder) -> Budget | None:
     if placement.device.type == "cuda":
         budget: Budget = CudaBudget(placement.device, order.memory_percent)
     elif order.memory_limit is not None:
-        return_large_blocks()
+        return_large_blocks(order.memory_limit)
         budget = process_budget(order.memory_limit, order.memory_percent)
     else:
         return None

@@ -21,6 +21,11 @@ _NO_MEMORY_MESSAGES = (
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
+_KEPT = 32 << 20
+"""Bytes that may stay free at the end of a heap: what a layer takes for one slice of its rows. Mapped anew for each of
+them, it took a seventh of all time."""
+_KEPT_PART, _LEAST_KEPT = 64, 2 << 20
+"""Of the memory limit no more than a 64th, for there are a few heaps."""
 
 
 class Budget(Protocol):
@@ -84,16 +89,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY_MESSAGES)
 
 
-def return_large_blocks() -> None:
-    """Has the C library map each block of a megabyte and more by itself, and give it back when it is freed.
+def return_large_blocks(limit: int) -> None:
+    """Has the C library map each large block by itself, and give it back when it is freed. `limit`: of the process.
 
-    By default it raises that threshold as it goes, up to 32 MiB, and what a batch has freed stays with the process,
-    where it counts against the limit and is of no use to anything larger.
+    By default it raises that threshold as it goes, up to 32 MiB, and twice as much of what a batch has freed stays with
+    the process, where it counts against the limit and is of no use to anything larger.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # absent from C libraries other than GNU's
-        for parameter in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
-            mallopt(parameter, 1 << 20)
+        kept = min(_KEPT, max(_LEAST_KEPT, limit // _KEPT_PART))
+        mallopt(_M_MMAP_THRESHOLD, kept // 2)
+        mallopt(_M_TRIM_THRESHOLD, kept)
 
 
 def free_memory(device: torch.device) -> None:

@@ -55,7 +55,7 @@ class QuickLayer(nn.Module):
     ) -> Tensor:
         """Hidden states of shape (1, total, width), which are changed in their place and returned."""
         rows = hidden[0]
-        query, key, value = self._project(rows, self._turns(pack, position_embeddings))
+        query, key, value = self._project(rows, self._turns(pack, position_embeddings), pack)
         attended = self._attend(
             self,
             query,
@@ -73,10 +73,11 @@ class QuickLayer(nn.Module):
             rows[part] = self._output.plus(gated, states)
         return hidden
 
-    def _project(self, rows: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, rows: Tensor, turns: Tensor, pack: Pack) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys, both turned by their positions, and values: each (1, heads, total, head width)."""
         heads = rows.shape[1] // self._head_width
-        whole = rows.new_empty(len(rows), 3, heads, self._head_width)
+        # One place for all layers: memory that is new to the process takes longer to come by than to fill.
+        whole = pack.keep("projected", lambda: rows.new_empty(len(rows), 3, heads, self._head_width))
         for part in _slices(len(rows)):
             projected = self._query_key_value(self.attention_norm(rows[part])).view(-1, 3, heads, self._head_width)
             torch.mul(_as_pairs(projected[:, :2]), turns[part], out=_as_pairs(whole[part, :2]))

@@ -70,7 +70,7 @@ def _python(program: str, *arguments: str) -> str:
         text=True,
         check=True,
         timeout=_SECONDS,
-        # As the server has it: a thread that spins while it waits would count as work.
+        # A thread that spins while it waits would count as work.
         env={**os.environ, "OMP_WAIT_POLICY": "PASSIVE"},
     )
     return done.stdout
