@@ -225,10 +225,10 @@ def test_a_signal_that_was_never_measured_is_named(told: Told) -> None:
         (make_signal("latency", part="0.25"), "slow answers (above 250 ms)"),
         (make_signal("latency", part="2.5"), "slow answers (above 2.5 s)"),
         (make_signal("latency", part="objective"), "slow answers (above the objective)"),
-        (make_signal("oom", part="kills", canaryBad="3", canaryExposures="12.5"), "(3 of 12 pod-minutes)"),
+        (make_signal("oom", part="kills", canaryBad="3", canaryExposures="12.5"), "3 in 12 pod-minutes"),
         (make_signal("oom", part="batches"), "(0 of 412 batches)"),
         (make_signal("errors", part="abandoned"), "errors (callers gave up)"),
-        (make_signal("errors", part="refused"), "errors (refused as too long or invalid)"),
+        (make_signal("errors", part="refused"), "errors (refused as invalid)"),
         (make_signal("warmth"), "warmth"),
     ],
     ids=["bucket", "bucket of seconds", "objective", "kills", "batches", "abandoned", "refused", "a newer operator's"],
@@ -237,11 +237,20 @@ def test_a_signal_is_told_in_its_own_units(told: Told, signal: dict[str, Any], w
     assert words in told(under("Analysing", signals=[signal]))
 
 
+def test_no_table_is_wider_than_a_terminal(told: Told) -> None:
+    """Where the longest names and large counts come together."""
+    large = {"canaryExposures": "112345", "canaryBad": "2247", "stableExposures": "912345", "stableBad": "9123"}
+    signals = [make_signal("errors", "1074", part="refused", **large), make_signal("restarts", canaryExposures="12.5")]
+    tables = told(under("Analysing", signals=signals)).partition("EVIDENCE")[2].partition("evidence against")[0]
+    assert max(len(line) for line in tables.splitlines()) <= 120
+
+
 def test_what_never_happened_holds_no_promotion_back(told: Told) -> None:
     never = make_signal("restarts", "1", canaryRate="0", stableRate="0", upperBound="0", allowed="1")
     text = told(under("Analysing", signals=[never, make_signal("errors")]))
     row = next(line for line in text.splitlines() if line.startswith("restarts"))
-    assert row.endswith("pod-minutes)"), "no bound is asked of it"
+    assert "pod-minutes" in row
+    assert "restarts" not in text.partition("BOUNDS")[2], "no bound is asked of it"
     assert "restarts" not in text.partition("STILL MISSING")[2]
 
 

@@ -11,7 +11,7 @@ from plimsoll_operator.cli.explanation.curves import curves_of
 from plimsoll_operator.cli.explanation.story import STALLED, Story
 from plimsoll_operator.cli.explanation.terminal import draw
 from plimsoll_operator.cli.explanation.trial import Signal
-from plimsoll_operator.cli.explanation.wording import bound, called, counts, moment, naming, number, rate, span
+from plimsoll_operator.cli.explanation.wording import bound, called, moment, number, seen, span
 
 _GOOD = ("promoted", "at rest")
 _BAD = ("rolled back", "being rolled back")
@@ -30,7 +30,8 @@ def sections(story: Story) -> Iterator[Text]:
     if story.summary:
         yield plain(story.summary)
     yield from _section("WHAT WAS COMPARED", table(("", ""), story.compared) if story.compared else None)
-    yield from _section("EVIDENCE", _signals(story))
+    yield from _section("EVIDENCE: ROLLED BACK AT ITS LIMIT", _signals(story))
+    yield from _section("BOUNDS: PROMOTED ONCE EACH IS BELOW WHAT IS ALLOWED", _bounds(story))
     curves = curves_of(story.trial) if story.trial else None
     yield from _section("", draw(curves) if curves else None)
     yield from _section("DECISION", _decision(story))
@@ -52,7 +53,7 @@ def _lines(lines: Iterable[str]) -> Text | None:
 
 
 def _signals(story: Story) -> Text | None:
-    """A row for each signal: what rolls it back, and the bound that promotes it below what is allowed."""
+    """A row for each signal: its evidence, where that rolls it back, and what was counted of both revisions."""
     if story.trial is None or not story.trial.signals:
         return None
     rows = [
@@ -60,26 +61,32 @@ def _signals(story: Story) -> Text | None:
             called(signal),
             _evidence(signal),
             "" if signal.threshold is None else number(signal.threshold),
-            _rate(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures),
-            _rate(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures),
-            "" if signal.bounds_nothing else bound(signal, signal.upper_bound),
-            "" if signal.bounds_nothing else (good if signal.passes else uneasy)(bound(signal, signal.allowed)),
+            seen(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures, unit=True),
+            seen(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures),
         )
         for signal in story.trial.signals
     ]
-    return table(("SIGNAL", "EVIDENCE", "ROLLS BACK AT", "CANARY", "STABLE", "CANARY AT MOST", "PROMOTED BELOW"), rows)
+    return table(("SIGNAL", "EVIDENCE", "LIMIT", "CANARY", "STABLE"), rows)
+
+
+def _bounds(story: Story) -> Text | None:
+    """A row for each signal that a promotion asks a bound of: the most that the canary's rate can be, and may be."""
+    bounding = [signal for signal in story.trial.signals if not signal.bounds_nothing] if story.trial else []
+    rows = [
+        (
+            called(signal, signal.bound_part),
+            bound(signal, signal.upper_bound),
+            (good if signal.passes else uneasy)(bound(signal, signal.allowed)),
+        )
+        for signal in bounding
+    ]
+    return table(("SIGNAL", "CANARY AT MOST", "ALLOWED"), rows) if rows else None
 
 
 def _evidence(signal: Signal) -> Text:
     if signal.evidence is None:
         return uneasy("unknown")
     return bad(number(signal.evidence)) if signal.reached else Text(number(signal.evidence))
-
-
-def _rate(signal: Signal, value: float | None, count: float, exposures: float) -> str:
-    if not exposures:
-        return "no data"
-    return f"{rate(signal, value)} ({counts(count, exposures, naming(signal.name, signal.part).exposures)})"
 
 
 def _decision(story: Story) -> Text | None:

@@ -30,7 +30,7 @@ PARTS = {
     ("oom", "kills"): Naming("out of memory", "pod-minutes", PER_MINUTE),
     ("errors", "requests"): Naming("errors (failed requests)", REQUESTS),
     ("errors", "abandoned"): Naming("errors (callers gave up)", REQUESTS),
-    ("errors", "refused"): Naming("errors (refused as too long or invalid)", REQUESTS),
+    ("errors", "refused"): Naming("errors (refused as invalid)", REQUESTS),
 }
 
 
@@ -84,8 +84,15 @@ def in_one_line(signal: Signal) -> str:
     return f"{said}; at most {bound(signal, signal.upper_bound)}, allowed {bound(signal, signal.allowed)}"
 
 
-def counts(bad: float, exposures: float, of: str) -> str:
-    return f"{number(bad)} of {number(exposures)} {of}"
+def seen(signal: Signal, value: float | None, bad: float, exposures: float, *, unit: bool = False) -> str:
+    """What one revision did. Per minute the counts say it all; the unit is that of both revisions."""
+    named = naming(signal.name, signal.part)
+    if not exposures:
+        return "no data"
+    of = f" {named.exposures}" if unit else ""
+    if named.per == PER_MINUTE:
+        return f"{number(bad)} in {number(exposures)}{of}"
+    return f"{_told(value, named)} ({number(bad)} of {number(exposures)}{of})"
 
 
 def number(value: float) -> str:
