@@ -33,7 +33,9 @@ class Scenario:
     standard deviation of the logarithm of each pod's own factor on its failures, drawn anew for every interval (and for
     its latency, a quarter of that). `cluster` is the size up to which requests fail at once, `batch` how many requests
     a batch has. `abandoned` and `refused` is what callers do; `impatient`, in each interval the chance that a caller
-    who gives up a fifth of a pod's requests comes to it, for as long as its connection lives.
+    who gives up a fifth of a pod's requests comes to it, for as long as its connection lives. `stragglers` is the share
+    of requests on either side with a tail of Pareto's: 1/x of them take longer than x seconds. `hanging` is the share
+    of the canary's that take half a minute.
     """
 
     name: str
@@ -47,11 +49,13 @@ class Scenario:
     abandoned: float = 0.001
     refused: float = 0.001
     impatient: float = 0.0
+    stragglers: float = 0.0
     worse_incidents: float = 1.0
     worse_latency: float = 1.0
     worse_out_of_memory: float = 1.0
     worse_abandoned: float = 1.0
     failing_batches: float = 0.0
+    hanging: float = 0.0
     batch: int = 2
     swing: float = 0.0
     growth: float = 1.0
@@ -64,7 +68,7 @@ class Scenario:
     @property
     def is_healthy(self) -> bool:
         factors = (self.worse_incidents, self.worse_latency, self.worse_out_of_memory, self.worse_abandoned)
-        return set(factors) == {1.0} and not self.failing_batches
+        return set(factors) == {1.0} and not (self.failing_batches or self.hanging)
 
 
 STATIONARY = Scenario("stationary")
@@ -77,6 +81,7 @@ NULL = (
     replace(STATIONARY, name="clustered failures", cluster=32),
     replace(STATIONARY, name="per-pod noise", noise=1.0),
     replace(STATIONARY, name="impatient callers", impatient=0.01),
+    replace(STATIONARY, name="heavy tails", stragglers=0.02, noise=1.0),
     replace(STATIONARY, name="counter resets", resets=0.05),
     replace(STATIONARY, name="gaps", gaps=0.2),
     replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
@@ -99,6 +104,8 @@ WORSE = (
     replace(PAIR, name="all latencies doubled, one pod each, 10/s", worse_latency=2.0),
     replace(SPARSE, name="all latencies 50 % up, 1 canary request/s", worse_latency=1.5),
     replace(DENSE, name="2 % of batches out of memory for 0.05 %, 10/s", worse_out_of_memory=40.0),
+    replace(DENSE, name="1 % of requests hang for 30 s, 10/s", hanging=0.01),
+    replace(DENSE, name="5 % of requests hang for 30 s, 10/s", hanging=0.05),
     replace(DENSE, name="20 % given up by their callers for 0.1 %, 10/s", worse_abandoned=200.0),
     replace(
         DENSE,

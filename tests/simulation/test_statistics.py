@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from plimsoll_operator.rollout.evidence import AnalysisSettings
+from plimsoll_operator.rollout.evidence.upper_bound import BETA
 from simulation.conftest import Run
-from simulation.scenarios import NULL
+from simulation.scenarios import NULL, WORSE
 from simulation.trials import PLIMSOLL
 
 pytestmark = pytest.mark.timeout(12 * 3600)
@@ -49,3 +50,9 @@ def test_a_plain_fault_is_seen_within_a_minute(run: Run, name: str) -> None:
     slowest = run.worse[name]["rules"][PLIMSOLL]["seconds"][1]
     assert slowest is not None
     assert slowest <= 60
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in WORSE if scenario.hanging])
+def test_a_canary_of_which_some_requests_hang_is_hardly_ever_promoted(run: Run, name: str) -> None:
+    """1 % of them is the least that a bound of one point rules out, but for the chance that the bound is wrong."""
+    assert run.worse[name]["rules"][PLIMSOLL]["promoted"] <= BETA

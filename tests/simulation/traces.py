@@ -17,6 +17,8 @@ Numbers = NDArray[np.float64]
 CANARY, STABLE = 0, 1
 CONNECTION = 6
 """Intervals that a connection lives at most."""
+BOUNDS = np.array(LATENCY_BUCKETS)
+HANGS_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
         failed[:, 0] = np.minimum(failed[:, 0] + scenario.batch * together, requests[:, 0])
     answered = requests - failed
     worse[0] = scenario.worse_latency
-    slower = _slower(answered, worse * slowness * trouble, rng)
+    slower = _slower(scenario, answered, worse * slowness * trouble, factor, rng)
     batches = -(-requests // scenario.batch)
     worse[0] = scenario.worse_out_of_memory
     out_of_memory = rng.binomial(batches, np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble))
@@ -128,14 +130,26 @@ def _impatience(scenario: Scenario, pods: int, rng: np.random.Generator) -> Numb
     return np.asarray(lives / 5, dtype=np.float64)
 
 
-def _slower(answered: Counted, factor: Numbers, rng: np.random.Generator) -> Counted:
-    """Requests above each bucket's bound."""
-    shift = np.log(np.broadcast_to(factor, answered.shape))[..., None]
-    medians = np.log([tier.median for tier in TIERS])[:, None]
-    above = normal_tail((np.log(LATENCY_BUCKETS) - medians - shift) / SPREAD)
+def _slower(
+    scenario: Scenario, answered: Counted, slowness: Numbers, noise: Numbers, rng: np.random.Generator
+) -> Counted:
+    """Requests above each bucket's bound; there are more stragglers where and when a pod fails more."""
+    above = _above_each_bound(np.broadcast_to(slowness, answered.shape))
+    straggling = np.minimum(1.0, scenario.stragglers * np.broadcast_to(noise, answered.shape))[..., None]
+    above = (1 - straggling) * above + straggling * np.minimum(1.0, 1 / BOUNDS)
+    hanging = np.zeros_like(answered)
+    if scenario.hanging:
+        hanging[:, 0] = rng.binomial(answered[:, 0], scenario.hanging)
     edges = np.concatenate([np.ones((*answered.shape, 1)), above, np.zeros((*answered.shape, 1))], axis=-1)
-    within = rng.multinomial(answered, np.clip(-np.diff(edges, axis=-1), 0, 1))
-    return np.asarray(answered[..., None] - np.cumsum(within, axis=-1)[..., :-1])
+    within = rng.multinomial(answered - hanging, np.clip(-np.diff(edges, axis=-1), 0, 1))
+    slower = (answered - hanging)[..., None] - np.cumsum(within, axis=-1)[..., :-1]
+    return np.asarray(slower + hanging[..., None] * (BOUNDS < HANGS_SECONDS))
+
+
+def _above_each_bound(slowness: Numbers) -> Numbers:
+    """The chance of one request to take longer, by the lognormal latency of its tier."""
+    medians = np.log([tier.median for tier in TIERS])[:, None]
+    return normal_tail((np.log(BOUNDS) - medians - np.log(slowness)[..., None]) / SPREAD)
 
 
 def _kept(scenario: Scenario, pods: int, rng: np.random.Generator) -> Counted:

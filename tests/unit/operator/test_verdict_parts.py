@@ -95,6 +95,17 @@ def test_a_canary_that_refuses_what_stable_serves_is_taken_back() -> None:
     assert verdict.decision == "Rollback"
 
 
+def test_what_is_remembered_counts_for_no_minimum_and_what_is_refused_does() -> None:
+    """30 answered by the model, 1 given up, 2 refused; 967 more from memory, among which those refused are a share."""
+    few = {
+        **{key: {"short": Counts(30, 900, 0, 0)} for key in (INCIDENTS, FAILURES, BATCHES, SLOW)},
+        ABANDONED: {"short": Counts(31, 901, 1, 1)},
+        REFUSED: {"short": Counts(1000, 900, 2, 0)},
+    }
+    verdict, _ = watched(few, 1)
+    assert verdict.message == "33 canary requests so far, at least 100 are needed"
+
+
 @pytest.mark.parametrize("part", [ABANDONED, REFUSED], ids=lambda key: key.part)
 def test_callers_who_do_the_same_to_both_move_nothing(part: SeriesKey) -> None:
     verdict, _ = watched({**GOOD, part: {"short": Counts(100, 900, 30, 270)}}, 60)

@@ -44,7 +44,7 @@ def test_a_rollout_without_a_bad_event_is_promoted_after_about_five_hundred_requ
     assert intervals == 5
     assert verdict.message == (
         "no worse than stable in 500 canary requests: oom at most 0.84 % (allowed 1.0 %), errors at most 0.84 % "
-        "(allowed 1.0 %), latency at most 17 % (allowed 20 %)"
+        "(allowed 1.0 %), slower than 250 ms at most 17 % (allowed 20 %)"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from plimsoll_operator.rollout.evidence import dispersion
-from plimsoll_operator.rollout.evidence.counts import INCIDENTS, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import ABANDONED, INCIDENTS, REFUSED, Interval, SeriesKey
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 
@@ -47,9 +47,13 @@ class Evidence:
 
     @property
     def requests(self) -> float:
-        """Canary requests so far, whatever became of them."""
-        of_errors = (series.canary for key, series in self.series.items() if key.signal == INCIDENTS.signal)
-        return max(of_errors, default=0.0)
+        """Canary requests so far, whatever became of them but to be remembered: such an answer compares nothing.
+
+        What was refused is a share of all, the remembered ones too; of those only the refused ones themselves count.
+        """
+        waited = (self.series[key].canary for key in (INCIDENTS, ABANDONED) if key in self.series)
+        refused = self.series[REFUSED].canary_bad if REFUSED in self.series else 0.0
+        return max(waited, default=0.0) + refused
 
     @property
     def served(self) -> float:

@@ -49,8 +49,9 @@ def waiting(figures: SignalFigures, requests: float) -> str:
 
 
 def bounded(figures: SignalFigures) -> str:
-    """What was reached of one signal, in a clause."""
-    subject = _CALLERS.get(figures.bound_part, figures.name) if figures.name == ABANDONED.signal else figures.name
+    """What was reached of one signal, in a clause: by name, or by its part where the figures are not of the whole."""
+    is_of_parts = figures.name in ("errors", "latency") and figures.allowed < 1
+    subject = _subject(figures.name, figures.bound_part) if is_of_parts else figures.name
     most, allowed = percent(figures.upper_bound), percent(figures.allowed)
     return f"{subject} at most {most} (allowed {allowed}{_unmatched(figures)})"
 
