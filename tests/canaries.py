@@ -171,6 +171,20 @@ def later(trials: Trials, wait: timedelta) -> datetime:
     return trials.now
 
 
+SELDOM = timedelta(seconds=30)
+"""Between two looks: seldom, and often enough for all of the time to count."""
+
+
+def watched(trials: Trials, wait: timedelta) -> Trials:
+    """Time goes by and is looked at; the look at its end is left to the test."""
+    end = trials.now + wait
+    while trials.now < end:
+        began = trials.now
+        trials.reconcile()
+        trials.now = min(end, began + SELDOM)
+    return trials
+
+
 def analysed(trials: Trials) -> Trials:
     trials.until_phase("Analysing")
     return trials

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from canaries import analysed, changed, served
+from canaries import analysed, changed, served, watched
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from canaries import analysed, changed, served
 )
 def test_a_canary_that_waits_for_a_person_names_the_whole_command(asked: str, phase: str, verb: str) -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "onInconclusive": asked, "steps": [10]})))
-    trials.now += timedelta(minutes=10)
+    watched(trials, timedelta(minutes=10))
     trials.until_phase(phase)
     for _ in range(2):
         owner = trials.observed.owner

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from canaries import analysed, changed, look, pods_of, rejection_of, served, stalled
+from canaries import analysed, changed, look, pods_of, rejection_of, served, stalled, watched
 from rollouts import condition
 
 
@@ -45,7 +45,7 @@ def test_the_time_of_a_pause_is_none_of_the_comparison(asked: str) -> None:
     changed(trials, paused=False)
     look(trials, 8)
     assert trials.rollout["phase"] == "Analysing"
-    trials.now += timedelta(minutes=30)
+    watched(trials, timedelta(minutes=30))
     look(trials, 2)
     assert trials.rollout["phase"] != "Analysing"
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from canaries import analysed, changed, fallen_silent, look, pods_of, rejection_of, served, stalled
+from canaries import analysed, changed, fallen_silent, later, look, pods_of, rejection_of, served, stalled, watched
 from plimsoll_operator.rollout.evidence import Data
 from rollouts import condition
 
@@ -19,7 +19,7 @@ def test_a_canary_that_is_not_ready_in_time_is_taken_back() -> None:
     trials.broken.add("pvc://models/v2")
     look(trials, 4)
     stable = pods_of(trials.observed, 1)
-    trials.now += timedelta(minutes=5)
+    watched(trials, timedelta(minutes=5))
     trials.settle()
     because = rejection_of(trials.observed, 2)
     assert because is not None
@@ -32,7 +32,7 @@ def test_a_canary_that_is_taken_back_in_time_is_not_told_as_a_rollout_that_stand
     trials = changed(served(3, progressDeadline="5m"))
     trials.broken.add("pvc://models/v2")
     look(trials, 4)
-    trials.now += timedelta(minutes=5)
+    watched(trials, timedelta(minutes=5))
     reasons = set()
     for _ in range(6):
         look(trials, 1)
@@ -44,13 +44,13 @@ def test_the_time_of_a_canary_begins_when_its_pod_has_a_node() -> None:
     trials = changed(served(3, gpus=3, progressDeadline="5m"))
     trials.broken.add("pvc://models/v2")
     look(trials, 3)
-    trials.now += timedelta(minutes=4)
+    watched(trials, timedelta(minutes=4))
     trials.gpus += 1
     look(trials, 3)
-    trials.now += timedelta(minutes=4)
+    watched(trials, timedelta(minutes=4))
     look(trials, 2)
     assert trials.rollout["phase"] == "Surging"
-    trials.now += timedelta(minutes=1)
+    watched(trials, timedelta(minutes=1))
     trials.settle()
     assert trials.rollout["phase"] == "RolledBack"
 
@@ -59,7 +59,7 @@ def test_a_clock_that_jumps_takes_no_canary_back_that_loads() -> None:
     trials = changed(served(3, progressDeadline="10m"))
     trials.broken.add("pvc://models/v2")
     look(trials, 6)
-    trials.now += timedelta(minutes=11)
+    later(trials, timedelta(minutes=11))
     look(trials, 2)
     assert trials.rollout["phase"] == "Surging"
     trials.broken.clear()
@@ -75,7 +75,7 @@ def test_a_canary_that_answers_no_more_has_as_long_to_come_back() -> None:
     analysed(trials)
     fallen_silent(trials, 2)
     look(trials, 2)
-    trials.now += timedelta(minutes=5)
+    watched(trials, timedelta(minutes=5))
     trials.settle()
     assert trials.rollout["phase"] == "RolledBack"
 
@@ -86,7 +86,7 @@ def test_a_canary_that_answers_no_more_has_as_long_to_come_back() -> None:
 )
 def test_time_that_is_up_without_a_decision(asked: str, phase: str, reason: str) -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "onInconclusive": asked, "steps": [10]})))
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     look(trials)
     assert trials.rollout["phase"] == phase
     because = rejection_of(trials.observed, 2)
@@ -95,7 +95,7 @@ def test_time_that_is_up_without_a_decision(asked: str, phase: str, reason: str)
 
 def test_an_inconclusive_canary_waits_for_a_person_and_is_still_taken_back_for_harm() -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m"})))
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     trials.until_phase("Inconclusive")
     trials.decision = "Promote"
     look(trials, 20)
@@ -118,7 +118,7 @@ def test_an_inconclusive_canary_is_decided_on_anew_when_the_settings_are_others(
     settings: dict[str, object], phase: str
 ) -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     trials.until_phase("Inconclusive")
     changed(trials, canary=settings)
     look(trials)
@@ -127,7 +127,7 @@ def test_an_inconclusive_canary_is_decided_on_anew_when_the_settings_are_others(
 
 def test_evidence_that_suffices_once_a_margin_is_wider_promotes_what_was_inconclusive() -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     trials.until_phase("Inconclusive")
     changed(trials, analysis={"marginPercent": 5})
     trials.decision = "Promote"
@@ -138,7 +138,7 @@ def test_evidence_that_suffices_once_a_margin_is_wider_promotes_what_was_inconcl
 def test_an_inconclusive_canary_tells_since_when_and_which_pods_serve() -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
     began = trials.rollout["countsFrom"]
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     trials.until_phase("Inconclusive")
     look(trials)
     assert f"is compared since {began} without a decision" in trials.rollout["message"]
@@ -164,7 +164,7 @@ def test_evidence_that_suffices_in_time_is_no_less_for_steps_that_were_not_reach
 def test_time_that_is_up_without_data(data: Data, asked: str, phase: str, reason: str) -> None:
     trials = changed(served(3, canary={"maxDuration": "10m", "onNoData": asked}))
     trials.data = data
-    analysed(trials).now += TEN_MINUTES
+    watched(analysed(trials), TEN_MINUTES)
     look(trials)
     assert trials.rollout["phase"] == phase
     because = rejection_of(trials.observed, 2)
@@ -178,7 +178,7 @@ def test_a_lull_when_time_is_up_does_not_make_undone_what_was_measured(no_data: 
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "onNoData": no_data})))
     look(trials, 20)
     trials.data = "NoTraffic"
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     look(trials, 2)
     assert trials.rollout["phase"] == phase
 
@@ -186,13 +186,13 @@ def test_a_lull_when_time_is_up_does_not_make_undone_what_was_measured(no_data: 
 def test_data_that_comes_back_late_gives_all_of_the_time_again() -> None:
     trials = changed(served(3, canary={"maxDuration": "10m", "steps": [10]}))
     trials.data = "NoTraffic"
-    analysed(trials).now += 3 * TEN_MINUTES
+    watched(analysed(trials), 3 * TEN_MINUTES)
     look(trials, 2)
     assert (trials.rollout["reason"], trials.rollout["heldWithoutData"]) == ("NoTraffic", True)
     trials.data = "Measured"
     look(trials, 2)
     assert trials.rollout["phase"] == "Analysing"
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     look(trials)
     assert trials.rollout["phase"] == "Inconclusive"
 
@@ -200,7 +200,7 @@ def test_data_that_comes_back_late_gives_all_of_the_time_again() -> None:
 def test_time_in_which_prometheus_was_away_does_not_count() -> None:
     trials = analysed(changed(served(3, canary={"maxDuration": "10m", "steps": [10]})))
     trials.blind = timedelta(minutes=8)
-    trials.now += timedelta(minutes=12)
+    watched(trials, timedelta(minutes=12))
     look(trials)
     assert trials.rollout["phase"] == "Analysing"
 
@@ -213,10 +213,10 @@ def test_a_canary_whose_own_metrics_are_missing_is_taken_back_after_the_deadline
     trials.data = "Measured"
     look(trials)
     trials.data = "CanaryMissing"
-    trials.now += timedelta(minutes=5)
+    watched(trials, timedelta(minutes=4))
     look(trials, 2)
     assert trials.rollout["phase"] == "Analysing", "it was missed anew"
-    trials.now += timedelta(minutes=5)
+    watched(trials, timedelta(minutes=1))
     trials.settle()
     because = rejection_of(trials.observed, 2)
     assert because is not None

@@ -14,6 +14,7 @@ from plimsoll_operator.rollout.measuring.history import with_point
 from plimsoll_operator.rollout.measuring.inquiry import next_moment
 from plimsoll_operator.spec import Spec
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.looks import unlooked
 
 
 def weigh_the_evidence(draft: Draft) -> Draft:
@@ -29,6 +30,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
         stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now)
+    stored = stored.without(unlooked(draft), draft.now)
     analysis = carried_on(stored, draft.observed.measurements, pair, settings, draft.now)
     return replace(
         draft,

@@ -10,6 +10,7 @@ from plimsoll_operator.conditions import moment_of
 from plimsoll_operator.desired.pod import start_budget
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.looks import unlooked
 
 AROUND_A_START = timedelta(minutes=5)
 """For what comes before and after the time that the startup probe allows: a node, the image, the warm-up."""
@@ -59,7 +60,8 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     most = stored.get("mostReady", 0)
     # Only what was never reached counts: a pod that comes and goes is no progress.
     gets_on = ready > most or _has_moved(draft, target) or _enters_a_phase(draft, stored)
-    progressed = draft.now if gets_on else moment_of(stored.get("progressedAt")) or started
+    before = min(draft.now, (moment_of(stored.get("progressedAt")) or started) + unlooked(draft))
+    progressed = draft.now if gets_on else before
     placed = _placed(draft, target, progressed)
     return replace(draft, rollout_started=started, rollout_progressed=placed, most_ready=max(most, ready))
 

@@ -12,6 +12,7 @@ from plimsoll_operator.rollout.placed import SETTLED, Placed, placed_now
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.looks import looked
 from plimsoll_operator.steps.progress import follow_the_progress
 from plimsoll_operator.steps.trial import trial_of
 
@@ -24,7 +25,7 @@ def move_the_rollout(draft: Draft) -> Draft:
     if target is None:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft), placed=_placed(draft, target))
-    move = _remembered_first(draft, _next_move(draft, target))
+    move = looked(draft, _remembered_first(draft, _next_move(draft, target)))
     # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
     held = Reason(move.reason, move.message) if move.phase in HELD else None
     draft = replace(draft, move=move, held=held)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from plimsoll_operator.diagnosis import diagnose
 from plimsoll_operator.observed import Revision, Workload
-from plimsoll_operator.rollout.canary.stage import Stage, read_stage
+from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import analysis_settings
+from plimsoll_operator.steps.looks import stage_now
 from plimsoll_operator.steps.progress import deadline
 
 
@@ -36,7 +37,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         now=draft.now,
         before=stored.get("phase") if same else None,
         respecified=draft.observed.owner.status.get("observedGeneration") != draft.observed.owner.generation,
-        stage=read_stage(stored) if same else Stage(),
+        stage=stage_now(draft) if same else Stage(),
         verdict=draft.verdict,
         data=draft.data or "NoMetrics",
         blind=draft.blind,

@@ -15,6 +15,7 @@ class Stage:
     """The step, counted from one, of how many, and the share of the traffic that it has come to.
 
     `counts_from` is the moment from which `maxDuration` counts, `held` that it is over and data is waited for.
+    `looked_at` is when that time was looked at last, to the interval; None while none of it counts.
     `step_started` is when the step's pods were ready, and `step_requests` how many requests the canary had answered by
     then. `gave` is how many serving pods have made room for it. `missing_since` is when the canary's own metrics were
     first missed, `unready_since` when a pod of it was first seen unready, and `paused_since` when it was paused, all by
@@ -25,6 +26,7 @@ class Stage:
     steps: int = 1
     weight_percent: int = 0
     counts_from: datetime | None = None
+    looked_at: datetime | None = None
     step_started: datetime | None = None
     step_requests: int = 0
     missing_since: datetime | None = None
@@ -41,6 +43,7 @@ def read_stage(rollout: Manifest) -> Stage:
         steps=rollout.get("steps", 1),
         weight_percent=rollout.get("weightPercent", 0),
         counts_from=moment_of(rollout.get("countsFrom")),
+        looked_at=moment_of(rollout.get("lookedAt")),
         step_started=moment_of(rollout.get("stepStartedAt")),
         step_requests=rollout.get("stepRequests", 0),
         missing_since=moment_of(rollout.get("metricsMissingSince")),
@@ -55,6 +58,7 @@ def render_stage(stage: Stage) -> dict[str, Any]:
     """For `status.rollout`: what is not known yet is left out."""
     times = {
         "countsFrom": stage.counts_from,
+        "lookedAt": stage.looked_at,
         "stepStartedAt": stage.step_started,
         "metricsMissingSince": stage.missing_since,
         "unreadySince": stage.unready_since,

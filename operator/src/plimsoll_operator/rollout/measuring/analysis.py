@@ -64,6 +64,10 @@ class Analysis:
         """For how long there was nothing to judge by, though there should have been."""
         return self.blind_for + (max(timedelta(0), now - self.blind_since) if self.blind_since else timedelta(0))
 
+    def without(self, gap: timedelta, now: datetime) -> Analysis:
+        """As if time had stood still for so long: where data lacks, it did so less long by that."""
+        return replace(self, blind_since=self.blind_since and min(self.blind_since + gap, now))
+
     def ended(self, pair: Pair, now: datetime) -> int:
         """How often containers of the canary were killed or ended by themselves, since it began."""
         known = (self.evidence.series.get(key) for key in (pod_record.KILLS, pod_record.RESTARTS))

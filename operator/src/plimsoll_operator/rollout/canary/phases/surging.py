@@ -59,7 +59,7 @@ def stage_of(trial: Trial) -> Stage:
     missing = (trial.stage.missing_since or trial.now) if trial.data == "CanaryMissing" else None
     stage, paused = trial.stage, timedelta(0)
     if stage.paused_since and not trial.paused:
-        paused = max(timedelta(0), trial.now - stage.paused_since)
+        paused = trial.now - stage.paused_since
     return replace(
         stage,
         counts_from=stage.counts_from and stage.counts_from + paused,
