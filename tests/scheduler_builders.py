@@ -24,7 +24,7 @@ SEA, FORBIDDEN = 4, 5
 """Token ids of the words sea and forbidden."""
 INFO = ModelInfo(
     location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
-    device="cpu", window=1024, vocabulary=6, labels=("sea",), activation=Activation.SOFTMAX, tokenizer_file="",
+    device="cpu", window=2048, vocabulary=6, labels=("sea",), activation=Activation.SOFTMAX, tokenizer_file="",
     width=32, layers=3, pooling="mean", packing="packed",
 )  # fmt: skip
 TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))

@@ -12,9 +12,9 @@ from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.types import LoadLine
 from scheduler_builders import HeldEngine, scheduling, until, words
 
-TIERS = (Tier("short", 16, 4, 4), Tier("middle", 64, 4, 4), Tier("long", 512, 1, 1))
-LONG = 398
-"""Words of a text of 400 tokens; an eighth of them is 50."""
+TIERS = (Tier("short", 16, 4, 4), Tier("middle", 64, 4, 4), Tier("long", 2048, 1, 1))
+LONG = 1598
+"""Words of a text of 1,600 tokens; an eighth of them is 200."""
 
 
 def plan(engine: HeldEngine) -> list[tuple[list[int], bool]]:
@@ -33,7 +33,24 @@ async def test_a_short_text_runs_within_the_long_one_and_is_answered_first(tmp_p
         assert not long.done()
         engine.release()
         await long
-    assert plan(engine) == [([400], False), ([5], True)]
+    assert plan(engine) == [([1600], False), ([5], True)]
+
+
+@pytest.mark.parametrize(("tokens", "within"), [(1024, False), (1025, True)])
+async def test_nothing_runs_within_a_pack_that_is_no_longer_than_one_of_short_texts(
+    tmp_path: Path, tokens: int, within: bool
+) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(tokens - 2)]))]
+        await until(lambda: len(engine.held) == 1)
+        asks.append(asyncio.create_task(scheduler.answer_texts([words(3)])))
+        await until(lambda: len(engine.held) == 2 or scheduler.queued_tokens()["short"] == 5)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        engine.release()
+        await asyncio.gather(*asks)
+    assert plan(engine) == [([tokens], False), ([5], within)]
 
 
 async def test_one_guest_at_a_time_and_the_next_is_formed_when_it_may_run(tmp_path: Path) -> None:
@@ -50,17 +67,17 @@ async def test_one_guest_at_a_time_and_the_next_is_formed_when_it_may_run(tmp_pa
         await until(lambda: len(engine.held) == 3)
         engine.release()
         await asyncio.gather(*asks)
-    assert plan(engine) == [([400], False), ([5], True), ([6, 7], True)]
+    assert plan(engine) == [([1600], False), ([5], True), ([6, 7], True)]
 
 
 @pytest.mark.parametrize(
     ("words_of_it", "line", "runs"),
     [
         pytest.param(3, LoadLine(), True, id="short"),
-        pytest.param(60, LoadLine(), True, id="alone up to a quarter"),
-        pytest.param(160, LoadLine(), False, id="more than a quarter"),
-        pytest.param(3, LoadLine(bytes_per_token=1, room=405), True, id="just within the line"),
-        pytest.param(3, LoadLine(bytes_per_token=1, room=404), False, id="beyond the line with the long one"),
+        pytest.param(398, LoadLine(), True, id="alone up to a quarter"),
+        pytest.param(399, LoadLine(), False, id="more than a quarter"),
+        pytest.param(3, LoadLine(bytes_per_token=1, room=1605), True, id="just within the line"),
+        pytest.param(3, LoadLine(bytes_per_token=1, room=1604), False, id="beyond the line with the long one"),
     ],
 )
 async def test_a_guest_is_short_beside_the_pack_it_runs_within_and_both_are_within_the_line(
@@ -92,7 +109,7 @@ async def test_a_long_text_whose_caller_has_waited_half_its_time_is_left_alone(t
         await long
         engine.release()
         await short
-    assert plan(engine) == [([400], False), ([5], False)]
+    assert plan(engine) == [([1600], False), ([5], False)]
 
 
 async def test_every_device_runs_a_pack_of_its_own_and_then_guests_come(tmp_path: Path) -> None:
@@ -102,7 +119,7 @@ async def test_every_device_runs_a_pack_of_its_own_and_then_guests_come(tmp_path
         for number, size in enumerate((LONG, LONG, 3, 4, 5), 1):
             asks.append(asyncio.create_task(scheduler.answer_texts([words(size)])))
             await until(lambda number=number: len(engine.held) == min(number, 4))  # type: ignore[misc]
-        assert plan(engine) == [([400], False), ([400], False), ([5], True), ([6], True)]
+        assert plan(engine) == [([1600], False), ([1600], False), ([5], True), ([6], True)]
         await until(lambda: scheduler.queued_tokens()["short"] == 7)
         engine.release()
         await asyncio.gather(*asks)
@@ -113,7 +130,7 @@ async def test_a_device_that_comes_back_is_given_what_waits(tmp_path: Path) -> N
     engine = HeldEngine()
     async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
         asks = [asyncio.create_task(scheduler.answer_texts([words(LONG)])) for _ in range(2)]
-        await until(lambda: scheduler.queued_tokens()["long"] == 400)
+        await until(lambda: scheduler.queued_tokens()["long"] == 1600)
         engine.devices = 2
         scheduler.saturation()
         await until(lambda: len(engine.held) == 2)
@@ -132,7 +149,7 @@ async def test_long_texts_get_their_turn_while_short_ones_never_end(tmp_path: Pa
         crowd = [asyncio.create_task(keep_asking()) for _ in range(12)]
         await until(lambda: len(engine.held) >= 1)
         long = [asyncio.create_task(scheduler.answer_texts([words(LONG)])) for _ in range(3)]
-        await until(lambda: scheduler.queued_tokens()["long"] == 1200)
+        await until(lambda: scheduler.queued_tokens()["long"] == 4800)
         engine.release(30)
         await until(lambda: all(task.done() for task in long))
         for task in crowd:

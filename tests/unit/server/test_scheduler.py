@@ -94,7 +94,7 @@ async def test_a_text_of_many_chunks_is_admitted_once_and_leaves_room_for_others
         whole = asyncio.create_task(scheduler.answer_texts([words(800)]))
         await until(lambda: len(engine.batches) == 1)
         other = asyncio.create_task(scheduler.answer_texts([words(2)]))
-        await until(lambda: len(engine.batches) == 2)
+        await until(lambda: scheduler.queued_tokens()["short"] == 4)
         engine.release(4)
         await asyncio.wait_for(other, 5)
         assert not whole.done()

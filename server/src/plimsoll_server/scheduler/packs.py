@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane, Work
 from plimsoll_server.scheduler.tiers import Tier
 
-_TOGETHER_TOKENS = 1024
+SHORT_TOKENS = 1024
 """Tiers up to here share their packs. Longer ones keep to themselves: a short sequence would wait for the long one's
 end, though it could run within it."""
 _ROUNDING = 1e-9
@@ -45,9 +45,9 @@ def take_pack(lanes: Sequence[Lane], room: Room) -> Pack | None:
 
 
 def _companions(leader: Lane, lanes: Iterable[Lane]) -> list[Lane]:
-    if leader.tier.max_tokens > _TOGETHER_TOKENS:
+    if leader.tier.max_tokens > SHORT_TOKENS:
         return []
-    return [lane for lane in lanes if lane is not leader and lane.tier.max_tokens <= _TOGETHER_TOKENS]
+    return [lane for lane in lanes if lane is not leader and lane.tier.max_tokens <= SHORT_TOKENS]
 
 
 def _fill(lanes: Sequence[Lane], most: float) -> Pack:
