@@ -36,6 +36,12 @@ MEMORY = [
     ),
     Alarm(
         "PlimsollKilledForMemory",
+        "a pod was killed once and is back at the next look",
+        {operator("objects_short_for_memory"): "0x3 1x0 0x20"},
+        20,
+    ),
+    Alarm(
+        "PlimsollKilledForMemory",
         "a server crashes",
         {objects("Reconciling", "CrashLoop"): "1x20", operator("objects_short_for_memory"): "0x20"},
         20,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.out_of_memory import OOM_KILLED
@@ -16,9 +15,6 @@ State = tuple[str, str]
 STATES = ("Ready", "Reconciling", "Stalled", "Held", "Unknown")
 MOST_REASONS = 30
 """Pairs of state and reason that are told apart; the rarest beyond them are counted as Other."""
-
-STILL_BEING_KILLED = timedelta(minutes=10)
-"""After a kill: the kubelet waits five minutes at most between two starts of a container that ends again and again."""
 
 _REASON = re.compile("[A-Za-z]{1,64}")
 
@@ -47,22 +43,19 @@ def state_of(manifest: Manifest) -> State:
     return "Unknown", ""
 
 
-def short_for_memory(manifest: Manifest, now: datetime) -> bool:
-    """Whether kills for memory have left too few pods to serve: none, or fewer of the stable revision than it asks for.
+def short_for_memory(manifest: Manifest) -> bool:
+    """Whether kills for memory keep pods from serving: all of them, or some of the stable revision.
 
-    A canary that is killed beside a stable revision that is whole hurts nobody, and is taken back.
+    A canary that is killed beside a stable revision that is whole hurts nobody, and is taken back. Neither does what
+    was killed and serves again, whatever else has not come up yet, such as pods of a scale-up or of a promotion.
     """
     status = manifest.get("status", {})
+    if manifest["metadata"].get("deletionTimestamp"):
+        return False
     for condition in status.get("conditions", ()):
         if (condition["type"], condition["status"], condition["reason"]) == ("Available", "False", OOM_KILLED):
             return True
-    kill = status.get("outOfMemory")
-    if not kill or now - datetime.fromisoformat(kill["at"]) >= STILL_BEING_KILLED:
-        return False
-    return any(
-        revision["stable"] and revision["hash"] == kill["revision"] and revision["readyReplicas"] < revision["replicas"]
-        for revision in status.get("revisions", ())
-    )
+    return bool(status.get("outOfMemory", {}).get("stablePodsDown"))
 
 
 def _is_current(condition: Manifest, manifest: Manifest) -> bool:

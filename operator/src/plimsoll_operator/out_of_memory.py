@@ -43,12 +43,20 @@ def last_kill(observed: Observed, now: datetime) -> Kill | None:
     return max(in_sight, key=lambda kill: (kill.at, kill.pod), default=None)
 
 
-def render_out_of_memory(kill: Kill | None) -> dict[str, Any]:
+def render_out_of_memory(observed: Observed, now: datetime) -> dict[str, Any]:
     """For `status`: empty when no kill is in sight."""
+    kill = last_kill(observed, now)
     if kill is None:
         return {}
-    told = {"pod": kill.pod, "revision": kill.revision, "at": timestamp(kill.at)}
+    told = {"pod": kill.pod, "revision": kill.revision, "at": timestamp(kill.at), "stablePodsDown": _down(observed)}
     return told | (asdict(kill.pack) if kill.pack else {})
+
+
+def _down(observed: Observed) -> int:
+    """Pods of the stable revision that were killed for memory and have not been ready again."""
+    stable = observed.workload(observed.stable.hash) if observed.stable else None
+    pods = stable.pods if stable else ()
+    return sum(not (pod.ready or pod.terminating) and pod.last_exit_reason == OOM_KILLED for pod in pods)
 
 
 def ran(pack: Pack | None) -> str:

@@ -67,8 +67,7 @@ class Resync:
         try:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
             self.heartbeat.listed()
-            now = datetime.now(UTC)
-            self.telemetry.counted(take_census(objects), sum(short_for_memory(found, now) for found in objects))
+            self.telemetry.counted(take_census(objects), sum(map(short_for_memory, objects)))
             keys = [Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for manifest in objects]
             self.telemetry.rollouts.there_are(set(keys))
             for key, after in zip(keys, self._spread(len(keys)), strict=True):

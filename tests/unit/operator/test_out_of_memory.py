@@ -84,4 +84,33 @@ def test_status_keeps_the_newest_kill_in_fields() -> None:
     kept = dict(cluster.observed.owner.status["outOfMemory"])
     assert kept.pop("at").endswith("Z")
     [revision] = cluster.observed.revisions
-    assert kept == {"pod": "b", "revision": revision.hash, "tier": "long", "tokens": 8192, "sequences": 2}
+    ran = {"tier": "long", "tokens": 8192, "sequences": 2}
+    assert kept == {"pod": "b", "revision": revision.hash, "stablePodsDown": 0, **ran}
+
+
+@pytest.mark.parametrize(
+    ("pods", "down"),
+    [
+        pytest.param((killed(1, ready=False), make_pod("abc", name="well", ready=True)), 1, id="it starts again"),
+        pytest.param(
+            (killed(1), make_pod("abc", name="new")), 0, id="it is back, and another starts as in a scale-up"
+        ),
+        pytest.param((killed(1, ready=False, terminating=True),), 0, id="it is taken away"),
+        pytest.param(
+            (killed(1), killed(2, name="crashed", ready=False, last_exit_reason="Error")), 0, id="one crashed"
+        ),
+    ],
+)
+def test_pods_that_kills_keep_from_serving_are_counted(pods: tuple[Pod, ...], down: int) -> None:
+    cluster = at_rest(spec_of(1, 1))
+    seen = [replace(pod, last_exit_at=cluster.now) if pod.last_exit_at else pod for pod in pods]
+    looked(cluster, *seen, after=timedelta(minutes=1))
+    assert cluster.observed.owner.status["outOfMemory"]["stablePodsDown"] == down
+
+
+def test_a_canary_that_is_killed_keeps_no_stable_pod_from_serving() -> None:
+    cluster = at_rest(spec_of(1, 1))
+    canary = make_workload("new", 1, replace(killed(0, ready=False), revision="new", last_exit_at=cluster.now))
+    cluster.observed = replace(cluster.observed, workloads={**cluster.observed.workloads, "new": canary})
+    look(cluster, timedelta(minutes=1))
+    assert cluster.observed.owner.status["outOfMemory"]["stablePodsDown"] == 0
