@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from plimsoll_operator.census import short_for_memory, take_census
 from plimsoll_operator.cluster.errors import KubeError, NotFoundError

@@ -6,7 +6,7 @@ from typing import Any
 
 from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
-from plimsoll_operator.out_of_memory import last_kill, render_out_of_memory
+from plimsoll_operator.out_of_memory import render_out_of_memory
 from plimsoll_operator.rollout.canary.stage import render_stage
 from plimsoll_operator.rollout.placed import render_placed
 from plimsoll_operator.steps.decision_time import decided_at
@@ -27,7 +27,7 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
         "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
         "loadLine": _load_line(draft),
         "starts": render_starts(draft),
-        "outOfMemory": render_out_of_memory(last_kill(draft.observed, draft.now)),
+        "outOfMemory": render_out_of_memory(draft.observed, draft.now),
     }
     return {field: value for field, value in status.items() if value not in ([], {})}
 
