@@ -27,7 +27,7 @@ from plimsoll_operator.rollout.evidence import (
 )
 from simulation.outcome import Outcome
 from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, TIERS
-from simulation.traces import CANARY, STABLE, Counted, Trace
+from simulation.traces import CANARY, PAST, STABLE, Counted, Trace
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=INTERVAL_SECONDS)
@@ -109,12 +109,16 @@ def _pod_counts(trace: Trace, bad: Counted, at: int) -> Counts:
 
 
 def _pods(trace: Trace, at: int) -> Pods:
-    """What Kubernetes tells whether or not Prometheus answers; the stable revision had run for an hour."""
-    past = 60.0 * trace.minutes[0, STABLE] / trace.minutes[0, CANARY]
+    """What whole lives of pods tell; the stable revision had run for an hour. Shortages are Prometheus' to tell."""
+    past = PAST * trace.minutes[0, STABLE]
     minutes, kills = trace.minutes[: at + 1].sum(axis=0), trace.kills[: at + 1].sum(axis=0)
+    told = np.flatnonzero(trace.measured[: at + 1])
+    shortages = trace.out_of_memory[: told[-1] + 1 if len(told) else 0].sum(axis=(0, 2))
     return Pods(
         canary_kills=int(kills[CANARY]),
         stable_kills=int(kills[STABLE]),
         canary_minutes=float(minutes[CANARY]),
         stable_minutes=past + float(minutes[STABLE]),
+        canary_shortages=int(shortages[CANARY]),
+        stable_shortages=trace.past_out_of_memory + int(shortages[STABLE]),
     )

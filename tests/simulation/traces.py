@@ -19,6 +19,8 @@ CONNECTION = 6
 """Intervals that a connection lives at most."""
 BOUNDS = np.array(LATENCY_BUCKETS)
 HANGS_SECONDS = 30
+PAST = 360
+"""Intervals for which the stable revision had run before."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Trace:
     """Arrays over (interval, side, tier), `slower` over the buckets too: requests above the bucket's bound.
 
     `requests` were served, `failed` are those of them that failed, `incidents` what failed together counted once, and
-    `abandoned` and `refused` came on top. Kills, restarts and `minutes` are of
+    `abandoned` and `refused` came on top. `past_out_of_memory` is what the stable revision's batches came to before the
+    rollout. Kills, restarts and `minutes` are of
     (interval, side). Where `measured` is False, Prometheus has nothing.
     """
 
@@ -39,6 +42,7 @@ class Trace:
     slower: Counted
     batches: Counted
     out_of_memory: Counted
+    past_out_of_memory: int
     minutes: Numbers
     kills: Counted
     restarts: Counted
@@ -74,7 +78,10 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
     slower = _slower(scenario, answered, worse * slowness * trouble, factor, rng)
     batches = -(-requests // scenario.batch)
     worse[0] = scenario.worse_out_of_memory
-    out_of_memory = rng.binomial(batches, np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble))
+    shortage = np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble)
+    out_of_memory = rng.binomial(batches, shortage)
+    # At the load as the rollout begins, and with the trouble that it makes.
+    past = (batches * shortage * (load[0] / load[:, None, None]) ** 1.5)[:, 1:].sum() * PAST / length
 
     worse[0] = scenario.worse_abandoned
     leaving = np.minimum(1.0, scenario.abandoned * worse) + _impatience(scenario, pods, rng)
@@ -94,6 +101,7 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
         slower=_both(slower * kept[..., None]),
         batches=_both(batches * kept),
         out_of_memory=_both(out_of_memory * kept),
+        past_out_of_memory=int(rng.poisson(past)),
         minutes=_both(minutes),
         kills=_both(kills),
         restarts=_both(restarts),
