@@ -50,6 +50,7 @@ WITHIN, BEHIND = "within the long one", "behind the long one"
 _STREAMS = 2
 """Callers of long texts: one runs, one waits."""
 _DEADLINE_SECONDS = 600.0
+_MEMORY_LIMIT = 2_500 << 20
 _NUMBERS = count()
 
 
@@ -147,7 +148,9 @@ async def alone(engine: Engine, tokens: int, times: int) -> float:
 @contextmanager
 def idle_engine(folder: Path, worker: ThreadPoolExecutor) -> Iterator[tuple[Engine, Tokeniser]]:
     located = find_model(str(folder), Phases())
-    engine = build_engine(EngineOrder(ModelConfig(location=str(folder)), located, 85, usable_cpus()), worker)
+    order = EngineOrder(ModelConfig(location=str(folder)), located, 85, usable_cpus(), memory_limit=_MEMORY_LIMIT)
+    # On the thread that will run the batches, as a server builds it.
+    engine = worker.submit(build_engine, order, worker).result()
     tokeniser = Tokeniser(
         engine.info.tokenizer_file,
         threads=1,
@@ -163,6 +166,9 @@ def idle_engine(folder: Path, worker: ThreadPoolExecutor) -> Iterator[tuple[Engi
 
 
 async def measure(engine: Engine, tokeniser: Tokeniser, plan: Plan) -> dict[str, Any]:
+    # As a server does before it is ready: only a measured line tells what fits beside a long text.
+    await engine.start(long=a_text(300), short=a_text(12), probe=a_text(plan.short))
+    calibration = await engine.calibrate(a_text(plan.short), plan.long, plan.long)
     await alone(engine, plan.short, 1)
     short, long = await alone(engine, plan.short, 5), await alone(engine, plan.long, 1)
     ways: dict[str, Engine | OneAfterTheOther] = {WITHIN: engine, BEHIND: OneAfterTheOther(engine)}
@@ -178,6 +184,8 @@ async def measure(engine: Engine, tokeniser: Tokeniser, plan: Plan) -> dict[str,
         "long_tokens": plan.long,
         "layers": engine.info.layers,
         "width": engine.info.width,
+        "line_tokens": engine.line().tokens,
+        "bytes_per_token": calibration and calibration.bytes_per_token,
         "every": plan.every,
         "short_alone": round(short, 3),
         "long_alone": round(long, 3),

@@ -96,6 +96,31 @@ async def test_a_guest_is_short_beside_the_pack_it_runs_within_and_both_are_with
         await asyncio.gather(*asks)
 
 
+@pytest.mark.parametrize(
+    ("planned", "factor", "runs"),
+    [
+        pytest.param(False, 1.0, True, id="nobody has counted: the tiers run beside each other, as configured"),
+        pytest.param(True, 1.0, False, id="the plan vouches for the longest text and no more"),
+        pytest.param(False, 0.5, False, id="memory ran out, and less is trusted"),
+    ],
+)
+async def test_without_a_measured_line_a_guest_runs_beside_the_longest_text_unless_a_plan_says_otherwise(
+    tmp_path: Path, planned: bool, factor: float, runs: bool
+) -> None:
+    tiers = (Tier("short", 16, 4, 4, planned), Tier("long", 1600, 1, 1, planned))
+    engine = HeldEngine(now=LoadLine(factor=factor))
+    async with scheduling(tmp_path, engine, tiers=tiers, policy="Native") as scheduler:
+        asks = [asyncio.create_task(scheduler.answer_texts([words(LONG)]))]
+        await until(lambda: len(engine.held) == 1)
+        asks.append(asyncio.create_task(scheduler.answer_texts([words(3)])))
+        await until(lambda: len(engine.held) == 2 or scheduler.queued_tokens()["short"] == 5)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert (len(engine.held) == 2) is runs
+        engine.release()
+        await asyncio.gather(*asks)
+
+
 async def test_a_long_text_whose_caller_has_waited_half_its_time_is_left_alone(tmp_path: Path) -> None:
     """Or it would be stretched beyond its deadline, and all its work be lost."""
     engine = HeldEngine()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from plimsoll_server.scheduler.packs import SHORT_TOKENS, Pack, Room
@@ -29,7 +29,7 @@ class OnDevices:
     """The packs that run, of which the ordinary ones each have a device, and guests run between their layers."""
 
     def __init__(self, tiers: Iterable[Tier]) -> None:
-        self._planned = max((tier.running_limit * tier.max_tokens for tier in tiers), default=0)
+        self._unmeasured = _tokens_at_once(list(tiers))
         self._running: set[Running] = set()
 
     def begin(self, pack: Pack, *, guest: bool, now: float) -> Running:
@@ -61,9 +61,19 @@ class OnDevices:
         lengths = [host.pack.tokens for host in hosts]
         if min(lengths) <= SHORT_TOKENS:
             return None
-        budget = self._planned if line.tokens is None else line.tokens
+        budget = self._unmeasured * line.factor if line.tokens is None else line.tokens
         left = budget - max(lengths)
         return Room(first=min(left, min(lengths) // _LONE_GUEST_SHARE), tokens=min(left, min(lengths) // _GUEST_SHARE))
 
     def _of(self, *, guest: bool) -> list[Running]:
         return [running for running in self._running if running.guest is guest]
+
+
+def _tokens_at_once(tiers: Sequence[Tier]) -> int:
+    """That may run together where nothing was measured.
+
+    The operator's arithmetic vouches for each tier alone, so for as many as the largest of them. Where nobody has
+    counted, there are only the tiers as somebody has configured them, each beside the others.
+    """
+    each = [tier.running_limit * tier.max_tokens for tier in tiers]
+    return max(each, default=0) if any(tier.planned for tier in tiers) else sum(each)

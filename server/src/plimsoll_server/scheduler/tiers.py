@@ -16,6 +16,8 @@ class Tier:
     """As configured. Decides whether a text is chunked: an answer must not depend on the load or the device."""
     running_limit: int
     """Sequences that may run at once by the plan: of the configured concurrency, what the operator grants. 0: none."""
+    planned: bool = False
+    """Whether the operator has counted what fits. It counts each tier alone."""
 
     @property
     def usable(self) -> bool:
@@ -29,6 +31,7 @@ def tiers_from(config: Sequence[TierConfig]) -> tuple[Tier, ...]:
             tier.max_tokens,
             tier.concurrency,
             tier.concurrency if tier.safe_concurrency is None else min(tier.concurrency, tier.safe_concurrency),
+            planned=tier.safe_concurrency is not None,
         )
         for tier in config
     )
