@@ -12,8 +12,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+import torch
 
+from plimsoll_server.engine.memory import free_memory
 from plimsoll_server.engine.process_memory import private_bytes
+from plimsoll_server.errors import StartError
 from server_builders import random_model, server_config
 from server_process import IDENTITY, Server, serving
 
@@ -49,6 +52,33 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
 async def stream(total: int, part: int = 65536) -> AsyncIterator[bytes]:
     for _ in range(total // part):
         yield b" " * part
+
+
+async def test_a_limit_that_little_more_than_the_model_fits_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
+    """At 95 percent, batches are planned up to where allocations fail: nothing is left for a thread's stack."""
+    config = server_config(random_model(tmp_path), memoryUtilizationPercent=95)
+    async with serving(config):
+        pass
+    free_memory(torch.device("cpu"))
+    limit = (private_bytes() + 12 * MEBIBYTE) * 100 // 95
+    with pytest.raises(StartError, match=r"raise spec\.server\.resources\.limits\.memory"):
+        async with serving(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit)):
+            pass
+
+
+async def test_what_may_be_remembered_is_no_room_for_batches(tmp_path: Path) -> None:
+    config = server_config(random_model(tmp_path))
+    limit, cache = 1 << 40, 1 << 38
+
+    async def room(promised: int) -> int:
+        told = {"PLIMSOLL_MEMORY_LIMIT_BYTES": str(limit), "PLIMSOLL_CACHE_BYTES": str(promised)}
+        async with serving(config, trust=None, **told) as server:
+            measured = (await server.client.get("/info")).json()["load_line"]["measured"]
+        assert measured["promised"] == promised
+        return int(measured["room"])
+
+    difference = await room(0) - await room(cache)
+    assert difference == pytest.approx(cache, rel=0.01)
 
 
 async def test_fifty_megabytes_are_refused_by_their_declared_length(server: Server) -> None:

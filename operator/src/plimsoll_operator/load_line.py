@@ -4,6 +4,7 @@ The memory of one batch is
 
     weights + reserve + sum over requests of tokens x bytes per token         (flash, sdpa)
                       + heads x sum of tokens^2 x bytes x copies              (eager attention only)
+                      + what answers are remembered in                        (on a CPU only)
 
 and it must stay inside `memoryUtilizationPercent` of the device. Every figure is in bytes unless its name says so.
 """
@@ -123,11 +124,15 @@ def plan_load_line(
     utilization_percent: int,
     precision: Precision,
     eager: bool = False,
+    promised: int = 0,
 ) -> LoadLine:
-    """The highest safe concurrency of each tier on a device of `device_memory` bytes; 0 where none fits."""
+    """The highest safe concurrency of each tier on a device of `device_memory` bytes; 0 where none fits.
+
+    `promised`: what is not for batches, such as answers that are remembered in the same memory.
+    """
     memory = footprint(shape, precision, eager=eager)
     budget = device_memory * utilization_percent // 100
-    available = max(0, budget - memory.weights - RESERVE_BYTES)
+    available = max(0, budget - memory.weights - RESERVE_BYTES - promised)
     return LoadLine(
         budget_bytes=budget,
         weights_bytes=memory.weights,

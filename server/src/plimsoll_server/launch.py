@@ -64,6 +64,7 @@ def _order(settings: Settings, phases: Phases) -> EngineOrder:
         memory_percent=settings.config.memory_utilization_percent,
         threads=usable_cpus(),
         memory_limit=container_limit(settings.memory_limit_bytes),
+        promised_bytes=settings.cache_bytes,
         calibration_directory=settings.calibration_directory,
     )
 
@@ -76,7 +77,7 @@ def _in_this_process(order: EngineOrder, pool: ThreadPoolExecutor, phases: Phase
 
 
 async def _fleet(order: EngineOrder, count: int, crew: Crew) -> Fleet:
-    own = servers_share(order.memory_limit, private_bytes())
+    own = servers_share(order.memory_limit, private_bytes(), order.promised_bytes)
     fleet = Fleet(places(order, count, crew.gpus, own), crew.observer)
     await fleet.launch(crew.phases.add_longest)
     if own and not crew.gpus:

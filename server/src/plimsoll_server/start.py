@@ -8,9 +8,10 @@ import dataclasses
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from plimsoll_server.engine.cpus import usable_cpus
-from plimsoll_server.engine.process_memory import has_room, room_left
+from plimsoll_server.engine.process_memory import MemoryBudgetError, has_room, room_left
 from plimsoll_server.launch import AnyEngine, Crew, dismiss, launch
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.pack_record import PackRecord
@@ -22,13 +23,15 @@ from plimsoll_server.scheduler.cache.shared import SharedCache
 from plimsoll_server.scheduler.long_input import LongInput
 from plimsoll_server.scheduler.scheduler import Observer, Scheduler
 from plimsoll_server.scheduler.tiers import Tier, tiers_from
-from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
+from plimsoll_server.scheduler.tokenise import BYTES_PER_FILE_BYTE, BYTES_PER_TEXT_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
 from plimsoll_server.types import Calibration, ModelInfo, Tokens
 
 log = logging.getLogger(__name__)
 
 _TOKENISER_THREADS = 2
+_SHORT_TEXT_BYTES = 4096
+"""A server that has no memory for so little is better told to have more."""
 _TRIED_SAMPLE_TOKENS = 512
 """Of the text that the trials of memory repeat."""
 _SAMPLE = "A load line shows how deep a ship may safely lie in the water. "
@@ -58,6 +61,7 @@ async def _prove(
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
     with phases.timed("self_test"):
         await _test(engine, tokeniser, tiers)
+    tokeniser.max_text_bytes = _longest_text(settings)
     with phases.timed("calibrate"):
         calibration = await _calibrate(engine, tokeniser, tiers)
     scheduler = Scheduler(
@@ -87,17 +91,35 @@ def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> An
 
 
 def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
-    # What an idle server has no memory for will never be answered: it is refused as too long, not with "try again".
-    room = room_left()
-    fitting = settings.max_text_bytes if room is None else room // BYTES_PER_TEXT_BYTE
+    threads = min(_TOKENISER_THREADS, usable_cpus())
+    copies = threads * BYTES_PER_FILE_BYTE * Path(info.tokenizer_file).stat().st_size
+    # The library ends the process when it gets no memory.
+    _check_room(copies + _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE, "the tokeniser")
     return Tokeniser(
         info.tokenizer_file,
-        threads=min(_TOKENISER_THREADS, usable_cpus()),
-        max_text_bytes=min(settings.max_text_bytes, fitting),
+        threads=threads,
+        max_text_bytes=settings.max_text_bytes,
         cut_above=LongInput(settings.config.long_input, tiers, info.window).chunk_size,
         with_offsets=info.task == "token-classification",
         has_room=has_room,
     )
+
+
+def _longest_text(settings: Settings) -> int:
+    """What an idle server has no memory for will never be answered: it is refused as too long, not with "try again".
+    Raises MemoryBudgetError when that is nearly every text."""
+    _check_room(_SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE, f"a text of {_SHORT_TEXT_BYTES} bytes")
+    room = room_left()
+    return settings.max_text_bytes if room is None else min(settings.max_text_bytes, room // BYTES_PER_TEXT_BYTE)
+
+
+def _check_room(needed: int, what: str) -> None:
+    room = room_left()
+    if room is not None and room < needed:
+        raise MemoryBudgetError(
+            f"with the model loaded, {room >> 10} KiB of the memory limit are left, but {what} needs {needed >> 10} "
+            "KiB; raise spec.server.resources.limits.memory"
+        )
 
 
 async def _test(engine: AnyEngine, tokeniser: Tokeniser, tiers: tuple[Tier, ...]) -> None:
@@ -119,6 +141,11 @@ async def _calibrate(engine: AnyEngine, tokeniser: Tokeniser, tiers: tuple[Tier,
     calibration = await engine.calibrate(sample, longest, together)
     if calibration is not None:
         log.info("load line measured", extra={FIELDS: dataclasses.asdict(calibration)})
+        if not calibration.line.tokens:
+            log.warning(
+                "what the server holds and what it may remember leave batches no memory by the plan: one text runs at "
+                "a time; raise spec.server.resources.limits.memory, or lower spec.server.cache.maxSize"
+            )
     return calibration
 
 

@@ -119,10 +119,12 @@ class Calibration:
     bytes_per_batch: int
     """What a batch takes on top of that, however small."""
     room: int
-    """What was left for batches once the model was loaded."""
+    """What was left for batches once the model was loaded, less what is promised."""
     seconds: float
     """It took so long: next to nothing where the trials of an earlier start were found."""
     trials: tuple[Trial, ...]
+    promised: int = 0
+    """What is kept for the answers that the server will remember."""
 
     @property
     def line(self) -> LoadLine:

@@ -177,6 +177,15 @@ def test_memory_is_shared_out_with_a_part_for_the_server_itself() -> None:
     assert [place.order.memory_limit for place in made] == [(limit - own) // 2] * 2
 
 
+def test_what_is_promised_beside_batches_is_in_the_servers_own_part() -> None:
+    cache = 64 << 20
+    limit = 4 << 30
+    own = servers_share(limit, in_use=0, promised=cache)
+    made = places(some_order(memory_limit=limit, promised_bytes=cache), 2, (), own)
+    assert own == limit // 10 + cache
+    assert [place.order.promised_bytes for place in made] == [0, 0]
+
+
 def test_a_limit_that_leaves_the_workers_nothing_is_refused() -> None:
     limit = 300 << 20
     with pytest.raises(MemoryBudgetError, match=r"raise spec\.server\.resources"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import resource
+import threading
 
 import pytest
 
 from plimsoll_server.engine.process_memory import (
     MemoryBudgetError,
     ProcessBudget,
+    has_room,
     private_bytes,
     process_budget,
     unused_bytes,
@@ -31,6 +34,33 @@ def test_a_limit_below_what_the_server_needs_is_refused_with_both_numbers() -> N
         MemoryBudgetError, match=r"85 % of the memory limit of 16 MiB is 13 MiB, but the server needs \d+"
     ):
         process_budget(16 * MEBIBYTE, 85)
+
+
+def test_what_is_promised_beside_batches_is_no_room_for_them() -> None:
+    ample = 1 << 40
+    free = ProcessBudget(ample, ample).room() - ProcessBudget(ample, ample, promised=ample // 2).room()
+    assert free == pytest.approx(ample // 2, abs=16 * MEBIBYTE)
+    assert ProcessBudget(ample, ample, promised=ample).room() == 0
+
+
+def test_threads_that_are_still_to_start_find_room_for_their_stacks_and_nothing_else_does() -> None:
+    """They map what they hardly touch: eight of them would take the ten megabytes that are left here."""
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    over = threading.Event()
+    threads = [threading.Thread(target=over.wait) for _ in range(8)]
+    ceiling = private_bytes() + 10 * MEBIBYTE
+    try:
+        ProcessBudget(ceiling, ceiling).hold(threads_to_come=len(threads))
+        for thread in threads:
+            thread.start()
+        ProcessBudget(ceiling, ceiling).hold()
+        assert not has_room(12 * MEBIBYTE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, limits)
+        over.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(60)
 
 
 def test_what_the_allocator_holds_free_is_seen() -> None:

@@ -49,6 +49,8 @@ def load_line_of(spec: Spec, shape: Dimensions, profile: GpuProfile) -> LoadLine
         utilization_percent=spec.server.memory_utilization_percent,
         precision=precision_of(spec.model.dtype, profile),
         eager=spec.model.attention == "eager",
+        # Beside a GPU, answers are remembered in the memory of the host.
+        promised=0 if profile.is_gpu else spec.server.cache.max_size,
     )
 
 

@@ -22,7 +22,9 @@ class MeasuredInfo(BaseModel):
     bytes_per_token: int
     bytes_per_batch: int
     room: int
-    """Bytes that were left for batches once the model was loaded."""
+    """Bytes that were left for batches once the model was loaded, less those promised."""
+    promised: int
+    """Bytes that are kept for the answers that the server will remember."""
     seconds: float
     trials: list[TrialInfo]
 
@@ -55,6 +57,7 @@ EXAMPLE: dict[str, Any] = {
         "bytes_per_token": 37120,
         "bytes_per_batch": 9437184,
         "room": 1288490188,
+        "promised": 67108864,
         "seconds": 4.1,
         "trials": [{"sequences": 1, "tokens": 1024, "bytes": 47316992}],
     },
@@ -80,6 +83,7 @@ def _measured(calibration: Calibration) -> dict[str, Any]:
         "bytes_per_token": calibration.bytes_per_token,
         "bytes_per_batch": calibration.bytes_per_batch,
         "room": calibration.room,
+        "promised": calibration.promised,
         "seconds": round(calibration.seconds, 3),
         "trials": [
             {"sequences": trial.sequences, "tokens": trial.tokens, "bytes": trial.growth}

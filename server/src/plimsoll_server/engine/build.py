@@ -20,12 +20,17 @@ from plimsoll_server.models.load import load_model
 
 log = logging.getLogger(__name__)
 
+_THREADS_TO_COME = 8
+"""While the model is loaded and until the first texts were read: those of the loader and of the tokeniser."""
+_WORTH_SHARING = 1 << 20
+"""Numbers to add up: torch has its threads take part in that many."""
+
 
 def build_engine(order: EngineOrder, worker: ThreadPoolExecutor) -> Engine:
     """Blocks while the model loads. Raises ModelError or MemoryBudgetError."""
     placement = choose_placement(order.model)
+    _start_threads(order.threads)
     budget = _hold_memory(placement, order)
-    torch.set_num_threads(order.threads)
     model = _load_within_budget(order, placement, budget)
     log.info(
         "model loaded",
@@ -41,6 +46,8 @@ def build_engine(order: EngineOrder, worker: ThreadPoolExecutor) -> Engine:
         },
     )
     free_memory(placement.device)
+    if budget is not None:
+        budget.hold(_THREADS_TO_COME)
     # What is there now stays for good: a collection after a shortage of memory need not look through all of it.
     gc.freeze()
     return Engine(model, worker, budget, calibration_file(order.calibration_directory, model.info, order.located))
@@ -52,11 +59,17 @@ def _hold_memory(placement: Placement, order: EngineOrder) -> Budget | None:
         budget: Budget = CudaBudget(placement.device, order.memory_percent)
     elif order.memory_limit is not None:
         return_large_blocks(order.memory_limit)
-        budget = process_budget(order.memory_limit, order.memory_percent)
+        budget = process_budget(order.memory_limit, order.memory_percent, order.promised_bytes)
     else:
         return None
-    budget.hold()
+    budget.hold(_THREADS_TO_COME)
     return budget
+
+
+def _start_threads(count: int) -> None:
+    """Torch's, before memory is held: a thread of theirs that finds no memory for its stack ends the process."""
+    torch.set_num_threads(count)
+    torch.ones(_WORTH_SHARING).sum()
 
 
 def _load_within_budget(order: EngineOrder, placement: Placement, budget: Budget | None) -> Model:

@@ -35,4 +35,5 @@ class Calibrator:
         if not seen:
             return None
         per_token, per_batch = fitted(seen, trials.meter.telling)
-        return Calibration(per_token, per_batch, self.budget.room(), time.monotonic() - began, seen)
+        seconds = time.monotonic() - began
+        return Calibration(per_token, per_batch, self.budget.room(), seconds, seen, self.budget.promised)

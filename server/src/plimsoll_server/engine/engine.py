@@ -18,9 +18,9 @@ import torch
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.guests import Guests
 from plimsoll_server.engine.line import Line
-from plimsoll_server.engine.memory import Budget, device_memory, free_memory
+from plimsoll_server.engine.memory import Budget, device_memory, free_memory, is_out_of_memory
 from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
-from plimsoll_server.engine.process_memory import DeviceMemory
+from plimsoll_server.engine.process_memory import DeviceMemory, MemoryBudgetError
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.engine.trials import Trials, stretched
@@ -63,9 +63,12 @@ class Engine:
         return self._model.info
 
     async def start(self, long: Tokens, short: Tokens, probe: Tokens) -> None:
-        """A first real forward pass. Raises SelfTestError. `probe` is what the engine must manage to be called well."""
+        """A first real forward pass. Raises SelfTestError, or MemoryBudgetError where there is no memory for it.
+
+        `probe` is what the engine must manage to be called well.
+        """
         self._probe = probe
-        await self._on_worker(lambda: self_test(self._model, long, short))
+        await self._on_worker(lambda: self._test(long, short))
 
     @property
     def devices(self) -> int:
@@ -127,6 +130,21 @@ class Engine:
             self._proof = asyncio.create_task(self._prove())
         await asyncio.wait({self._proof}, timeout=_PROOF_SECONDS)
         return self._suspect_since is None
+
+    def _test(self, long: Tokens, short: Tokens) -> None:
+        try:
+            self_test(self._model, long, short)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise MemoryBudgetError(
+                f"the model {self.info.location} is loaded, but the memory that is left is too little for a text of "
+                f"{len(long)} tokens; raise the memory limit, or choose a GPU profile with more memory"
+            ) from error
+        if self._budget is not None:
+            self._free()
+            # All threads are there now.
+            self._budget.hold()
 
     async def _prove(self) -> None:
         report = await self.run([self._probe])

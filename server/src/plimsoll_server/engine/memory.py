@@ -37,11 +37,15 @@ class Budget(Protocol):
     def ceiling(self) -> int:
         """Above it an allocation fails."""
 
+    @property
+    def promised(self) -> int:
+        """Of what is planned with, what is not for batches and not taken yet."""
+
     def room(self) -> int:
         """What is left of the plan."""
 
-    def hold(self) -> None:
-        """Has allocations fail that go beyond it."""
+    def hold(self, threads_to_come: int = 0) -> None:
+        """Has allocations fail that go beyond it, but for the stacks of so many more threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ class CudaBudget:
         return self._total * ceiling_percent(self.percent) // 100
 
     @property
+    def promised(self) -> int:
+        """Answers are remembered in the memory of the host."""
+        return 0
+
+    @property
     def _total(self) -> int:
         return torch.cuda.get_device_properties(self.device).total_memory
 
@@ -70,7 +79,7 @@ class CudaBudget:
         # The card may be shared with others.
         return max(0, min(self.planned - allocated, free + reserved - allocated))
 
-    def hold(self) -> None:
+    def hold(self, threads_to_come: int = 0) -> None:  # noqa: ARG002  no thread has its stack on a GPU
         torch.cuda.set_per_process_memory_fraction(ceiling_percent(self.percent) / 100, self.device)
 
 

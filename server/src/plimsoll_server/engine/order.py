@@ -18,5 +18,7 @@ class EngineOrder:
     threads: int
     memory_limit: int | None = None
     """Bytes that the engine's process may take on a CPU; None where nothing sets a limit."""
+    promised_bytes: int = 0
+    """Of that limit: what the process will hold beside its batches once it has served for a while."""
     calibration_directory: str = ""
     """Where what was measured is kept for the next start; empty: nowhere."""

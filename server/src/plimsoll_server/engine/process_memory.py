@@ -26,6 +26,8 @@ _ALLOCATOR_FIELDS = (
     *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
 )
 _HEADROOM = 16 << 20
+_USUAL_STACK = 8 << 20
+"""Where none is set: rather more than what C libraries take then."""
 _MOST_PERCENT = 95
 """Of the container's limit: the rest is for what the process does not see, such as the kernel's tables and buffers."""
 _SLACK_PERCENT = 10
@@ -52,17 +54,20 @@ class ProcessBudget:
 
     planned: int
     ceiling: int
+    promised: int = 0
+    """Of what is planned with: what the process does not hold yet and will, such as remembered answers."""
 
     def room(self) -> int:
         """What is left of the plan."""
-        return max(0, self.planned - private_bytes())
+        return max(0, self.planned - self.promised - private_bytes())
 
-    def hold(self) -> None:
+    def hold(self, threads_to_come: int = 0) -> None:
         """Has allocations above the ceiling fail, by the soft RLIMIT_DATA.
 
-        Worth repeating once everything has run: the stacks of threads are mapped whole and hardly touched.
+        The stack of a thread is mapped whole and hardly touched: `threads_to_come` more of them have their place. To be
+        repeated once they are there, for until then the limit is that much too high.
         """
-        untouched = max(0, data_bytes() - private_bytes())
+        untouched = max(0, data_bytes() - private_bytes()) + threads_to_come * _stack_bytes()
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (self.ceiling + untouched, hard))
 
@@ -84,8 +89,9 @@ def _cgroup_limit(cgroup: Path) -> int | None:
     return None
 
 
-def process_budget(limit: int, percent: int) -> ProcessBudget:
-    """`percent` of `limit` bytes to plan with. Raises MemoryBudgetError when the process takes as much already."""
+def process_budget(limit: int, percent: int, promised: int = 0) -> ProcessBudget:
+    """`percent` of `limit` bytes to plan with, of which `promised` are not for batches. Raises MemoryBudgetError when
+    the process takes as much already."""
     budget = limit * percent // 100
     in_use = private_bytes()
     if in_use >= budget:
@@ -93,7 +99,7 @@ def process_budget(limit: int, percent: int) -> ProcessBudget:
             f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
         )
-    return ProcessBudget(budget, limit * ceiling_percent(percent) // 100)
+    return ProcessBudget(budget, limit * ceiling_percent(percent) // 100, promised)
 
 
 def ceiling_percent(planned: int) -> int:
@@ -119,6 +125,12 @@ def has_room(size: int) -> bool:
     """Whether `size` bytes are left below the soft limit."""
     left = room_left()
     return left is None or size <= left
+
+
+def _stack_bytes() -> int:
+    """Of a thread that the C library starts."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_STACK)
+    return _USUAL_STACK if soft == resource.RLIM_INFINITY else soft
 
 
 def unused_bytes() -> int | None:

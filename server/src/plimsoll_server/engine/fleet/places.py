@@ -48,16 +48,18 @@ def places(order: EngineOrder, count: int, gpus: Sequence[str], servers_share: i
         Place(
             number,
             gpus[number] if gpus else "cpu",
-            replace(order, threads=threads, memory_limit=memory),
+            # What is promised beside batches is held by the server's own process.
+            replace(order, threads=threads, memory_limit=memory, promised_bytes=0),
             _environment(gpus[number] if gpus else None, threads),
         )
         for number, threads in enumerate(_shared_out(order.threads, count))
     )
 
 
-def servers_share(limit: int | None, in_use: int) -> int:
-    """Bytes of the memory `limit` that the process with the requests keeps, when it has `in_use` before the first."""
-    return 0 if limit is None else in_use + max(_SERVERS_LEAST, limit * _SERVERS_PERCENT // 100)
+def servers_share(limit: int | None, in_use: int, promised: int = 0) -> int:
+    """Bytes of the memory `limit` that the process with the requests keeps, when it has `in_use` before the first and
+    `promised` are for what it will remember."""
+    return 0 if limit is None else in_use + promised + max(_SERVERS_LEAST, limit * _SERVERS_PERCENT // 100)
 
 
 def _shared_out(threads: int, count: int) -> list[int]:
