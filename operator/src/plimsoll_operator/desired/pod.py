@@ -151,6 +151,8 @@ def _environment(spec: Spec, load_line: LoadLine | None, *, limited: bool) -> li
         _downward("PLIMSOLL_REVISION", f"metadata.labels['{LABEL_REVISION}']"),
         {"name": "PLIMSOLL_TERMINATION_LOG", "value": TERMINATION_LOG},
         {"name": "HF_HOME", "value": CACHE_PATH},
+        # What a start has measured, for the next one of this pod's container. No volume outlives the pod.
+        {"name": "PLIMSOLL_CALIBRATION_DIRECTORY", "value": CACHE_PATH},
         {"name": "TMPDIR", "value": "/tmp"},  # noqa: S108
     ]
     if limited:
