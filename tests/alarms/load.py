@@ -59,4 +59,21 @@ LOAD = [
     Alarm(
         "PlimsollCertificateExpires", "in ten days", {pod("tls_certificate_expiry_timestamp_seconds"): "870000x90"}, 90
     ),
+    Alarm(
+        "PlimsollWorkersEnd",
+        "a worker ends again and again",
+        {pod("worker_restarts_total", worker="0"): "0x5 3x20", pod("worker_restarts_total", worker="1"): "0x25"},
+        7,
+        {**DOMAINS, "revision": "abc"},
+        "guardrails/domains: worker processes keep ending",
+    ),
+    Alarm(
+        "PlimsollWorkersEnd",
+        "each of two workers was replaced once",
+        {pod("worker_restarts_total", worker=number): f"0x{minute} 1x60" for number, minute in (("0", 5), ("1", 45))},
+        60,
+    ),
+    Alarm(
+        "PlimsollWorkersEnd", "it was before Prometheus looked", {pod("worker_restarts_total", worker="0"): "4x60"}, 60
+    ),
 ]
