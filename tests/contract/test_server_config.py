@@ -100,6 +100,16 @@ def test_with_a_certificate_the_server_finds_it_where_it_is_mounted_and_is_probe
     assert environment_of(spec)["PLIMSOLL_TLS_DIRECTORY"]["value"] == mount["mountPath"]
 
 
+@pytest.mark.parametrize("variable", ["HF_HOME", "PLIMSOLL_CALIBRATION_DIRECTORY"])
+def test_what_a_start_leaves_for_the_containers_next_one_is_on_a_volume_that_it_may_write(variable: str) -> None:
+    """A layer of the container would be gone, and the root file system is read-only."""
+    template = pod_template("domains", parse_spec(make_spec()), PROFILES["nvidia-l4"], None, "plimsoll/server:1")
+    path = environment_of(make_spec())[variable]["value"]
+    [mount] = [mount for mount in container_of(make_spec())["volumeMounts"] if mount["mountPath"] == path]
+    assert "readOnly" not in mount
+    assert {"name": mount["name"], "emptyDir": {}} in template["spec"]["volumes"]
+
+
 def test_a_token_is_only_ever_a_reference_to_a_secret() -> None:
     token = environment_of(make_spec(server={"hubTokenSecret": "hub"}))["HF_TOKEN"]
     assert "value" not in token

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from builders import PROFILES, make_spec
 from plimsoll_operator.load_line import LoadLine, footprint, parameter_count, plan_load_line
 from plimsoll_operator.model_shapes import PRESETS
-from plimsoll_operator.spec import Tier
+from plimsoll_operator.spec import Tier, parse_spec
+from plimsoll_operator.steps.load_line import load_line_of
 
 MODERNBERT = PRESETS["modernbert-base"]
 L4 = 23034 << 20
@@ -24,6 +26,19 @@ def line_of(
         precision="float32" if eager else "bfloat16",
         eager=eager,
     )
+
+
+@pytest.mark.parametrize(("profile", "shared"), [("cpu", True), ("nvidia-l4", False)])
+def test_what_is_remembered_takes_from_the_batches_where_they_share_the_memory(profile: str, shared: bool) -> None:
+    """On a CPU; beside a GPU it is in the memory of the host."""
+
+    def tokens(size: str) -> int:
+        tiers = [{"name": "t", "maxTokens": 1}]
+        spec = parse_spec(make_spec(gpu={"profile": profile}, tiers=tiers, server={"cache": {"maxSize": size}}))
+        return load_line_of(spec, MODERNBERT, PROFILES[profile]).tiers[0].safe
+
+    per_token = footprint(MODERNBERT, "float32", eager=False).per_token
+    assert tokens("0") - tokens("1Gi") == pytest.approx((1 << 30) / per_token if shared else 0, abs=1)
 
 
 def test_modernbert_base_weighs_what_it_is_published_to_weigh() -> None:
