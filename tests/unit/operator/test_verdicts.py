@@ -188,7 +188,7 @@ def test_a_canary_that_ran_out_of_memory_once_where_stable_never_did_is_not_prom
     verdict, _ = watched(*[GOOD] * 40, pods=short)
     assert verdict.decision == "Undecided"
     assert verdict.message == (
-        "ran out of memory once in 6 canary pod-minutes against none in 60 on stable: not promoted while that is more "
+        "out of memory once in 6 canary pod-minutes against none in 60 on stable: not promoted while that is more "
         "than twice as often"
     )
 

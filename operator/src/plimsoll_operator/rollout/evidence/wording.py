@@ -68,7 +68,7 @@ def kills(pods: Pods) -> str:
 
 
 def shortages(pods: Pods) -> str:
-    return f"ran out of memory {_per_pod_minutes(pods.canary_shortages, pods.stable_shortages, pods)}"
+    return f"out of memory {_per_pod_minutes(pods.canary_shortages, pods.stable_shortages, pods)}"
 
 
 def _per_pod_minutes(canary: int, stable: int, pods: Pods) -> str:
