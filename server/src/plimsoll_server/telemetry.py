@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
 
 from plimsoll_server.device_metrics import DeviceMetrics
+
+Metric = TypeVar("Metric", Counter, Histogram)
 
 _COMMON = ("inference_namespace", "inference_deployment", "revision", "replica")
 _BUCKETS = (
@@ -44,6 +47,7 @@ class Telemetry:
         # A second series per counter, that nothing here reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self._known: dict[tuple[Counter | Histogram, tuple[str, ...]], Counter | Histogram] = {}
         self._labels = (identity.namespace, identity.deployment, identity.revision, identity.replica)
         self._requests = self._counter("plimsoll_requests", "Requests by how they ended", "tier", "outcome")
         self._duration = Histogram(
@@ -96,25 +100,25 @@ class Telemetry:
     def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool = False) -> None:
         """`of_batch`: it failed together with its batch, which `batch_done` has counted."""
         tier = tier or NO_TIER
-        self._requests.labels(*self._labels, tier, outcome).inc()
+        self._series(self._requests, tier, outcome).inc()
         if outcome == "ok":
-            self._duration.labels(*self._labels, tier).observe(seconds)
+            self._series(self._duration, tier).observe(seconds)
         if outcome == "remembered":
-            self._remembered.labels(*self._labels, tier).observe(seconds)
+            self._series(self._remembered, tier).observe(seconds)
         if outcome in SERVERS_FAULTS and not of_batch:
-            self._incidents.labels(*self._labels, tier).inc()
+            self._series(self._incidents, tier).inc()
 
     def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool = False) -> None:
         """`out_of_memory`: on the way, whether or not it was saved. `failed`: some sequence of it has no output."""
-        self._batches.labels(*self._labels, tier).inc()
+        self._series(self._batches, tier).inc()
         if failed:
-            self._incidents.labels(*self._labels, tier).inc()
+            self._series(self._incidents, tier).inc()
         if out_of_memory:
-            self._out_of_memory.labels(*self._labels, tier).inc()
+            self._series(self._out_of_memory, tier).inc()
 
     def answers_came(self, source: str, count: int) -> None:
         """`source`: one of SOURCES."""
-        self._answers.labels(*self._labels, source).inc(count)
+        self._series(self._answers, source).inc(count)
 
     def cache_failed(self) -> None:
         self._cache_faults.labels(*self._labels).inc()
@@ -156,6 +160,13 @@ class Telemetry:
         """Serves /metrics from a thread of its own, so that a scrape works whatever the event loop does."""
         server, _ = start_http_server(port, addr=address, registry=self.registry)
         return server
+
+    def _series(self, metric: Metric, *labels: str) -> Metric:
+        """Remembered: to look it up among the metric's own takes as long as all else that counts a request."""
+        series = self._known.get((metric, labels))
+        if series is None:
+            series = self._known[(metric, labels)] = metric.labels(*self._labels, *labels)
+        return cast("Metric", series)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, (*_COMMON, *labels), registry=self.registry)

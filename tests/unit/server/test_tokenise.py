@@ -110,3 +110,12 @@ async def test_too_many_texts_at_once_are_refused_and_the_others_are_read(make: 
     refused = [result for result in results if isinstance(result, OverloadedError)]
     assert len(refused) == 200 - 128
     assert await tokeniser.document("sea")
+
+
+async def test_a_short_text_does_not_wait_for_the_threads_that_read_long_ones(make: Make) -> None:
+    tokeniser = make()
+    long = [asyncio.create_task(tokeniser.document("sea " * 500)) for _ in range(128)]
+    await asyncio.sleep(0)
+    assert (await tokeniser.document("sea")).content
+    assert not any(task.done() for task in long)
+    await asyncio.gather(*long)

@@ -23,6 +23,7 @@ from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
 from plimsoll_server.engine.process_memory import DeviceMemory, MemoryBudgetError
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
+from plimsoll_server.engine.threads import threads_for
 from plimsoll_server.engine.trials import Trials, stretched
 from plimsoll_server.models.family import Between, Model
 from plimsoll_server.types import BatchReport, Calibration, Failure, LoadLine, ModelInfo, Outcome, Tokens
@@ -159,7 +160,8 @@ class Engine:
         tokens = sum(map(len, batch))
         self._tokens += tokens
         try:
-            outputs = self._model.forward(batch, between)
+            with threads_for(tokens, self.info.width):
+                outputs = self._model.forward(batch, between)
         finally:
             self._tokens -= tokens
         return [output if all(map(math.isfinite, output.numbers)) else Failure.NON_FINITE for output in outputs]
