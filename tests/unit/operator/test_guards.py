@@ -73,12 +73,25 @@ def test_fewer_are_enough_for_one_who_says_so(found: Found, events: int, expecte
     [
         (Pods(canary_minutes=2, stable_minutes=100), False),
         (Pods(canary_shortages=1, canary_minutes=2, stable_minutes=100), True),
-        (Pods(canary_shortages=1, stable_shortages=10, canary_minutes=2, stable_minutes=100), True),
+        (Pods(canary_shortages=1, canary_minutes=2, stable_minutes=32.1), True),
+        (Pods(canary_shortages=1, canary_minutes=2, stable_minutes=31.9), False),
+        (Pods(canary_shortages=1, stable_shortages=3, canary_minutes=2, stable_minutes=100), False),
+        (Pods(canary_shortages=3, stable_shortages=3, canary_minutes=2, stable_minutes=100), True),
         (Pods(canary_shortages=1, stable_shortages=25, canary_minutes=2, stable_minutes=100), False),
         (Pods(canary_shortages=1, stable_kills=25, canary_minutes=2, stable_minutes=100), False),
         (Pods(canary_shortages=1, canary_minutes=2), False),
     ],
-    ids=["never", "stable never", "five times as often", "twice as often", "stable is killed", "stable has no pods"],
+    ids=[
+        "never",
+        "stable never",
+        "stable never in 16 times as long",
+        "stable never in less",
+        "one of four by chance",
+        "three of six by no chance",
+        "twice as often",
+        "stable is killed",
+        "stable has no pods",
+    ],
 )
 def test_what_runs_out_of_memory_more_often_than_stable_is_told_from_what_does_not(seen: Pods, expected: bool) -> None:
     assert runs_out_more_often(seen) is expected

@@ -184,12 +184,12 @@ def test_a_guard_says_what_was_counted() -> None:
 
 def test_a_canary_that_ran_out_of_memory_once_where_stable_never_did_is_not_promoted() -> None:
     """However many requests it has answered since: its server has lowered its line, and trusts it again slowly."""
-    short = Pods(canary_shortages=1, canary_minutes=6, stable_minutes=60)
+    short = Pods(canary_shortages=1, canary_minutes=6, stable_minutes=100)
     verdict, _ = watched(*[GOOD] * 40, pods=short)
     assert verdict.decision == "Undecided"
     assert verdict.message == (
-        "out of memory once in 6 canary pod-minutes against none in 60 on stable: not promoted while that is more "
-        "than twice as often"
+        "out of memory once in 6 canary pod-minutes against none in 100 on stable: not promoted while that is "
+        "more than chance"
     )
 
 

@@ -13,6 +13,9 @@ COUNTED_KILLS = 3
 _LITTLE = 1 / 9
 """A tenth of the stable revision's pod-minutes, with the default tolerance."""
 
+_PROMOTED_RATIO = 2
+"""Of stable's rate: what a promotion allows, here as in the bounds."""
+
 _FIRST_SHARE, _NEXT = 3 / 4, 1 / 4
 """Of a guard's budget: what the first count may spend, and each further one of what the one before may."""
 
@@ -66,9 +69,15 @@ def _too_often(canary: int, stable: int, pods: Pods, settings: AnalysisSettings,
 
 
 def runs_out_more_often(pods: Pods) -> bool:
-    """More than twice as often per pod-minute as the stable revision in its past, or at all where that never did."""
-    of_stable = pods.stable_shortages + pods.stable_kills
-    return pods.canary_shortages * pods.stable_minutes > 2 * of_stable * pods.canary_minutes
+    """Whether so many shortages would be unlikely of one that runs out just twice as often as stable in its whole past.
+
+    By a chance of one in nine, as above: a first shortage says so where stable had none in 16 times the pod-minutes.
+    """
+    exposed = _PROMOTED_RATIO * pods.canary_minutes
+    if not pods.canary_shortages or not pods.stable_minutes:
+        return False
+    shortages = pods.canary_shortages + pods.stable_shortages + pods.stable_kills
+    return _at_least(pods.canary_shortages, shortages, exposed / (exposed + pods.stable_minutes)) <= _LITTLE
 
 
 def _at_least(hits: int, trials: int, chance: float) -> float:

@@ -78,7 +78,7 @@ def _undecided(evidence: Evidence, pods: Pods, signals: tuple[SignalFigures, ...
         words = f"nothing was measured of {' and '.join(missing)}"
         return Verdict("Undecided", missing[0], "SignalMissing", words, requests, signals)
     if runs_out_more_often(pods):
-        words = f"{wording.shortages(pods)}: not promoted while that is more than twice as often"
+        words = f"{wording.shortages(pods)}: not promoted while that is more than chance"
         return Verdict("Undecided", "oom", "GatheringEvidence", words, requests, signals)
     furthest = max(signals, key=lambda figures: (not figures.within_bound, figures.upper_bound - figures.allowed))
     words = wording.waiting(furthest, requests)
