@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -25,6 +26,11 @@ from traffic import Load
 pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(900)]
 
 LOAD = Load(BODIES, rate=45)
+FEW = Load(BODIES, rate=1, enough=10)
+"""Too few for any decision before time is up."""
+MOST_SECONDS = 60
+AWAY_SECONDS = 75
+"""More than a canary's time in all, and than what an operator that restarts may take."""
 OUTAGE_SECONDS = 30
 TAKEOVER_SECONDS = 17
 """Of a Lease that is not renewed any more: 15 s from when the other saw it last, which looks every 2 s."""
@@ -104,3 +110,25 @@ def test_an_operator_that_is_killed_leaves_the_canary_to_the_next(stage: Stage, 
             assert gathered == sorted(gathered), "what was counted before was counted again from zero"
     finally:
         leader.start()
+
+
+def test_an_operator_that_was_away_for_longer_than_a_canary_has_decides_nothing_for_that(stage: Stage) -> None:
+    patience = {"steps": [30], "maxDuration": f"{MOST_SECONDS}s", "onInconclusive": "Rollback"}
+    manifest = counting("unwatched", rollout={"canary": patience})
+    returned: list[Told] = []
+
+    def unwatched(scene: Scene) -> None:
+        scene.reaches(120, "Analysing")
+        stage.operator.kill()
+        try:
+            time.sleep(AWAY_SECONDS)  # An absence shows in nothing but time.
+        finally:
+            back = time.time()
+            stage.operator.start()
+        eventually(lambda: scene.told.since(back), 120, lambda: str(scene.told))
+        returned.append(scene.told.since(back)[0])
+
+    outcome = stage.play(manifest, changed(manifest, longInput={"overlapTokens": 64}), FEW, meanwhile=unwatched)
+    was_taken_back(outcome, "Inconclusive")
+    assert returned[0].phase == "Analysing", "time in which nobody looked was counted"
+    assert outcome.rejected_at - returned[0].at >= MOST_SECONDS / 2
