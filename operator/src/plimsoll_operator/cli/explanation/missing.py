@@ -29,7 +29,15 @@ def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:
     known = {signal.name for signal in trial.signals}
     yield from (f"{naming(name).called}: not measured yet" for name in NEEDED if name not in known)
     yield from (_line(signal, margin, trial.requests) for signal in trial.signals if not signal.passes)
+    yield from _held_by_a_guard(trial)
     yield from _steps_to_come(rollout)
+
+
+def _held_by_a_guard(trial: Trial) -> Iterator[str]:
+    """What no bound tells: the signal that a promotion waits for is within its own, its pods' whole lives are not."""
+    waits_for = next((signal for signal in trial.signals if signal.name == trial.signal), None)
+    if waits_for and waits_for.passes and trial.decision == "Undecided" and trial.data not in NO_DATA:
+        yield trial.message
 
 
 def exposures_needed(signal: Signal, margin: float) -> int | None:
