@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,13 +78,27 @@ def around(quick: Quick = False) -> None:
 
 @app.command(name="all")
 def everything(quick: Quick = False) -> None:
-    """All parts, one after the other."""
-    rates(quick=quick)
-    peaks(quick=quick)
-    around(quick=quick)
-    services(quick=quick)
+    """All parts, one after the other. One that fails is told, and the others run."""
+    from serving.contest import ContestError
+    from serving.running import ServiceError
+
+    parts: dict[str, Callable[[], None]] = {
+        part.__name__: partial(part, quick=quick) for part in (rates, peaks, around, services)
+    }
     if not quick:
-        breadth()
+        parts["breadth"] = breadth
+    began, failed = time.monotonic(), []
+    for number, (name, measure) in enumerate(parts.items(), 1):
+        minutes = (time.monotonic() - began) / 60
+        typer.echo(f"\n{name}: part {number} of {len(parts)}, {minutes:.0f} of about {3 if quick else 20} minutes over")
+        try:
+            measure()
+        except (ContestError, ServiceError) as error:
+            typer.echo(f"{name} failed: {error}", err=True)
+            failed.append(name)
+    if failed:
+        typer.echo(f"not measured: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command(hidden=True)

@@ -18,15 +18,22 @@ Run = Callable[[Sequence[int]], Sequence[float]]
 
 
 def plimsoll(folder: Path) -> Run:
-    """The server's own model, without the server."""
+    """The server's own model with the threads that its engine gives it, without the server."""
     import torch
 
     from plimsoll_server.config import ModelConfig
+    from plimsoll_server.engine.threads import threads_for
     from plimsoll_server.models.family import Placement
     from plimsoll_server.models.load import load_model
 
     model: Any = load_model(ModelConfig(location=str(folder)), Placement(torch.device("cpu"), torch.float32, "sdpa"))
-    return lambda tokens: model.forward([tokens])[0].logits
+
+    def run(tokens: Sequence[int]) -> Sequence[float]:
+        with threads_for(len(tokens), model.info.width):
+            logits: Sequence[float] = model.forward([tokens])[0].logits
+        return logits
+
+    return run
 
 
 def transformers(folder: Path) -> Run:

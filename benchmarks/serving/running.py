@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,11 +94,22 @@ def running(service: Service, cores: Sequence[int] = (), *, shared: bool = False
 
 
 @contextmanager
-def all_running(services: Sequence[Service], *, shared: bool) -> Iterator[list[Running]]:
-    """Each has all cores in its turn; on a shared machine one, where threads would wait for each other."""
+def all_running(services: Sequence[Service], *, shared: bool, tell: Callable[[str], None]) -> Iterator[list[Running]]:
+    """Each has all cores in its turn; on a shared machine one, where threads would wait for each other.
+
+    Who does not come up is told and left out, but for the first: raises ServiceError or OSError.
+    """
     cores = sorted(os.sched_getaffinity(0))[:1] if shared else ()
+    started: list[Running] = []
     with ExitStack() as stack:
-        yield [stack.enter_context(running(service, cores, shared=shared)) for service in services]
+        for service in services:
+            try:
+                started.append(stack.enter_context(running(service, cores, shared=shared)))
+            except (ServiceError, OSError) as error:
+                if not started:
+                    raise
+                tell(f"{service.name} is left out: {error}")
+        yield started
 
 
 def _started(service: Service, log: Path, cores: Sequence[int], *, shared: bool) -> Running:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bootstrap import SetupError
+
 from serving.client import post
 from serving.contest import BENCH, SERVED
 from serving.infinity import infinity_environment
@@ -43,12 +45,11 @@ class Service:
 
 def services(shape: Shape, folder: Path, say: Callable[[str], None]) -> list[Service]:
     """Those that this machine can run. Who is left out is said, and why."""
-    found = [
-        plimsoll(shape, folder),
-        pipeline(ONE_BY_ONE, folder, 1),
-        pipeline(PADDED, folder, 8),
-        infinity(folder, infinity_environment()),
-    ]
+    found = [plimsoll(shape, folder), pipeline(ONE_BY_ONE, folder, 1), pipeline(PADDED, folder, 8)]
+    try:
+        found.append(infinity(folder, infinity_environment()))
+    except SetupError as error:
+        say(f"{INFINITY} is left out: {error}")
     program = shutil.which("text-embeddings-router")
     if program is None:
         say(f"{TEI} is left out: no text-embeddings-router on PATH")

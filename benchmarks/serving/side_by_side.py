@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+import psutil
+
 from serving.client import Load
 from serving.folders import model_folder
 from serving.rates import Ratio, ratio
@@ -58,51 +60,78 @@ def side_by_side(
 
     `shared`: one core for each service, and rates by its processor time; latencies are the wall's all the same.
 
-    Raises ServiceError where a service does not come up, or answers otherwise than the first."""
+    Another that does not come up, answers otherwise or ends is told and left out. Raises ServiceError for the first."""
     cells = []
     for shape, group in groupby(workloads, lambda workload: workload.shape):
-        with all_running(among(shape, model_folder(shape), tell), shared=shared) as entrants:
-            _require_same_answers(entrants, texts(shape, Lengths(200, 200), 1, seed=0)[0])
+        with all_running(among(shape, model_folder(shape), tell), shared=shared, tell=tell) as started:
+            entrants = _alike(started, texts(shape, Lengths(200, 200), 1, seed=0)[0], tell)
             for workload in group:
-                tell(f"{workload}:")
-                cell = _cell(workload, entrants, rounds)
+                cell = _cell(workload, entrants, rounds, tell)
                 for served in cell.services:
                     tell(line(served))
                 cells.append(cell)
     return cells
 
 
-def _require_same_answers(entrants: Sequence[Running], text: str) -> None:
-    first, *others = entrants
+def _alike(started: Sequence[Running], text: str, tell: Callable[[str], None]) -> list[Running]:
+    """The first, and those of the others that give the same answer."""
+    first, *others = started
     expected = first.scores(text)
+    alike = [first]
     for other in others:
-        found = other.scores(text)
-        gap = max(abs(found[label] - score) for label, score in expected.items())
+        try:
+            found = other.scores(text)
+        except (ServiceError, OSError, EOFError) as error:
+            tell(f"{other.service.name} is left out: {error}")
+            continue
+        gap = max(abs(found.get(label, math.inf) - score) for label, score in expected.items())
         if gap > _TOLERANCE:
-            raise ServiceError(f"{other.service.name} and {first.service.name} differ by {gap:.2g} in a score")
+            tell(f"{other.service.name} is left out: it differs from {first.service.name} by {gap:.2g} in a score")
+        else:
+            alike.append(other)
+    return alike
 
 
-def _cell(workload: Workload, entrants: Sequence[Running], rounds: int) -> Cell:
+def _cell(workload: Workload, entrants: Sequence[Running], rounds: int, tell: Callable[[str], None]) -> Cell:
+    """Of those that last to the end of it; others are told and left out."""
     loads: dict[str, list[Load]] = {entrant.service.name: [] for entrant in entrants}
-    order = list(entrants)
-    for entrant in order:
-        entrant.load(texts(workload.shape, workload.lengths, 1, seed=-1), 1)  # warms up
-        entrant.begin_peak()
-    for number in range(rounds):
-        batch = texts(workload.shape, workload.lengths, workload.count, seed=number)
-        for entrant in order:
-            loads[entrant.service.name].append(entrant.load(batch, workload.at_once))
-        order.append(order.pop(0))
-    ours = loads[entrants[0].service.name]
-    served = [_served(entrant, loads[entrant.service.name], ours) for entrant in entrants]
+    lasting = list(entrants)
+    for number in range(-1, rounds):
+        tell(f"{workload}: {f'round {number + 1} of {rounds}' if number >= 0 else 'warming up'}")
+        for entrant in list(lasting):
+            try:
+                loads[entrant.service.name].append(_asked(entrant, workload, number))
+            except ServiceError as error:
+                if entrant is entrants[0]:
+                    raise
+                tell(f"{entrant.service.name} is left out: {error}")
+                lasting.remove(entrant)
+        lasting.append(lasting.pop(0))
+    timed = {name: found[1:] for name, found in loads.items()}
+    ours = timed[entrants[0].service.name]
+    served = [_served(entrant, timed[entrant.service.name], ours) for entrant in entrants if entrant in lasting]
     return Cell(workload.shape.layers, str(workload.lengths), workload.at_once, workload.count, rounds, served)
+
+
+def _asked(entrant: Running, workload: Workload, number: int) -> Load:
+    """What came of a round; before the first one, of a single text. Raises ServiceError where there is no answer."""
+    warming_up = number < 0
+    try:
+        load = entrant.load(
+            texts(workload.shape, workload.lengths, 1 if warming_up else workload.count, seed=number), workload.at_once
+        )
+        if warming_up:
+            entrant.begin_peak()
+    except psutil.Error:
+        raise ServiceError(f"it has ended. {entrant.last_words()}") from None
+    if not load.latencies:
+        raise ServiceError(f"it answered nothing: {dict(load.refused)}. {entrant.last_words()}")
+    return load
 
 
 def _served(entrant: Running, loads: Sequence[Load], ours: Sequence[Load]) -> Served:
     ranked = sorted(latency for load in loads for latency in load.latencies)
     refused = sum((load.refused for load in loads), start=type(loads[0].refused)())
-    if not ranked:
-        raise ServiceError(f"{entrant.service.name} answered nothing: {dict(refused)}. {entrant.last_words()}")
     return Served(
         service=entrant.service.name,
         texts_per_second=round(statistics.median(load.rate for load in loads), 3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,16 +28,22 @@ def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
-def two(shape: Shape, folder: Path, say: Callable[[str], None]) -> Sequence[Service]:
-    return [plimsoll(shape, folder), pipeline(PADDED, folder, 8)]
+def two_and_a_broken_one(shape: Shape, folder: Path, say: Callable[[str], None]) -> Sequence[Service]:
+    broken = Service("broken", lambda port: [sys.executable, "-c", "exit('no such model')"], str.encode, list)
+    return [plimsoll(shape, folder), broken, pipeline(PADDED, folder, 8)]
 
 
 def test_a_run_from_models_to_tables_and_a_chart(tmp_path: Path) -> None:
     said: list[str] = []
     found = rates_of(TRIVIAL, model_folder(TRIVIAL), [16], 2, shared=True, tell=said.append)
     cells = side_by_side(
-        [Workload(TRIVIAL, Lengths(8, 24), at_once=4, count=12)], 2, shared=True, tell=said.append, among=two
+        [Workload(TRIVIAL, Lengths(8, 24), at_once=4, count=12)],
+        2,
+        shared=True,
+        tell=said.append,
+        among=two_and_a_broken_one,
     )
+    assert any("broken is left out" in line and "no such model" in line for line in said)
     assert [(rate.tokens, rate.rounds) for rate in found] == [(16, 2)]
     assert [(served.service, served.refused) for served in cells[0].services] == [(PLIMSOLL, {}), (PADDED, {})]
     assert all(served.peak > 100 << 20 for served in cells[0].services)
