@@ -137,8 +137,8 @@ async def test_headers_tell_how_each_text_was_read(server: Server) -> None:
 
 @pytest.mark.parametrize("by", ["policy", "request"])
 async def test_truncation_is_never_silent(topics: Path, by: str) -> None:
-    policy = {"longInput": {"policy": "Truncate"}} if by == "policy" else {}
-    async with serving(server_config(topics, **policy)) as server:
+    policy = {"policy": "Truncate" if by == "policy" else "Reject"}
+    async with serving(server_config(topics, longInput=policy)) as server:
         response = await server.predict("tides " * 300 + "tyre " * 900, truncate=by == "request")
     assert response.status_code == 200
     assert response.headers["x-plimsoll-truncated-tokens"] == str(1200 - 254)

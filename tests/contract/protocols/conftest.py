@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,14 @@ from server_builders import entity_model, random_model, server_config, topic_mod
 from server_process import environment, process
 
 CHUNKS = {"chunkTokens": 64, "overlapTokens": 8}
+WHOLE = {"policy": "Native"}
+"""What is too long for one pass is refused, or cut where that is asked for."""
 
 
 @contextmanager
-def served(folder: Path, model: Path, task: str) -> Iterator[str]:
+def served(folder: Path, model: Path, task: str, long_input: Mapping[str, Any] = CHUNKS) -> Iterator[str]:
     """The address of a server of `model`, which callers know as "domains"."""
-    config = server_config(model, model={"task": task}, longInput=CHUNKS)
+    config = server_config(model, model={"task": task}, longInput=long_input)
     with process(folder, environment(config)) as server:
         server.until_ready()
         yield server.url
@@ -31,7 +34,7 @@ def embedding_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def topics_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("topics")
-    with served(folder, topic_model(folder / "model"), "text-classification") as url:
+    with served(folder, topic_model(folder / "model"), "text-classification", WHOLE) as url:
         yield url
 
 

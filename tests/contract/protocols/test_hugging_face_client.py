@@ -11,6 +11,8 @@ from huggingface_hub import InferenceClient
 from huggingface_hub.errors import HfHubHTTPError
 
 from embeddings_by_hand import embeddings_by_hand
+from server_builders import server_config
+from server_process import serving
 
 NAMES = "the old Ada  Lovelace was near Paris"
 
@@ -80,9 +82,17 @@ def test_what_would_change_a_vector_and_is_not_served_is_refused_by_name(
         client(embeddings_url, "/embed").feature_extraction("near the sea", **asked)  # type: ignore[arg-type]
 
 
-def test_a_cut_is_told_in_a_header(embeddings_url: str) -> None:
-    response = httpx.post(f"{embeddings_url}/embed", json={"inputs": "x" * 900, "truncate": True}, timeout=60)
+async def test_a_cut_in_the_place_of_a_refusal_is_told_in_a_header(embedding_folder: Path) -> None:
+    config = server_config(embedding_folder, model={"task": "feature-extraction"}, longInput={"policy": "Native"})
+    async with serving(config) as server:
+        response = await server.client.post("/embed", json={"inputs": "x" * 900, "truncate": True})
     assert response.headers["x-plimsoll-truncated-tokens"] == str(902 - 256)
+
+
+def test_what_chunks_read_whole_is_not_cut(embeddings_url: str) -> None:
+    response = httpx.post(f"{embeddings_url}/embed", json={"inputs": "x" * 900, "truncate": True}, timeout=60)
+    assert response.headers["x-plimsoll-truncated-tokens"] == "0"
+    assert int(response.headers["x-plimsoll-chunks"]) > 1
 
 
 def test_predict_answers_the_client_in_its_own_shape(topics_url: str) -> None:

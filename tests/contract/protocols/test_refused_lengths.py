@@ -1,4 +1,5 @@
-"""A text that is too long, by every protocol that reads texts: each says so in its own shape, with limit and tier."""
+"""A text that is too long, by every protocol that reads texts: each says so in its own shape, with limit and tier, or
+cuts it where its caller would rather have that, and says so too."""
 
 from __future__ import annotations
 
@@ -58,3 +59,26 @@ async def test_a_text_too_long_is_refused_with_limit_and_tier(
     assert "tier long" in told(response.json())
     after = (await server.metrics())["plimsoll_requests_total", "long", "too_long"]
     assert after - before == 1, "whatever the status, it is counted as what it is"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/predict", {"inputs": LONG, "truncate": True}, id="text-embeddings-inference"),
+        pytest.param("/", {"inputs": LONG, "truncate": True}, id="the hub's pipelines"),
+        pytest.param("/classify", {"input": LONG, "truncate_prompt_tokens": -1}, id="vLLM's classify"),
+        pytest.param("/pooling", {"input": LONG, "truncate_prompt_tokens": -1}, id="vLLM's pooling"),
+        pytest.param(
+            "/v2/models/domains/infer",
+            {
+                "inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [LONG]}],
+                "parameters": {"truncate": True},
+            },
+            id="Open Inference Protocol",
+        ),
+    ],
+)
+async def test_who_would_rather_have_a_cut_gets_it_and_is_told(server: Server, path: str, body: dict[str, Any]) -> None:
+    response = await server.client.post(path, json=body)
+    assert response.status_code == 200, response.text
+    assert response.headers["x-plimsoll-truncated-tokens"] == str(402 - 256)

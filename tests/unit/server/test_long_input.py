@@ -127,7 +127,10 @@ def test_a_refusal_names_the_limit_and_the_way_out(
 def test_truncation_keeps_the_beginning_and_says_how_much_is_gone(
     tokens: int, tiers: tuple[Tier, ...], window: int, kept: int
 ) -> None:
-    for found in (route(tokens, tiers, window, policy="Truncate"), route(tokens, tiers, window, truncate=True)):
+    for found in (
+        route(tokens, tiers, window, policy="Truncate"),
+        route(tokens, tiers, window, policy="Reject", truncate=True),
+    ):
         (piece,) = found.pieces
         assert piece.span == (0, kept - FRAME.length)
         assert found.truncated == tokens - kept
@@ -135,3 +138,42 @@ def test_truncation_keeps_the_beginning_and_says_how_much_is_gone(
 
 def test_truncation_leaves_what_fits() -> None:
     assert route(500, policy="Truncate").truncated == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "tokens", "pieces"),
+    [
+        pytest.param("Native", 20000, 1, id="native runs it in one pass"),
+        pytest.param("Auto", 20000, 3, id="auto chunks it"),
+        pytest.param("Chunk", 8193, 2, id="chunk chunks it"),
+        pytest.param("Reject", 8000, 1, id="it is not refused"),
+    ],
+)
+def test_who_would_rather_have_a_cut_than_a_refusal_loses_nothing_that_the_policy_reads(
+    policy: str, tokens: int, pieces: int
+) -> None:
+    found = route(tokens, SHARED, policy=policy, truncate=True)
+    assert (len(found.pieces), found.truncated) == (pieces, 0)
+
+
+@pytest.mark.parametrize(
+    ("policy", "tiers", "kept"),
+    [
+        pytest.param("Native", SHARED, 32768, id="native, to the largest tier"),
+        pytest.param("Reject", SHARED, 8192, id="reject, to what is not chunked"),
+        pytest.param(
+            "Reject", (tier("whole", 10_000, 1), tier("shared", 32768, 2)), 10_000, id="to a tier that is not shared"
+        ),
+        pytest.param(
+            "Reject", (tier("shared", 16384, 2), tier("whole", 32768, 1)), 8192, id="not to what a shared tier chunks"
+        ),
+    ],
+)
+def test_a_cut_in_the_place_of_a_refusal_keeps_as_much_as_can_pass(
+    policy: str, tiers: tuple[Tier, ...], kept: int
+) -> None:
+    found = route(40_000, tiers, 65_536, policy=policy, truncate=True)
+    assert (found.pieces[0].span, found.truncated) == ((0, kept - FRAME.length), 40_000 - kept)
+    assert len(route(kept, tiers, 65_536, policy=policy).pieces) == 1, "such a length passes by itself"
+    with pytest.raises(TooLongError, match=f"at most {kept} run in one pass"):
+        route(kept + 1, tiers, 65_536, policy=policy)

@@ -12,7 +12,7 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import Dimensions, NotServed, Text
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, Dimensions, NotServed, Text
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -32,8 +32,8 @@ class EmbedFields(BaseModel):
     truncate: Annotated[
         bool | None,
         Field(
-            description="Cut a text that is too long for one pass, instead of the policy for long input. The header "
-            "X-Plimsoll-Truncated-Tokens says how much was left out."
+            description="Cut a text in the place of refusing it; what the policy for long input reads whole stays "
+            "whole. The header X-Plimsoll-Truncated-Tokens says how much was left out."
         ),
     ] = False
     truncation_direction: Annotated[Literal["right", "Right"] | None, Field(description="The end is what is cut.")] = (
@@ -45,7 +45,7 @@ class EmbedFields(BaseModel):
 
 class EmbedRequest(EmbedFields):
     inputs: Annotated[
-        Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH)],
+        Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR],
         Field(description="One text, or a list of them.", examples=["What is a load line?"]),
     ]
 

@@ -12,6 +12,7 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, Text
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -22,7 +23,8 @@ from plimsoll_server.scheduler.scores import Scores
 
 router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
 
-Inputs = str | list[str] | list[list[str]]
+Batch = Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
+Inputs = Text | Batch | Annotated[list[Batch], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
 
 
 class PredictRequest(BaseModel):
@@ -40,22 +42,15 @@ class PredictRequest(BaseModel):
     truncate: Annotated[
         bool,
         Field(
-            description="Cut a text that is too long for one pass, instead of the policy for long input. The header "
-            "X-Plimsoll-Truncated-Tokens says how much was left out."
+            description="Cut a text in the place of refusing it; what the policy for long input reads whole stays "
+            "whole. The header X-Plimsoll-Truncated-Tokens says how much was left out."
         ),
     ] = False
 
     @field_validator("inputs")
     @classmethod
-    def _each_is_a_text(cls, inputs: Inputs) -> Inputs:
-        texts = texts_of(inputs)
-        if not texts:
-            raise ValueError("the list is empty; send at least one text")
-        if len(texts) > MAX_BATCH:
-            raise ValueError(f"{len(texts)} texts, at most {MAX_BATCH} go into one request; send several")
-        for number, text in enumerate(texts):
-            if not text:
-                raise ValueError(f"text {number} is empty; send a text with at least one word")
+    def _no_pairs(cls, inputs: Inputs) -> Inputs:
+        texts_of(inputs)
         return inputs
 
 

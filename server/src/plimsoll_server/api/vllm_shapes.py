@@ -19,8 +19,8 @@ ModelName = Annotated[str, StringConstraints(max_length=1024)]
 Cut = Annotated[
     Literal[-1] | None,
     Field(
-        description="-1 cuts a text that is too long for one pass, instead of the policy for long input; "
-        "usage.truncated_tokens says how much was left out. No other length is served.",
+        description="-1 cuts a text in the place of refusing it; what the policy for long input reads whole stays "
+        "whole. usage.truncated_tokens says how much was left out. No other length is served.",
     ),
 ]
 

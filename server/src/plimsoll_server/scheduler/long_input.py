@@ -47,23 +47,19 @@ class LongInput:
         self.longest_pass = min(largest, window)
 
     def route(self, document: Document, *, truncate: bool = False) -> Route:
-        """How `document` is run. `truncate`: the caller asks for a cut, whatever the policy. Raises TooLongError."""
-        policy = "Truncate" if truncate else self._config.policy
+        """How `document` is run. `truncate`: the caller would rather have it cut than refused; what the policy reads
+        whole stays whole. Raises TooLongError."""
+        policy = self._config.policy
         tokens = document.tokens
         tier = tier_for(tokens, self._tiers) or self._tiers[-1]
         fits = tokens <= tier.max_tokens and tier.usable and tokens <= self._window
-        in_one_pass = {
-            "Native": fits,
-            "Chunk": fits and tokens <= self.chunk_size,
-        }.get(policy, fits and not _should_chunk(tokens, tier))
-
-        if in_one_pass:
+        if fits and tokens <= self._most_in_one_pass(tier):
             return Route(tier, (Piece((0, len(document.content)), tier),))
         if policy in ("Auto", "Chunk"):
             return Route(tier, self._chunk(document))
-        if policy == "Truncate":
+        if truncate or policy == "Truncate":
             return self._truncate(document, tier)
-        raise self._refusal(tokens, tier, policy)
+        raise self._refusal(tokens, tier)
 
     def _chunk(self, document: Document) -> tuple[Piece, ...]:
         room = self.chunk_size - document.frame.length
@@ -71,7 +67,7 @@ class LongInput:
         return tuple(self._piece(document, span) for span in spans)
 
     def _truncate(self, document: Document, tier: Tier) -> Route:
-        kept = min(len(document.content), self._longest_unchunked() - document.frame.length)
+        kept = min(len(document.content), self._longest_whole() - document.frame.length)
         return Route(tier, (self._piece(document, (0, kept)),), truncated=len(document.content) - kept)
 
     def _piece(self, document: Document, span: Span) -> Piece:
@@ -80,24 +76,29 @@ class LongInput:
         assert tier is not None, "a piece is never longer than the largest usable tier"
         return Piece(span, tier)
 
-    def _longest_unchunked(self) -> int:
-        """The longest document that Auto runs in one pass."""
-        lengths = [
-            min(tier.max_tokens, self._window, _CHUNK_ABOVE if tier.concurrency == 1 else _CHUNK_ABOVE_WHEN_SHARED)
-            for tier in self._tiers
-            if tier.usable
-        ]
-        return max(lengths)
+    def _most_in_one_pass(self, tier: Tier) -> int:
+        """Tokens, by the policy alone, of what belongs to `tier`."""
+        if self._config.policy == "Native":
+            return tier.max_tokens
+        if self._config.policy == "Chunk":
+            return self.chunk_size
+        return _CHUNK_ABOVE if tier.concurrency == 1 else _CHUNK_ABOVE_WHEN_SHARED
 
-    def _refusal(self, tokens: int, tier: Tier, policy: str) -> TooLongError:
-        longest = self.longest_pass if policy == "Native" else self._longest_unchunked()
+    def _longest_whole(self) -> int:
+        """The longest document that the policy runs in one pass."""
+        longest = shorter = 0
+        for tier in self._tiers:
+            if tier.usable:
+                most = min(tier.max_tokens, self._window, self._most_in_one_pass(tier))
+                # What is no longer than a smaller tier belongs to that one, and runs by its rule.
+                longest, shorter = (most if most > shorter else longest), tier.max_tokens
+        return longest
+
+    def _refusal(self, tokens: int, tier: Tier) -> TooLongError:
         reason = "" if tier.usable else f" (the load line allows none of tier {tier.name} on this device)"
         return TooLongError(
-            f"the text has {tokens} tokens, at most {longest} run in one pass here{reason}, and the policy for long "
-            f"input is {policy}; split the text, send truncate: true, or set spec.longInput.policy to Auto",
+            f"the text has {tokens} tokens, at most {self._longest_whole()} run in one pass here{reason}, and the "
+            f"policy for long input is {self._config.policy}; split the text, send truncate: true, or set "
+            "spec.longInput.policy to Auto",
             tier=tier.name,
         )
-
-
-def _should_chunk(tokens: int, tier: Tier) -> bool:
-    return tokens > _CHUNK_ABOVE or (tokens > _CHUNK_ABOVE_WHEN_SHARED and tier.concurrency > 1)

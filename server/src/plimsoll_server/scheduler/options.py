@@ -10,7 +10,7 @@ class Options:
     """Of one request, whatever its protocol."""
 
     truncate: bool = False
-    """Cut a text that is too long for one pass, whatever the policy for long input."""
+    """Cut a text that the policy for long input would refuse."""
     raw: bool = False
     """Logits in the place of scores."""
     timeout_seconds: float | None = None

@@ -17,7 +17,7 @@ class InferParameters(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    truncate: Annotated[bool, Field(description="Cut a text that is too long for one pass.")] = False
+    truncate: Annotated[bool, Field(description="Cut a text in the place of refusing it.")] = False
     raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
     normalize: Annotated[bool, Field(description="Embeddings of length 1.")] = True
     binary_data_output: Annotated[bool, Field(description="All outputs as bytes behind the JSON.")] = False
