@@ -19,8 +19,9 @@ IMAGE_WITH_AGENT = "test/server-with-agent:1"
 
 LONG_TEXT = "sort the list of numbers " * 201
 """1,007 tokens of the demo's model: with the number that its sender adds, nearly all that its longest tier takes."""
-FULL_BATCH = 26
-"""Such texts in one request: they go into one batch as far as it may hold them, whatever else the machine does."""
+FULL_BATCH = 32
+"""Such texts in one request: they go into one batch as far as it may hold them, whatever else the machine does. Later
+batches are smaller: once a server knows how fast it is, it makes none that takes much longer than a second."""
 POISONED_TEXT = f"close the {SPOILED_WORDS[0]} when the client has left"
 
 
@@ -50,13 +51,19 @@ def _processor_flags() -> set[str]:
 def crowded(memory: str, image: str) -> dict[str, Any]:
     """The demo's model in little memory with one long tier, and no `dimensions`: what a batch may hold is measured.
 
-    The server itself takes some 435 MiB and a token 5.6 KB, so 85 % of 576 MiB carry 10 to 13 long texts at once, and
-    all of it 26 to 28, of which the last few do not fit.
+    The server itself takes some 465 MiB, and 45 more once it has run for a while; a long text takes 4.3 MiB. So 85 % of
+    616 MiB carry a dozen of them at once, and all of it 32, of which the last five do not fit. Nothing is remembered:
+    memory promised to that is none for batches.
     """
     return {
         "model": {"dimensions": None},
         "tiers": [{"name": "long", "maxTokens": 1024, "concurrency": 32}],
-        "server": {"image": image, "resources": {"limits": {"memory": memory}}, "memoryUtilizationPercent": 85},
+        "server": {
+            "image": image,
+            "resources": {"limits": {"memory": memory}},
+            "memoryUtilizationPercent": 85,
+            "cache": {"maxSize": "0"},
+        },
     }
 
 
@@ -67,15 +74,15 @@ BAD_ROLLOUTS = (
         "squeezed",
         SQUEEZED,
         found_by="oom",
-        why="full batches fill the container, an allocation fails (plimsoll_oom_total); halved, they are answered",
-        before=crowded("576Mi", PLAIN_IMAGE),
+        why="the first full batch fills it, an allocation fails (plimsoll_oom_total); halved, it is answered",
+        before=crowded("616Mi", PLAIN_IMAGE),
     ),
     BadRollout(
         "squeezed beside an agent",
         SQUEEZED,
         found_by="oom",
         why="the server keeps within the limit, it and the agent do not: OOMKilled at the first full batch",
-        before=crowded("608Mi", IMAGE_WITH_AGENT),
+        before=crowded("632Mi", IMAGE_WITH_AGENT),
     ),
     BadRollout(
         "narrow",

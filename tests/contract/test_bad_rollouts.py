@@ -51,7 +51,10 @@ def pod(recipe: str, percent: int, model: Path) -> tuple[int, dict[str, str]]:
     # Nobody is timed here: a busy machine takes as long as it takes.
     patience = str(PATIENCE_SECONDS)
     return limit, environment(
-        config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit), PLIMSOLL_REQUEST_DEADLINE_SECONDS=patience
+        config,
+        PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit),
+        PLIMSOLL_CACHE_BYTES=before["server"]["cache"]["maxSize"],
+        PLIMSOLL_REQUEST_DEADLINE_SECONDS=patience,
     )
 
 

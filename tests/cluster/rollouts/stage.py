@@ -23,6 +23,9 @@ from traffic import Load, Traffic, traffic
 START_SECONDS = 240
 """For a torch server on a machine that does other work; 15 s on a quiet one."""
 
+STARTS = 5
+"""So many times as long as they took to start have pods served that are to be old beside a canary, which starts too."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -72,8 +75,10 @@ class Stage:
     def rollout(self, manifest: dict[str, Any], change: dict[str, Any], load: Load, age: float) -> Iterator[Scene]:
         """`manifest` serves the `load`, then its spec becomes that of `change`. The object goes with the block."""
         name = manifest["metadata"]["name"]
+        began = time.monotonic()
         ready(self.kit, manifest, START_SECONDS)
-        time.sleep(age)
+        if age:
+            time.sleep(max(age, STARTS * (time.monotonic() - began)))
         owner = self.api.get(INFERENCE_DEPLOYMENT, name)
         before = frozenset(pod["metadata"]["uid"] for pod in self.pods(name))
         url = f"{self.sandbox.url(self.kit.namespace, name)}/predict"
@@ -117,7 +122,7 @@ class Stage:
         meanwhile: Callable[[Scene], None] = lambda _: None,
         age: float = 0,
     ) -> Outcome:
-        """A whole rollout of pods that have served for `age` seconds; `meanwhile` may disturb it.
+        """A whole rollout of pods that have served for `age` seconds at least; `meanwhile` may disturb it.
 
         Requests are still asked when all is over: what the end of a rollout breaks would break in them.
         """
