@@ -1,7 +1,7 @@
 """Short texts while long ones stream: how long they take when they may run between the layers of a long one, and when
 they queue behind it. The same model, lengths and scheduler, in turns; writes benchmarks/preemption.json.
 
-    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: three minutes on two cores
+    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: five minutes on two cores
     python benchmarks/preemption.py --whole    # the same with all of ModernBERT-base's width: longer, or a GPU
     python benchmarks/preemption.py --quick    # three layers, 2,048 against 128: to look, kept nowhere
 """
@@ -74,20 +74,22 @@ class Found:
 
 
 class OneAfterTheOther:
-    """An engine that runs nothing within anything: what would be a guest queues behind the pack that runs."""
+    """An engine that runs nothing within anything: its line leaves no room beside a long text, so that the short ones
+    that wait for its end share the next pack."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, longest: int) -> None:
         self._engine = engine
+        self._longest = longest
 
     @property
     def devices(self) -> int:
         return self._engine.devices
 
     def line(self) -> LoadLine:
-        return self._engine.line()
+        return LoadLine(bytes_per_token=1, room=self._longest)
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:  # noqa: ARG002
-        return await self._engine.run(batch)
+    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+        return await self._engine.run(batch, between=between)
 
 
 class Nobody:
@@ -171,7 +173,7 @@ async def measure(engine: Engine, tokeniser: Tokeniser, plan: Plan) -> dict[str,
     calibration = await engine.calibrate(a_text(plan.short), plan.long, plan.long)
     await alone(engine, plan.short, 1)
     short, long = await alone(engine, plan.short, 5), await alone(engine, plan.long, 3)
-    ways: dict[str, Engine | OneAfterTheOther] = {WITHIN: engine, BEHIND: OneAfterTheOther(engine)}
+    ways: dict[str, Engine | OneAfterTheOther] = {WITHIN: engine, BEHIND: OneAfterTheOther(engine, plan.long)}
     found = {way: Found() for way in ways}
     for _ in range(plan.rounds):
         for way, chosen in ways.items():
@@ -213,8 +215,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--every", type=float, default=1.0, help="seconds between two short texts")
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--every", type=float, default=4.0, help="seconds between two short texts")
     asked = parser.parse_args()
     plan = (
         Plan(128, 2048, every=0.7, seconds=12, rounds=1)
