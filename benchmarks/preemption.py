@@ -88,8 +88,8 @@ class OneAfterTheOther:
     def line(self) -> LoadLine:
         return LoadLine(bytes_per_token=1, room=self._longest)
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
-        return await self._engine.run(batch, between=between)
+    async def run(self, batch: Sequence[Tokens], **how: Any) -> BatchReport:
+        return await self._engine.run(batch, **how)
 
 
 class Nobody:
