@@ -57,10 +57,10 @@ class LongInputConfig(_Document):
     aggregation: Aggregation = "Mean"
 
     @model_validator(mode="after")
-    def _overlap_is_shorter(self) -> Self:
-        if self.overlap_tokens >= self.chunk_tokens:
+    def _overlap_is_half_at_most(self) -> Self:
+        if 2 * self.overlap_tokens > self.chunk_tokens:
             raise ValueError(
-                f"overlapTokens ({self.overlap_tokens}) must be below chunkTokens ({self.chunk_tokens}); "
+                f"overlapTokens ({self.overlap_tokens}) must be at most half of chunkTokens ({self.chunk_tokens}); "
                 "10 to 20 percent of a chunk is usual"
             )
         return self

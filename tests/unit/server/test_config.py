@@ -55,8 +55,8 @@ BAD = [
         json.dumps(document(tiers=[{"name": "s", "maxTokens": "512"}])), "tiers.0.maxTokens", id="a number as text"
     ),
     pytest.param(
-        json.dumps(document(longInput={"chunkTokens": 512, "overlapTokens": 512})),
-        "overlapTokens (512) must be below chunkTokens (512)",
+        json.dumps(document(longInput={"chunkTokens": 512, "overlapTokens": 257})),
+        "overlapTokens (257) must be at most half of chunkTokens (512)",
         id="overlap",
     ),
     pytest.param(

@@ -16,10 +16,10 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
 
     Equal chunks leave no short last one, whose answer would be a guess from a few words.
     """
-    reach = min(32, size // 24) if borders else 0
+    overlap = min(overlap, size - 1)
+    reach = _reach(size, overlap) if borders else 0
     # A chunk may begin and end up to `reach` earlier than planned, and must still fit.
     planned = size - 2 * reach
-    overlap = min(overlap, planned - 1)
     count = max(1, math.ceil((length - overlap) / (planned - overlap)))
     spans = []
     start = 0
@@ -33,6 +33,15 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
 def new_tokens(spans: Sequence[Span]) -> list[int]:
     """How many tokens each span adds to those before it."""
     return [end - before for before, end in pairwise([0, *(end for _, end in spans)])]
+
+
+def _reach(size: int, overlap: int) -> int:
+    """How far before a planned place a border is looked for: so little that each chunk begins behind the last one.
+
+    Chunks of equal length come on by at least half of what they have beside the overlap; the beginning of each was
+    moved twice, with the end before it and then by itself.
+    """
+    return max(0, min(32, size // 24, (size - overlap - 2) // 6))
 
 
 def _border_before(place: int, reach: int, borders: bytes) -> int:
