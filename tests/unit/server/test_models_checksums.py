@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -65,6 +66,21 @@ def rewrite(old: str, new: str) -> Spoil:
     return spoil
 
 
+def in_place_of_the_list(put: Spoil) -> Spoil:
+    def spoil(folder: Path) -> None:
+        (folder / "SHA256SUMS").unlink()
+        put(folder / "SHA256SUMS")
+
+    return spoil
+
+
+def weights_by_an_index(folder: Path) -> None:
+    """The same weights, as their only shard."""
+    (folder / "model.safetensors").rename(folder / "part.safetensors")
+    index = {"metadata": {}, "weight_map": {"classifier.bias": "part.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -87,6 +103,13 @@ def rewrite(old: str, new: str) -> Spoil:
         pytest.param(
             lambda folder: (folder / "SHA256SUMS").write_bytes(b"0" * (2 << 20)), "no list of a model", id="a huge list"
         ),
+        pytest.param(in_place_of_the_list(Path.mkdir), "SHA256SUMS is no file that can be read", id="a folder for it"),
+        pytest.param(
+            in_place_of_the_list(lambda sums: sums.symlink_to("/nowhere")),
+            "SHA256SUMS is no file that can be read",
+            id="a list that leads nowhere",
+        ),
+        pytest.param(weights_by_an_index, "does not list model.safetensors.index.json", id="shards that nobody listed"),
     ],
 )
 def test_files_that_are_not_what_was_published_are_refused(folder: Path, spoil: Spoil, message: str) -> None:
@@ -105,6 +128,27 @@ def test_other_weights_are_told_apart(folder: Path, with_sums: bool) -> None:
     if with_sums:
         listed(folder)
     assert found(folder).weights not in ("", before)
+
+
+def test_weights_that_are_not_read_change_nothing(folder: Path) -> None:
+    before = found(folder).weights
+    (folder / "older.safetensors").write_bytes(b"cut short")
+    assert found(folder).weights == before
+    listed(folder)
+    assert found(folder).weights == before
+
+
+def test_each_shard_counts(folder: Path) -> None:
+    weights_by_an_index(folder)
+    listed(folder)
+    before = found(folder)
+    assert before.verified_by == "SHA256SUMS"
+    shard = folder / "part.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\1")
+    with pytest.raises(ModelError, match=r"part.safetensors is not what SHA256SUMS lists"):
+        found(folder)
+    listed(folder)
+    assert found(folder).weights != before.weights
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")

@@ -98,8 +98,37 @@ def put_one_folder_deeper(folder: Path) -> None:
     (folder / "config.json").unlink()
 
 
+def shard(*named: str) -> Callable[[Path], None]:
+    """The weights as a shard, with an index that names `named`."""
+
+    def spoil(folder: Path) -> None:
+        (folder / "model.safetensors").rename(folder / "part.safetensors")
+        (folder / "within").mkdir()
+        shutil.copy(folder / "part.safetensors", folder / "within")
+        shutil.copy(folder / "part.safetensors", folder.parent / "outside.safetensors")
+        index = {"metadata": {}, "weight_map": {str(number): name for number, name in enumerate(named)}}
+        (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+    return spoil
+
+
 def break_the_index(folder: Path) -> None:
-    (folder / "model.safetensors.index.json").write_text('{"weight_map": ["model.safetensors"]}')
+    shard()(folder)
+    (folder / "model.safetensors.index.json").write_text('{"metadata": {}, "weight_map": ["part.safetensors"]}')
+
+
+def rename_the_weights(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+
+
+def write_a_header(header: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header.encode())
+
+    return spoil
+
+
+NESTED = "[" * 100_000 + "]" * 100_000
 
 
 def enlarge_the_tokenizer(folder: Path) -> None:
@@ -110,7 +139,7 @@ WRONG = [
     pytest.param(shutil.rmtree, {}, "does not exist", id="no folder"),
     pytest.param(remove("config.json"), {}, "has no config.json; point the model location", id="no config"),
     pytest.param(write("config.json", "{"), {}, "cannot be read as JSON", id="config is not JSON"),
-    pytest.param(write("config.json", "[]"), {}, "holds a list, expected", id="config is a list"),
+    pytest.param(write("config.json", "[]"), {}, "Input should be an object", id="config is a list"),
     pytest.param(remove("model.safetensors"), {}, "found no weights at all", id="no weights"),
     pytest.param(pickle_the_weights, {}, "found pytorch_model.bin, which can run code", id="pickled weights"),
     pytest.param(cut_the_weights_short, {}, "no safetensors file that can be read", id="weights cut within the header"),
@@ -123,10 +152,47 @@ WRONG = [
     pytest.param(
         change_config(quantization_config={"quant_method": "gptq"}), {}, "are quantised by gptq", id="quantised"
     ),
-    pytest.param(break_the_index, {}, "is no index of weights that can be read", id="bad index"),
+    pytest.param(break_the_index, {}, "weight_map: Input should be", id="bad index"),
+    pytest.param(shard("../outside.safetensors"), {}, "names '../outside.safetensors', expected", id="shard outside"),
+    pytest.param(shard("within/part.safetensors"), {}, "names 'within/part.safetensors', exp", id="shard deeper"),
+    pytest.param(shard("part.safetensors", "part.bin"), {}, "names 'part.bin', expected", id="pickled shard"),
+    pytest.param(
+        rename_the_weights, {}, "name a single file of weights model.safetensors", id="weights by another name"
+    ),
+    pytest.param(
+        change_config(transformers_weights="within/part.safetensors"), {}, "weights of its own", id="weights elsewhere"
+    ),
+    pytest.param(write_a_header("[]"), {}, "its header is not as expected", id="header is a list"),
+    pytest.param(write_a_header(NESTED), {}, "recursion limit exceeded", id="header nested without end"),
     pytest.param(point_to_missing_shards, {}, "names model-00002-of-00002.safetensors: not", id="a shard is missing"),
     pytest.param(drop_classifier, {}, "missing keys: classifier.bias, classifier.weight", id="head is missing"),
-    pytest.param(change_config(hidden_size=64), {}, "do not fit its config.json", id="shapes differ"),
+    pytest.param(change_config(hidden_size=64), {}, "do not fit its config.json (hidden_size is 64", id="sizes differ"),
+    pytest.param(change_config(id2label={"0": "sea"}), {}, "(mismatched keys: classifier.bias", id="shapes differ"),
+    pytest.param(change_config(vocab_size=2_000_000_000), {}, "vocab_size is 2000000000, which", id="huge vocabulary"),
+    pytest.param(write("config.json", NESTED), {}, "recursion limit exceeded", id="config nested without end"),
+    pytest.param(change_config(architectures={"a": 1}), {}, "architectures: Input should", id="architectures: object"),
+    pytest.param(change_config(architectures=5), {}, "architectures: Input should", id="architectures: number"),
+    pytest.param(change_config(architectures="Modern"), {}, "architectures: Input should", id="architectures: string"),
+    pytest.param(
+        change_config(id2label={"1": "sea", "2": "land"}), {}, "numbered 1, 2 and so on, expected 0 to 1", id="from 1"
+    ),
+    pytest.param(
+        change_config(id2label={"0": "sea", "5": "land"}), {}, "numbered 0, 5 and so on, expected 0 to 1", id="a gap"
+    ),
+    pytest.param(change_config(id2label={"x": "sea"}), {}, "id2label.x", id="labels without numbers"),
+    pytest.param(change_config(id2label={"0": None}), {}, "id2label.0", id="a label without a name"),
+    pytest.param(change_config(hidden_size="64"), {}, "hidden_size: Input should be a valid integer", id="a string"),
+    pytest.param(change_config(hidden_size=-32), {}, "hidden_size: Input should be greater than", id="negative size"),
+    pytest.param(change_config(num_attention_heads=0), {}, "num_attention_heads: Input should", id="no heads"),
+    pytest.param(change_config(num_hidden_layers=0), {}, "num_hidden_layers: Input should be", id="no layers"),
+    pytest.param(change_config(num_hidden_layers=10**9), {}, "num_hidden_layers: Input should be", id="endless layers"),
+    pytest.param(change_config(num_hidden_layers=5), {}, "`num_hidden_layers` (5) must be equal", id="layers differ"),
+    pytest.param(
+        change_config(layer_types=["own"] * 3), {}, "cannot be loaded: Validation error", id="kinds of layers"
+    ),
+    pytest.param(change_config(max_position_embeddings="1k"), {}, "max_position_embeddings: Input", id="odd window"),
+    pytest.param(change_config(dtype="evil"), {}, "dtype: Input should be 'float64', 'float32'", id="unknown numbers"),
+    pytest.param(write("modules.json", '{"a": 1}'), {"task": "feature-extraction"}, "valid array", id="odd modules"),
     pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),
     pytest.param(write("tokenizer.json", "{}"), {}, "is no tokenizer that can be read", id="bad tokenizer"),
     pytest.param(enlarge_the_tokenizer, {}, "has 504 tokens, but the model embeds", id="tokenizer of another model"),
@@ -163,6 +229,13 @@ def test_a_model_that_cannot_be_served_is_refused_with_what_to_do(
     with pytest.raises(ModelError) as refusal:
         load_model(wanted(folder, **fields), CPU)
     assert message in str(refusal.value)
+    assert "\n" not in str(refusal.value), "it is one sentence"
+
+
+def test_labels_that_are_numbers_are_told_as_words(topic_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(topic_folder, tmp_path / "model"))
+    edit_json(folder / "config.json", id2label={"0": 1, "1": 2.5})
+    assert load_model(wanted(folder), CPU).info.labels == ("1", "2.5")
 
 
 def test_code_in_the_folder_is_never_run(topic_folder: Path, tmp_path: Path) -> None:

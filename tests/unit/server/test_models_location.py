@@ -25,6 +25,7 @@ AWAY = "http://127.0.0.1:9"
         pytest.param("/nowhere/mine", "is the volume mounted", id="no volume"),
         pytest.param("pvc://claim/mine", "is told the folder where it is mounted", id="a claim without the operator"),
         pytest.param("oci://image@sha256:" + "0" * 64, "told the folder where it is mounted", id="an image likewise"),
+        pytest.param("/" + "x" * 300, r"cannot be read \(File name too long\), check the path", id="a path too long"),
         pytest.param(__file__, "is a file; the model location is the folder", id="a file"),
     ],
 )
@@ -64,6 +65,17 @@ def test_a_pinned_revision_is_fetched_once_verified_and_only_what_is_needed(hub:
     hub.fetched.clear()
     assert find(hub, tmp_path).stdout == first.stdout
     assert hub.fetched == []
+
+
+def test_a_revision_in_shards_is_verified_by_the_links_of_the_cache(hub: Hub, tmp_path: Path) -> None:
+    hub.files["model-00001-of-00001.safetensors"] = hub.files.pop("model.safetensors")
+    index = {"metadata": {}, "weight_map": {"classifier.bias": "model-00001-of-00001.safetensors"}}
+    hub.files["model.safetensors.index.json"] = json.dumps(index).encode()
+    found = find(hub, tmp_path)
+    assert found.returncode == 0, found.stderr
+    folder, _, _, verified_by = json.loads(found.stdout)
+    assert verified_by == "hub"
+    assert (Path(folder) / "model-00001-of-00001.safetensors").is_symlink()
 
 
 def test_a_fetched_revision_is_served_while_the_hub_is_away(hub: Hub, tmp_path: Path) -> None:

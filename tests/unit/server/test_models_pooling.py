@@ -50,7 +50,7 @@ def test_pooling_is_what(tmp_path: Path, task: str, config: Any, saved: Any, exp
         pytest.param(switches(max_tokens=True), "pools by max_tokens", id="by the maximum"),
         pytest.param(switches(cls_token=True, mean_tokens=True), "pools by cls and mean", id="by two joined"),
         pytest.param(switches(cls_token=False), "pools by nothing", id="by nothing"),
-        pytest.param([], "holds a list", id="no object"),
+        pytest.param([], "Input should be an object", id="no object"),
     ],
 )
 def test_pooling_that_is_not_served_is_refused(tmp_path: Path, saved: Any, message: str) -> None:

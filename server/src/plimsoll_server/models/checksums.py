@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from plimsoll_server.models.errors import ModelError
-from plimsoll_server.models.hub import NEEDED_FILES
+from plimsoll_server.models.hub import FILES_BESIDE_WEIGHTS
 from plimsoll_server.models.location import Located
+from plimsoll_server.models.weights import weight_files
 
 log = logging.getLogger(__name__)
 
@@ -37,18 +39,20 @@ class DamagedFileError(ModelError):
 
 def verify(located: Located) -> Located:
     """`located` with what its files are and what they were compared with. Raises ModelError, or DamagedFileError."""
-    files = sorted(set(_needed(located.folder)))
+    files = _read_files(located.folder)
     if located.revision is not None:
         return _verify_cached(located, files)
-    if (located.folder / SUMS_FILE).is_file():
+    # A list that cannot be read is no reason to serve unverified, and a link that leads nowhere is such a one.
+    if os.path.lexists(located.folder / SUMS_FILE):
         return _verify_listed(located, files)
     log.info("the model's files are not verified: %s has no %s", located.folder, SUMS_FILE)
     return replace(located, weights=_identity({_name(located, file): _stamp(file) for file in files}))
 
 
-def _needed(folder: Path) -> Iterator[Path]:
-    for pattern in NEEDED_FILES:
-        yield from folder.glob(pattern)
+def _read_files(folder: Path) -> list[Path]:
+    """What is read of a model, neither more nor less."""
+    beside = (folder / name for name in FILES_BESIDE_WEIGHTS)
+    return sorted((*filter(Path.is_file, beside), *weight_files(folder)))
 
 
 def _verify_cached(located: Located, files: list[Path]) -> Located:
@@ -65,7 +69,7 @@ def _verify_cached(located: Located, files: list[Path]) -> Located:
                 f"the way or on the disk; delete {file.resolve()} and start again",
                 file,
             )
-        found[file.name] = wanted
+        found[_name(located, file)] = wanted
     return replace(located, weights=_identity(found), verified_by="hub")
 
 
@@ -95,10 +99,15 @@ def _verify_listed(located: Located, files: list[Path]) -> Located:
     for name in sums:
         if not (located.folder / name).is_file():
             raise ModelError(f"{SUMS_FILE} in {located.folder} lists {name}, which is not there; copy the model again")
-    return replace(located, weights=_identity({name: sums[name] for name in map(str, sums)}), verified_by=SUMS_FILE)
+    names = [_name(located, file) for file in files]
+    return replace(located, weights=_identity({name: sums[name] for name in names}), verified_by=SUMS_FILE)
 
 
 def _read_sums(file: Path) -> Mapping[str, str]:
+    if not file.is_file():
+        raise ModelError(
+            f"{file} is no file that can be read; copy it again, or write it anew: sha256sum * > {SUMS_FILE}"
+        )
     if file.stat().st_size > _MOST_SUMS_BYTES:
         raise ModelError(f"{file} is larger than {_MOST_SUMS_BYTES >> 20} MiB: that is no list of a model's files")
     sums = {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from plimsoll_server.models.configuration import Configuration, read_configuration
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.weights import inspect_weights
 
@@ -25,42 +25,42 @@ class ModelFolder:
 
 def inspect_folder(path: Path) -> ModelFolder:
     """What `path` holds. Raises ModelError when it is not a complete model in safetensors."""
-    config = _read_config(path / "config.json")
+    config = read_configuration(path)
     _refuse_quantised(path, config)
-    inspect_weights(path)
+    _refuse_other_weights(path, config)
+    _check_sizes(path, config, inspect_weights(path))
     if not (path / "tokenizer.json").is_file():
         raise ModelError(
             f"{path} has no tokenizer.json; save the model's fast tokenizer next to its weights "
             "(AutoTokenizer.from_pretrained(...).save_pretrained(...))"
         )
-    architectures = config.get("architectures") or [None]
-    return ModelFolder(path, str(config.get("model_type")), architectures[0])
+    return ModelFolder(path, config.model_type, config.architectures[0] if config.architectures else None)
 
 
-def _read_config(file: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(_no_config(file.parent)) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON: {error}") from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{file} holds a {type(config).__name__}, expected the model's configuration as an object")
-    return config
-
-
-def _no_config(folder: Path) -> str:
-    below = sorted(file.parent.name for file in folder.glob("*/config.json"))[:5]
-    if below:
-        return f"{folder} has no config.json, but {', '.join(below)} in it has; point the model location there"
-    return f"{folder} has no config.json; point the model location at the model's folder"
-
-
-def _refuse_quantised(folder: Path, config: dict[str, Any]) -> None:
-    quantised = config.get("quantization_config")
+def _refuse_quantised(folder: Path, config: Configuration) -> None:
+    quantised = config.quantization_config
     if quantised is not None:
         method = quantised.get("quant_method", "some method") if isinstance(quantised, dict) else "some method"
         raise ModelError(
             f"the weights in {folder} are quantised by {method}, which this server does not run; serve "
             "the model as it was before that"
         )
+
+
+def _refuse_other_weights(folder: Path, config: Configuration) -> None:
+    """Transformers would load them in the place of those that were compared with their checksums."""
+    if config.transformers_weights is not None:
+        raise ModelError(
+            f"{folder}/config.json names weights of its own by transformers_weights; take that out, and name the "
+            "weights model.safetensors"
+        )
+
+
+def _check_sizes(folder: Path, config: Configuration, dimensions: Set[int]) -> None:
+    """A network of other sizes would be allocated before anybody saw that it does not fit its weights."""
+    for name, size in config.sizes.items():
+        if size not in dimensions:
+            raise ModelError(
+                f"the weights in {folder} do not fit its config.json ({name} is {size}, which is no tensor's size); "
+                "save model and configuration together"
+            )

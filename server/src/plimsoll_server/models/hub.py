@@ -8,14 +8,10 @@ from pathlib import Path
 
 from plimsoll_server.models.errors import ModelError
 
-NEEDED_FILES = (
-    "config.json",
-    "tokenizer.json",
-    "*.safetensors",
-    "*.safetensors.index.json",
-    "modules.json",
-    "1_Pooling/config.json",
-)
+FILES_BESIDE_WEIGHTS = ("config.json", "tokenizer.json", "modules.json", "1_Pooling/config.json")
+"""Those that are read."""
+_WANTED = (*FILES_BESIDE_WEIGHTS, "*.safetensors", "*.safetensors.index.json")
+"""An index says only once it is there how its shards are called."""
 
 
 def fetch(repo: str, revision: str) -> Path:
@@ -26,7 +22,7 @@ def fetch(repo: str, revision: str) -> Path:
 
     disable_progress_bars()
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(NEEDED_FILES)))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_WANTED)))
     except Exception as error:  # the client's transport and cache raise types of their own, too many to name
         raise ModelError(_told(error, repo, revision)) from error
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
@@ -108,8 +109,9 @@ def _load_network(folder: ModelFolder, family: Family, task: str, placement: Pla
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise ModelError(f"the model in {folder.path} cannot be loaded: {error}") from error
+    except (OSError, ValueError, KeyError, SafetensorError, StrictDataclassError) as error:
+        why = " ".join(str(error).split())
+        raise ModelError(f"the model in {folder.path} cannot be loaded: {why}; save it again") from error
     network, report = loaded
     _check_complete(folder.path, report)
     placed: PreTrainedModel = network.eval().requires_grad_(requires_grad=False).to(placement.device)
@@ -137,7 +139,9 @@ def _check_tokenizer(file: Path, vocabulary: int) -> None:
 
 
 def _labels(config: Any, task: str) -> tuple[str, ...]:
-    return () if task == "feature-extraction" else tuple(config.id2label[index] for index in range(config.num_labels))
+    return (
+        () if task == "feature-extraction" else tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    )
 
 
 def _activation(config: Any) -> Activation:

@@ -59,6 +59,8 @@ def _require_folder(folder: Path) -> None:
             f"model folder {error.filename} cannot be read by user {os.getuid()}; let everybody read and enter it "
             "(chmod -R a+rX), or set the volume's fsGroup"
         ) from error
+    except OSError as error:
+        raise ModelError(f"the model folder cannot be read ({error.strerror}), check the path: {folder}") from error
 
 
 def _neighbours(folder: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.json_files import read_json
 from plimsoll_server.models.outputs import Spans
 from plimsoll_server.types import Embedding, Output
 
@@ -44,9 +44,7 @@ def pooling_of(folder: Path, task: str, config: Any) -> Pooling:
 def _saved_pooling(file: Path) -> Pooling | None:
     if not file.is_file():
         return None
-    saved = _read(file)
-    if not isinstance(saved, dict):
-        raise ModelError(f"{file} holds a {type(saved).__name__}, expected an object; save the model again")
+    saved = read_json(file, dict[str, Any])
     modes = _chosen(saved)
     if len(modes) != 1 or modes[0] not in _MODES:
         raise ModelError(
@@ -69,17 +67,10 @@ def _refuse_further_modules(file: Path) -> None:
     """A projection after the pooling would be left out, and every embedding would be wrong."""
     if not file.is_file():
         return
-    listed = _read(file)
-    kinds = [str(module.get("type", "")).rsplit(".", 1)[-1] for module in listed if isinstance(module, dict)]
+    listed = read_json(file, list[dict[str, Any]])
+    kinds = [str(module.get("type", "")).rsplit(".", 1)[-1] for module in listed]
     if further := [kind for kind in kinds if kind not in _SERVED_MODULES]:
         raise ModelError(
             f"{file} has {', '.join(further)} after the pooling, which this server does not run; "
             f"serve a model of {', '.join(_SERVED_MODULES)} only"
         )
-
-
-def _read(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as JSON: {error}") from error

@@ -1,30 +1,62 @@
-"""Whether the weights beside a configuration are there and whole, by their headers alone: nothing is loaded."""
+"""Which files a model's weights are, and whether they are whole, by their headers alone: nothing is loaded."""
 
 from __future__ import annotations
 
-import json
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
 from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.json_files import read_json, told
 
 _HEADER_LENGTH = struct.Struct("<Q")
 _LONGEST_HEADER = 100_000_000
 """The format's own limit, in bytes."""
 _POINTER = b"version https://git-lfs"
-_INDEX = "*.safetensors.index.json"
+_SINGLE = "model.safetensors"
+_INDEX = "model.safetensors.index.json"
 
 
-def inspect_weights(folder: Path) -> None:
-    """Raises ModelError when `folder` does not hold whole weights in safetensors."""
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise ModelError(_none(folder))
-    for index in sorted(folder.glob(_INDEX)):
-        _require_shards(index)
-    for file in files:
-        _require_whole(file)
+class _Index(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    metadata: dict[str, Any]
+    weight_map: dict[str, str]
+    """From each tensor to its shard."""
+
+
+class _Tensor(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    shape: tuple[int, ...]
+    data_offsets: tuple[int, int]
+
+
+_HEADER = TypeAdapter(dict[str, _Tensor])
+_METADATA = "__metadata__"
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """What transformers reads of `folder`, and nothing else: one file, or an index and its shards. Raises ModelError.
+
+    A shard lies in the folder itself, though it may be a link, as it is in the hub's cache: one named by a path would
+    be read wherever that leads.
+    """
+    single, index = folder / _SINGLE, folder / _INDEX
+    if single.is_file():
+        return (single,)
+    if index.is_file():
+        return (index, *_shards(index))
+    raise ModelError(_none(folder))
+
+
+def inspect_weights(folder: Path) -> frozenset[int]:
+    """Every size that a dimension of a tensor has. Raises ModelError when `folder` does not hold whole weights."""
+    files = [file for file in weight_files(folder) if file.name != _INDEX]
+    return frozenset(size for file in files for tensor in _whole(file) for size in tensor.shape)
 
 
 def _none(folder: Path) -> str:
@@ -33,23 +65,31 @@ def _none(folder: Path) -> str:
             f"{folder} holds an adapter and no whole model; merge it into its base (merge_and_unload) and save that "
             "with save_pretrained"
         )
+    if named := sorted(entry.name for entry in folder.glob("*.safetensors")):
+        return (
+            f"{folder} holds {', '.join(named[:5])}, but neither a file {_SINGLE} nor a file {_INDEX}; name a single "
+            f"file of weights {_SINGLE}, or save them with model.save_pretrained(...)"
+        )
     pickles = sorted(entry.name for pattern in ("*.bin", "*.pt", "*.pth") for entry in folder.glob(pattern))
     found = f"found {', '.join(pickles)}, which can run code when loaded" if pickles else "found no weights at all"
     return f"{folder} has no *.safetensors: {found}; save the weights with model.save_pretrained(...)"
 
 
-def _require_shards(index: Path) -> None:
-    try:
-        named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{index} is no index of weights that can be read: {error!r}; copy the model again") from error
-    if missing := sorted(str(name) for name in named if not (index.parent / str(name)).is_file()):
-        names = ", ".join(missing[:5])
-        raise ModelError(f"{index} names {names}: not there; copy all of the model's files")
+def _shards(index: Path) -> list[Path]:
+    named = sorted(set(read_json(index, _Index).weight_map.values()))
+    for name in named:
+        if Path(name).name != name or not name.endswith(".safetensors"):
+            raise ModelError(
+                f"{index} names {name!r}, expected *.safetensors in the same folder; save the weights with "
+                "model.save_pretrained(...)"
+            )
+    if missing := [name for name in named if not (index.parent / name).is_file()]:
+        raise ModelError(f"{index} names {', '.join(missing[:5])}: not there; copy all of the model's files")
+    return [index.parent / name for name in named]
 
 
-def _require_whole(file: Path) -> None:
-    """A safetensors file is as long as its header says: the header, and the last tensor's end."""
+def _whole(file: Path) -> list[_Tensor]:
+    """The tensors of a safetensors file, which is as long as its header says: the header, and the last tensor's end."""
     try:
         with file.open("rb") as content:
             start = content.read(_HEADER_LENGTH.size)
@@ -60,13 +100,20 @@ def _require_whole(file: Path) -> None:
             length = _HEADER_LENGTH.unpack(start)[0]
             if length > _LONGEST_HEADER:
                 raise ModelError(f"{file} is no safetensors file: its header would have {length} bytes")
-            header = json.loads(content.read(length))
-        expected = _HEADER_LENGTH.size + length + _data_bytes(header)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+            header = TypeAdapter(dict[str, Any]).validate_json(content.read(length))
+        header.pop(_METADATA, None)
+        tensors = list(_HEADER.validate_python(header).values())
+    except ValidationError as error:
+        raise ModelError(
+            f"{file} is no safetensors file that can be read: its header {told(error)}; copy it again"
+        ) from error
+    except (OSError, struct.error) as error:
         raise ModelError(f"{file} is no safetensors file that can be read: {error!r}; copy it again") from error
+    expected = _HEADER_LENGTH.size + length + _data_bytes(tensors)
     if (size := file.stat().st_size) != expected:
         raise ModelError(f"{file} has {size} bytes, its header speaks of {expected}: it was cut short; copy it again")
+    return tensors
 
 
-def _data_bytes(header: dict[str, Any]) -> int:
-    return max((int(tensor["data_offsets"][1]) for name, tensor in header.items() if name != "__metadata__"), default=0)
+def _data_bytes(tensors: Iterable[_Tensor]) -> int:
+    return max((tensor.data_offsets[1] for tensor in tensors), default=0)

@@ -1,0 +1,70 @@
+"""What of a model's config.json decides whether a network can be made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from plimsoll_server.models.errors import ModelError
+from plimsoll_server.models.json_files import read_json
+
+_Size = Annotated[int, Field(ge=1)]
+_Count = Annotated[int, Field(ge=1, le=4096)]
+"""Of layers or heads: some hundreds are many."""
+_Numbers = Literal["float64", "float32", "bfloat16", "float16"]
+
+
+def _numbered_from_zero(labels: dict[int, Any] | None) -> dict[int, Any] | None:
+    if labels and sorted(labels) != list(range(len(labels))):
+        found = ", ".join(map(str, sorted(labels)[:5]))
+        raise ValueError(f"{len(labels)} labels are numbered {found} and so on, expected 0 to {len(labels) - 1}")
+    return labels
+
+
+class Configuration(BaseModel):
+    """Fields by the names of all families; each has some of them. What is not named here is left to transformers."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    model_type: str = ""
+    architectures: list[str] | None = None
+    vocab_size: _Size | None = None
+    hidden_size: _Size | None = None
+    dim: _Size | None = None
+    intermediate_size: _Size | None = None
+    hidden_dim: _Size | None = None
+    max_position_embeddings: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
+    num_hidden_layers: _Count | None = None
+    n_layers: _Count | None = None
+    num_attention_heads: _Count | None = None
+    n_heads: _Count | None = None
+    id2label: Annotated[dict[int, str | int | float] | None, AfterValidator(_numbered_from_zero)] = None
+    dtype: _Numbers | None = None
+    torch_dtype: _Numbers | None = None
+    num_labels: Annotated[int, Field(ge=0, le=1 << 20)] | None = None
+    quantization_config: Any = None
+    transformers_weights: Any = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Those that are a dimension of some tensor, by their names. DistilBERT's are its own, whatever else it carries."""
+        width = "hidden_size" if self.dim is None else "dim"
+        inner = "intermediate_size" if self.hidden_dim is None else "hidden_dim"
+        return {name: size for name in ("vocab_size", width, inner) if (size := getattr(self, name)) is not None}
+
+
+def read_configuration(folder: Path) -> Configuration:
+    """Raises ModelError."""
+    try:
+        return read_json(folder / "config.json", Configuration)
+    except FileNotFoundError as error:
+        raise ModelError(_no_config(folder)) from error
+
+
+def _no_config(folder: Path) -> str:
+    below = sorted(file.parent.name for file in folder.glob("*/config.json"))[:5]
+    if below:
+        return f"{folder} has no config.json, but {', '.join(below)} in it has; point the model location there"
+    return f"{folder} has no config.json; point the model location at the model's folder"
