@@ -83,7 +83,7 @@ def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> An
     if not settings.cache_bytes:
         return AnswerCache()
     ttl, file = settings.cache_ttl_seconds, settings.redis_url_file
-    codec = Codec(tiers_from(settings.config.tiers), info.labels)
+    codec = Codec(tiers_from(settings.config.tiers), info)
     return AnswerCache(
         MemoryCache(settings.cache_bytes, ttl),
         SharedCache(file, codec, ttl, observer.cache_failed) if file else None,

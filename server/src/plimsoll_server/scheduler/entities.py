@@ -47,6 +47,11 @@ def runs_of(output: TokenLabels, names: Sequence[str], first_token: int, lead: i
     return runs
 
 
+def entity_labels(names: Iterable[str]) -> frozenset[str]:
+    """The labels that entities of a model with labels of these names can have."""
+    return frozenset(label for _, label in map(_split, names) if label != _OUTSIDE)
+
+
 def union(runs: Iterable[Run]) -> list[Run]:
     """The runs of overlapping chunks as those of the text: what any chunk found is kept, once.
 

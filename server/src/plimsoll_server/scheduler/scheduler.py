@@ -147,7 +147,7 @@ class Scheduler:
         flights: list[Flight] = []
         try:
             async with asyncio.timeout(patience):
-                found = await self._cache.elsewhere([question.key for question in questions])
+                found = await self._cache.elsewhere([question.key for question in questions], raw=options.raw)
                 self._came("redis", sum(question.key in found for question in questions))
                 flights = self._board([each for each in questions if each.key not in found], options, passage)
                 arrived = await self._flights.arrivals(flights)

@@ -29,11 +29,11 @@ class AnswerCache:
         found = ((key, self._memory.get(key)) for key in keys)
         return {key: answer for key, answer in found if answer is not None}
 
-    async def elsewhere(self, keys: Sequence[bytes]) -> dict[bytes, Answer]:
-        """Those of `keys` that another pod has made."""
+    async def elsewhere(self, keys: Sequence[bytes], *, raw: bool) -> dict[bytes, Answer]:
+        """Those of `keys` that another pod has made. `raw`: they are of logits in the place of scores."""
         if self._shared is None:
             return {}
-        found = await self._shared.find(keys)
+        found = await self._shared.find(keys, raw=raw)
         for key, answer in found.items():
             self._remember(key, answer)
         return found
