@@ -209,16 +209,17 @@ BAD: list[tuple[str, bytes, int, str]] = [
     ("a number", b'{"inputs": 5}', 422, "inputs"),
     ("null", b'{"inputs": null}', 422, "inputs"),
     ("a number among texts", b'{"inputs": ["a", 5]}', 422, "inputs"),
-    ("empty text", b'{"inputs": ""}', 422, "text 0 is empty; send a text"),
-    ("an empty text in a batch", b'{"inputs": ["sea", ""]}', 422, "text 1 is empty"),
+    ("empty text", b'{"inputs": ""}', 422, "inputs: the text is empty; send a text"),
+    ("brackets without an end", b"[" * 4_000, 400, "the body is not JSON"),
+    ("an empty text in a batch", b'{"inputs": ["sea", ""]}', 422, "inputs.1: the text is empty"),
     ("white space", b'{"inputs": "  \\n"}', 422, "empty once tokenised"),
     ("empty batch", b'{"inputs": []}', 422, "the list is empty"),
     ("a pair", b'{"inputs": [["a", "b"]]}', 422, "pairs of texts are not served"),
-    ("too many texts", json.dumps({"inputs": ["a"] * 33}).encode(), 422, "33 texts, at most 32"),
+    ("too many texts", json.dumps({"inputs": ["a"] * 33}).encode(), 422, "33 entries, at most 32"),
     ("a word in the place of a boolean", b'{"inputs": "sea", "truncate": "yes"}', 422, "truncate"),
     ("half a character", b'{"inputs": "\\ud800"}', 400, "the body is not JSON: unexpected end of hex escape"),
     ("not text at all", b"\xff\xfe", 400, "the body is not JSON"),
-    ("a hundred thousand brackets", b"[" * 100_000, 400, "the body is not JSON"),
+    ("a hundred thousand brackets", b"[" * 100_000, 422, "more than 4096 strings, lists and objects"),
 ]
 
 

@@ -81,7 +81,7 @@ def test_embeddings_are_pooled(embeddings_url: str, embedding_folder: Path, form
         pytest.param("/classify", {"model": "other"}, 404, "the one that is served here is named domains", id="model"),
         pytest.param("/classify", {"truncate_prompt_tokens": 10}, 400, "truncate_prompt_tokens", id="another cut"),
         pytest.param("/classify", {"add_special_tokens": False}, 400, "add_special_tokens", id="bare texts"),
-        pytest.param("/classify", {"normalize": True}, 400, "normalize is not served; use_activation", id="old name"),
+        pytest.param("/classify", {"normalize": True}, 400, "normalize: not served: use_activation", id="old name"),
         pytest.param("/pooling", {"task": "embed"}, 400, "task: the model here does classify", id="another task"),
         pytest.param(
             "/pooling", {"dimensions": 4}, 400, "dimensions: not served: a vector is as long", id="dimensions"
@@ -93,7 +93,7 @@ def test_embeddings_are_pooled(embeddings_url: str, embedding_folder: Path, form
             "input: Input should be a valid string, or: Input should be a valid array",
             id="neither of its types",
         ),
-        pytest.param("/classify", {"input": [[1], []]}, 400, "input.1: List should have at least 1", id="no token"),
+        pytest.param("/classify", {"input": [[1], []]}, 400, "input.1: the list is empty", id="no token"),
         pytest.param("/pooling", {"input": []}, 400, "input", id="nothing"),
     ],
 )

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plimsoll_server.api.access_log import log_request
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.errors import CLIENT_GONE
-from plimsoll_server.api.problems import GIVEN_UP, OUT_OF_MEMORY, RATE_LIMITED, TOO_LONG, Problem
+from plimsoll_server.api.problems import GIVEN_UP, OUT_OF_MEMORY, RATE_LIMITED, TOO_LONG, UPLOADS_FULL, Problem
 from plimsoll_server.lifecycle import Lifecycle
 
 
@@ -19,8 +19,13 @@ class RequestObserver(Protocol):
     def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool) -> None: ...
 
 
+Close = Callable[[Scope, int, str, float], None]
+"""(request, status, outcome, seconds)."""
+
+
 class Accounting:
-    """Follows the requests to the paths that `counts` says; probes and documentation are not counted."""
+    """Counts the requests to the paths that `counts` says, and has a line written of those to the paths that `told`
+    says, counted or not."""
 
     def __init__(
         self,
@@ -29,19 +34,31 @@ class Accounting:
         lifecycle: Lifecycle,
         observer: RequestObserver,
         *,
-        access_log: bool = False,
+        told: Callable[[str], bool] | None = None,
     ) -> None:
         self._app = app
         self._counts = counts
         self._lifecycle = lifecycle
         self._observer = observer
-        self._access_log = access_log
+        self._told = told
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not self._counts(scope["path"]):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
-        scope.setdefault("state", {})["body_read"] = time.monotonic()
+        elif self._counts(scope["path"]):
+            self._lifecycle.request_began()
+            try:
+                await self._follow(scope, receive, send, self._count)
+            finally:
+                self._lifecycle.request_ended()
+        elif self._told is not None and self._told(scope["path"]):
+            await self._follow(scope, receive, send, log_request)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _follow(self, scope: Scope, receive: Receive, send: Send, close: Close) -> None:
+        state = scope.setdefault("state", {})
+        state["body_read"] = time.monotonic()
         status = 0
 
         async def noting_send(message: Message) -> None:
@@ -50,21 +67,18 @@ class Accounting:
                 status = message["status"]
             await send(message)
 
-        self._lifecycle.request_began()
         try:
             await self._app(scope, receive, noting_send)
         except ClientGoneError:
             status = 0
         finally:
-            self._lifecycle.request_ended()
-            self._close(scope, status)
+            outcome = _outcome(status, state.get("problem"), remembered=state.get("remembered", False))
+            close(scope, status, outcome, time.monotonic() - state["body_read"])
 
-    def _close(self, scope: Scope, status: int) -> None:
+    def _count(self, scope: Scope, status: int, outcome: str, seconds: float) -> None:
         state = scope["state"]
-        outcome = _outcome(status, state.get("problem"), remembered=state.get("remembered", False))
-        seconds = time.monotonic() - state["body_read"]
         self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
-        if self._access_log:
+        if self._told is not None:
             log_request(scope, status, outcome, seconds)
 
 
@@ -78,7 +92,7 @@ def _outcome(status: int, problem: Problem | None, *, remembered: bool) -> str:
             return "too_long"
         case 503 if problem is OUT_OF_MEMORY:
             return "oom"
-        case 429 if problem is RATE_LIMITED:
+        case 429 if problem in (RATE_LIMITED, UPLOADS_FULL):
             return "limited"
         case 429 | 503:
             return "rejected"

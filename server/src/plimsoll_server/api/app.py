@@ -59,6 +59,7 @@ def make_app(
         title="Plimsoll inference server",
         version=version("plimsoll-server"),
         redoc_url=None,
+        redirect_slashes=False,
         description="Encoders for texts of any length, within the load line of their device.",
     )
     app.state.service = service
@@ -72,7 +73,8 @@ def make_app(
         from plimsoll_server.api.request_span import RequestSpan
 
         guarded = RequestSpan(guarded, around.tracer, _is_of_a_protocol)
-    counted = Accounting(guarded, _is_of_a_protocol, service.lifecycle, observer, access_log=around.access_log)
+    told = _is_no_probe if around.access_log else None
+    counted = Accounting(guarded, _is_of_a_protocol, service.lifecycle, observer, told=told)
     return Signing(Parting(counted, service.lifecycle), revision=revision, replica=replica)
 
 
@@ -83,6 +85,10 @@ def _guarded(app: ASGIApp, around: Around) -> ASGIApp:
     if around.keys is not None:
         app = Auth(app, around.keys, PROBES.__contains__)
     return app
+
+
+def _is_no_probe(path: str) -> bool:
+    return path not in PROBES
 
 
 @lru_cache(maxsize=256)

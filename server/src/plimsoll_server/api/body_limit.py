@@ -4,80 +4,114 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plimsoll_server.api.connection import PART_AT
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.error_shapes import error_response
-from plimsoll_server.api.problems import BODY_TOO_LARGE, OVERLOADED, SLOW_BODY, WRONG_MEDIA
+from plimsoll_server.api.held_bodies import Held
+from plimsoll_server.api.problems import BODY_TOO_LARGE, SLOW_BODY, UPLOADS_FULL, WRONG_MEDIA, Problem
 
-_READ_SECONDS = 30.0
+_STALLED_SECONDS = 10.0
+"""Without a byte more. A small body has no longer to arrive."""
+_LARGEST_SECONDS = 20.0
+"""That the largest body has in addition, and a smaller one its share of."""
 _DISCARD_SECONDS = 10.0
-_BODIES_AT_ONCE = 8
-"""Bodies of the largest size that may be held at the same time."""
+_LARGE_AT_ONCE = 8
+_SMALL_AT_ONCE = 2
+"""Times the largest size: what may be held of large bodies, and of small ones, which have a share of their own."""
 
 
 class BodyLimit:
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._held = 0
+        self._held = Held(small=max_bytes * _SMALL_AT_ONCE, large=max_bytes * _LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        framing = _framing(scope)
+        if framing.ambiguous:
+            scope.setdefault("state", {})[PART_AT] = 0.0
+        if scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
         body = bytearray()
         try:
-            refusal = await self._read(scope, receive, body)
+            refusal = await self._read(scope, framing, receive, body)
             if refusal is None:
                 scope.setdefault("state", {})["body_read"] = time.monotonic()
                 await self._app(scope, _replay(bytes(body), receive), send)
             else:
                 await _refuse(refusal, receive, send)
         finally:
-            self._held -= len(body)
+            self._held.give_back(len(body))
 
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> JSONResponse | None:
+    async def _read(self, scope: Scope, framing: _Framing, receive: Receive, body: bytearray) -> JSONResponse | None:
         """Fills `body`. A response instead when it must not be read to its end. Raises ClientGoneError."""
-        path = scope["path"]
-        if _is_compressed(scope):
-            return error_response(path, WRONG_MEDIA, "the body is compressed; send it without a Content-Encoding")
-        if _declared_length(scope) > self._max_bytes:
-            return self._too_large(path)
-        try:
-            async with asyncio.timeout(_READ_SECONDS):
-                more = True
-                while more:
+        if framing.compressed:
+            return _refusal(scope, WRONG_MEDIA, "the body is compressed; send it without a Content-Encoding")
+        if framing.length > self._max_bytes:
+            return self._too_large(scope)
+        began = time.monotonic()
+        more = True
+        while more:
+            left = began + self._seconds_for(max(framing.length, len(body))) - time.monotonic()
+            try:
+                async with asyncio.timeout(min(left, _STALLED_SECONDS)):
                     part, more = await _next_part(receive)
-                    if len(body) + len(part) > self._max_bytes:
-                        return self._too_large(path)
-                    if self._held + len(part) > self._max_bytes * _BODIES_AT_ONCE:
-                        return error_response(
-                            path, OVERLOADED, "too many large bodies at once; try again", retry_after=1
-                        )
-                    body += part
-                    self._held += len(part)
-        except TimeoutError:
-            return error_response(path, SLOW_BODY, f"the body did not arrive within {_READ_SECONDS:g} s")
+            except TimeoutError:
+                return _refusal(
+                    scope, SLOW_BODY, f"{len(body)} bytes of the body came in {time.monotonic() - began:.0f} s"
+                )
+            if len(body) + len(part) > self._max_bytes:
+                return self._too_large(scope)
+            if not self._held.take(len(body), len(part)) and more:
+                return _refusal(scope, UPLOADS_FULL, "too many bodies are being sent at once; try again", retry_after=1)
+            body += part
         return None
 
-    def _too_large(self, path: str) -> JSONResponse:
-        return error_response(
-            path,
+    def _seconds_for(self, size: int) -> float:
+        """From its first byte to its last, by the bytes that are announced, or that have come where none are."""
+        return _STALLED_SECONDS + _LARGEST_SECONDS * size / self._max_bytes
+
+    def _too_large(self, scope: Scope) -> JSONResponse:
+        return _refusal(
+            scope,
             BODY_TOO_LARGE,
             f"the body is larger than {self._max_bytes} bytes (PLIMSOLL_MAX_BODY_BYTES); send fewer or shorter texts",
         )
 
 
-def _declared_length(scope: Scope) -> int:
-    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-
-
-def _is_compressed(scope: Scope) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Framing:
+    length: int = 0
+    compressed: bool = False
     """What a compressed body unfolds to has no limit that could be known before."""
-    return any(name == b"content-encoding" and value.lower() != b"identity" for name, value in scope["headers"])
+    ambiguous: bool = False
+    """Two lengths are told: whoever passed it on may take its end for another request's head (RFC 9112, 6.1)."""
+
+
+def _framing(scope: Scope) -> _Framing:
+    length, compressed, chunked = None, False, False
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"transfer-encoding":
+            chunked = True
+        elif name == b"content-encoding":
+            compressed = value.lower() != b"identity"
+    return _Framing(length or 0, compressed, ambiguous=chunked and length is not None)
+
+
+def _refusal(scope: Scope, problem: Problem, message: str, *, retry_after: int | None = None) -> JSONResponse:
+    scope.setdefault("state", {})["problem"] = problem
+    return error_response(scope["path"], problem, message, retry_after=retry_after)
 
 
 async def _next_part(receive: Receive) -> tuple[bytes, bool]:

@@ -12,6 +12,8 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from plimsoll_server.api.bounded_connection import BoundedConnection
+
 PART_AT = "connection_part_at"
 """Key in a request's state: when its connection is old, on the monotonic clock."""
 
@@ -26,7 +28,7 @@ def some_age(max_age: float) -> float:
 def aging_protocol(max_age: float) -> type[H11Protocol]:
     """One object per connection, with a time to part in the state of each request. `max_age` is in seconds."""
 
-    class AgingProtocol(H11Protocol):
+    class AgingProtocol(BoundedConnection):
         def __init__(self, *, app_state: dict[str, Any], **options: Any) -> None:
             super().__init__(app_state={**app_state, PART_AT: time.monotonic() + some_age(max_age)}, **options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -12,7 +12,7 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import AT_FIRST_ERROR, Dimensions, NotServed, Text
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, Dimensions, NotServed, Off, On, Text, TruncationDirection
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -28,17 +28,15 @@ class EmbedFields(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    normalize: Annotated[bool | None, Field(description="Vectors of length 1.")] = True
+    normalize: Annotated[On, Field(description="Vectors of length 1.")] = True
     truncate: Annotated[
-        bool | None,
+        Off,
         Field(
             description="Cut a text in the place of refusing it; what the policy for long input reads whole stays "
             "whole. The header X-Plimsoll-Truncated-Tokens says how much was left out."
         ),
     ] = False
-    truncation_direction: Annotated[Literal["right", "Right"] | None, Field(description="The end is what is cut.")] = (
-        None
-    )
+    truncation_direction: TruncationDirection = None
     dimensions: Dimensions = None
     prompt_name: Annotated[None, NotServed("put the prompt before the text")] = None
 

@@ -26,7 +26,9 @@ from plimsoll_server.scheduler.errors import RequestError
 CLIENT_GONE = 499
 
 _WRONG_TYPES = frozenset({"string_type", "list_type", "int_type"})
-_NO_FIELDS = frozenset({"body", "header", "str", "int", "constrained-str"})
+_NO_FIELDS = frozenset({"body", "header", "str", "int", "constrained-str", "constrained-int"})
+_LONGEST_NAME = 64
+"""Characters of a path or of a field's name that are said again: both are chosen by the caller."""
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -67,8 +69,9 @@ def _most_telling(errors: Sequence[Any]) -> list[Any]:
     """Where a field may have several types, each type complains. The one that got furthest knows best, with those that
     got as far to the same place."""
 
-    def telling(error: Any) -> tuple[bool, int]:
-        return error["type"] in _WRONG_TYPES, -len(error["loc"])
+    def telling(error: Any) -> tuple[bool, int, tuple[int, ...]]:
+        location = error["loc"]
+        return error["type"] in _WRONG_TYPES, -len(location), tuple(-part for part in location if isinstance(part, int))
 
     first = min(errors, key=telling)
     return [one for one in errors if telling(one) == telling(first) and _place(one["loc"]) == _place(first["loc"])]
@@ -77,13 +80,25 @@ def _most_telling(errors: Sequence[Any]) -> list[Any]:
 def _place(location: Sequence[str | int]) -> str:
     """As the caller wrote it: without the names of types, which stand there too."""
     parts = [part for part in map(str, location) if part not in _NO_FIELDS and "[" not in part]
-    return ".".join(parts)
+    return _cut(".".join(parts))
 
 
 def _reason(error: Any) -> str:
-    if error["type"] == "extra_forbidden":
-        return "not served here; leave it out"
+    match error["type"]:
+        case "extra_forbidden":
+            return "not served here; leave it out"
+        case "too_long":
+            said = error["ctx"]
+            return f"{said['actual_length']} entries, at most {said['max_length']} go into one request; send several"
+        case "too_short":
+            return "the list is empty; send at least one entry"
+        case "string_too_short":
+            return "the text is empty; send a text with at least one word"
     return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= _LONGEST_NAME else said[:_LONGEST_NAME] + "…"
 
 
 async def _client_gone(request: Request, error: Exception) -> Response:  # noqa: ARG001
@@ -94,9 +109,10 @@ async def _client_gone(request: Request, error: Exception) -> Response:  # noqa:
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return _refused(request, NOT_FOUND, f"no such path: {request.url.path}; see /docs")
+        return _refused(request, NOT_FOUND, f"no such path: {_cut(request.url.path)}; see /docs")
     if error.status_code == 405:
-        refused = _refused(request, WRONG_METHOD, f"{request.url.path} does not answer {request.method}; see /docs")
+        message = f"{_cut(request.url.path)} does not answer {_cut(request.method)}; see /docs"
+        refused = _refused(request, WRONG_METHOD, message)
         refused.headers.update(error.headers or {})
         return refused
     return _refused(request, INVALID, error.detail)

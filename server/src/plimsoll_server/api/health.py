@@ -30,6 +30,7 @@ _BROKEN_SECONDS = 60.0
 """A process whose memory does not come back in this time is worth a restart."""
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health", response_model=Health, responses={503: {"model": Health, "description": "Not well"}})
 async def health(service: ServiceOf) -> JSONResponse:
     phase = service.lifecycle.phase
@@ -40,6 +41,7 @@ async def health(service: ServiceOf) -> JSONResponse:
     return JSONResponse({"status": status, "uptime": round(service.lifecycle.uptime, 3)}, code)
 
 
+@router.head("/startupz", include_in_schema=False)
 @router.get("/startupz", response_model=Status, responses=_UNWELL)
 async def startupz(service: ServiceOf) -> JSONResponse:
     """Started: the weights are loaded. Until then a slow start is no fault, after it the other two probes count."""
@@ -47,6 +49,7 @@ async def startupz(service: ServiceOf) -> JSONResponse:
     return JSONResponse({"status": Phase.LOADING.value if loading else "started"}, 503 if loading else 200)
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=Status, responses=_UNWELL)
 async def livez(service: ServiceOf) -> JSONResponse:
     """Fails when only a restart can help."""
@@ -54,6 +57,7 @@ async def livez(service: ServiceOf) -> JSONResponse:
     return JSONResponse({"status": reason or "alive"}, 503 if reason else 200)
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=Status, responses=_UNWELL)
 async def readyz(service: ServiceOf) -> JSONResponse:
     """Ready: the model answered a first forward pass, memory is well, and the process is not ending."""

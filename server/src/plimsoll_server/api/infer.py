@@ -14,7 +14,7 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.disconnect import while_connected
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import MAX_INPUTS
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, MAX_INPUTS, TokenIds
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -23,19 +23,17 @@ from plimsoll_server.scheduler.options import Options
 
 router = APIRouter(tags=["infer"], route_class=DirectRoute)
 
-Sequence = Annotated[list[int], Field(min_length=1)]
-
 
 class InferRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     tokens: Annotated[
-        Sequence | Annotated[list[Sequence], Field(min_length=1, max_length=MAX_INPUTS)],
+        TokenIds | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_INPUTS), AT_FIRST_ERROR],
         Field(description="One list of token ids or several, with their special tokens.", examples=[[1, 17, 4, 2]]),
     ]
-    batch_size: Annotated[int, Field(ge=1, le=MAX_BATCH, description="How many of the sequences may run together.")] = (
-        MAX_BATCH
-    )
+    batch_size: (
+        Annotated[int, Field(ge=1, le=MAX_BATCH, description="How many of the sequences may run together.")] | None
+    ) = MAX_BATCH
 
 
 class InferResponse(BaseModel):
@@ -55,7 +53,8 @@ async def infer(body: InferRequest, request: Request, patience: Patience = None)
     started = time.perf_counter()
     options = Options(timeout_seconds=patience)
     sequences = [body.tokens] if isinstance(body.tokens[0], int) else body.tokens
-    answers = await while_connected(request, scheduler.answer_tokens(sequences, options, at_once=body.batch_size))
+    at_once = body.batch_size or MAX_BATCH
+    answers = await while_connected(request, scheduler.answer_tokens(sequences, options, at_once=at_once))
     latency_ms = (time.perf_counter() - started) * 1000
     predictions = [max(answer.scores) for answer in answers]
     return JSONResponse(

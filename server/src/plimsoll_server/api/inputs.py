@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic import AfterValidator, FailFast, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
 from pydantic_core import CoreSchema
-from pydantic_core.core_schema import no_info_before_validator_function
+from pydantic_core.core_schema import custom_error_schema
+
+from plimsoll_server.api.json_bounds import MAX_TOKENS
 
 MAX_INPUTS = 256
 """Of the protocols that have no limit of their own: one answer of so many embeddings is a few megabytes."""
 
+MAX_TOKEN_ID = (1 << 31) - 1
+
+
+class FirstError(FailFast):
+    """Of a list: it ends at its first wrong entry, since errors take memory. Hashable, since it stands in unions."""
+
+    __hash__ = object.__hash__
+
+
+AT_FIRST_ERROR = FirstError()
+
 Text = Annotated[str, StringConstraints(min_length=1)]
-TokenIds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+TokenIds = Annotated[
+    list[Annotated[int, Field(ge=0, le=MAX_TOKEN_ID)]], Field(min_length=1, max_length=MAX_TOKENS), AT_FIRST_ERROR
+]
 """Of one sequence. The special tokens may be there or not."""
 
 TextOrTokens = (
     Text
-    | Annotated[list[Text], Field(min_length=1, max_length=MAX_INPUTS)]
+    | Annotated[list[Text], Field(min_length=1, max_length=MAX_INPUTS), AT_FIRST_ERROR]
     | TokenIds
-    | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_INPUTS)]
+    | Annotated[list[TokenIds], Field(min_length=1, max_length=MAX_INPUTS), AT_FIRST_ERROR]
 )
 """As OpenAI and vLLM take it."""
+
+
+def _unless_false(said: bool | None) -> bool:
+    return said is not False
+
+
+Off = Annotated[bool | None, AfterValidator(bool)]
+On = Annotated[bool | None, AfterValidator(_unless_false)]
+"""False, or true, unless said otherwise; null says nothing, here as in every other field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +56,13 @@ class NotServed:
     why: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return no_info_before_validator_function(self._refuse, handler(source))
+        return custom_error_schema(handler(source), "not_served", custom_error_message=f"not served: {self.why}")
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {**handler(schema), "description": f"Not served: {self.why}."}
 
-    def _refuse(self, value: Any) -> None:
-        if value is not None:
-            raise ValueError(f"not served: {self.why}")
 
-
+TruncationDirection = Annotated[Literal["right", "Right"] | None, Field(description="The end is what is cut.")]
 Dimensions = Annotated[None, NotServed("a vector is as long as the model is wide, see /info")]
 
 Inputs = list[str] | list[list[int]]

@@ -13,16 +13,18 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import OPENAI
-from plimsoll_server.api.inputs import Dimensions, TextOrTokens, each_of
+from plimsoll_server.api.inputs import Dimensions, NotServed, TextOrTokens, each_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf, Service, ServiceOf, service_of
 from plimsoll_server.api.vectors import base64_of, normalised
-from plimsoll_server.api.vllm_shapes import ModelName, Usage, usage_of
+from plimsoll_server.api.vllm_shapes import Cut, ModelName, TruncationSide, Usage, usage_of
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.scheduler import Scheduler
 
 router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
+
+_NO_CUT = NotServed("truncate_prompt_tokens: -1 allows a cut, at the end")
 
 
 class EmbeddingsRequest(BaseModel):
@@ -37,6 +39,10 @@ class EmbeddingsRequest(BaseModel):
         Literal["float", "base64"] | None, Field(description="base64: of little-endian 32-bit floats.")
     ] = "float"
     dimensions: Dimensions = None
+    truncate_prompt_tokens: Cut = None
+    truncate: Annotated[None, _NO_CUT] = None
+    truncation_side: TruncationSide = None
+    input_type: Annotated[None, NotServed("put what the model wants before a query or a passage into the text")] = None
     user: Annotated[str | None, Field(description="Not used.")] = None
 
 
@@ -92,7 +98,8 @@ async def embeddings(body: EmbeddingsRequest, request: Request, patience: Patien
     scheduler = service.working()
     service.require_model(body.model)
     require_task(scheduler, "feature-extraction")
-    answers = await ask(request, scheduler, each_of(body.input), Options(timeout_seconds=patience))
+    options = Options(truncate=body.truncate_prompt_tokens is not None, timeout_seconds=patience)
+    answers = await ask(request, scheduler, each_of(body.input), options)
     encode = base64_of if body.encoding_format == "base64" else list[float]
     content = {
         "object": "list",

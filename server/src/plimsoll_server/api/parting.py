@@ -21,14 +21,14 @@ class Parting:
         self._lifecycle = lifecycle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        part_at = scope.get("state", {}).get(PART_AT, float("inf"))
-
         async def parting_send(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._it_is_time(part_at):
+            if message["type"] == "http.response.start" and self._it_is_time(scope):
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
         await self._app(scope, receive, parting_send)
 
-    def _it_is_time(self, part_at: float) -> bool:
+    def _it_is_time(self, scope: Scope) -> bool:
+        """Asked when the answer is there: what was read of the request may have settled it."""
+        part_at: float = scope.get("state", {}).get(PART_AT, float("inf"))
         return self._lifecycle.phase is Phase.DRAINING or time.monotonic() >= part_at

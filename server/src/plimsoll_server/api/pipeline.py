@@ -14,6 +14,7 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.embed import EmbedRequest
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.inputs import AT_FIRST_ERROR
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.predict import LabelScore, ranked
 from plimsoll_server.api.reading import reading_headers
@@ -36,11 +37,15 @@ class PipelineParameters(BaseModel):
         Literal["sigmoid", "softmax", "none"] | None,
         Field(description="The one that the model was trained with, or none for its logits."),
     ] = None
-    top_k: Annotated[int, Field(ge=1, description="So many of the labels, the most likely first.")] | None = None
+    top_k: (
+        Annotated[int, Field(ge=1, le=1 << 31, description="So many of the labels, the most likely first.")] | None
+    ) = None
     aggregation_strategy: Annotated[
         Literal["simple"] | None, Field(description="How tokens become entities: begin and inside tags are merged.")
     ] = None
-    ignore_labels: Annotated[list[str], Field(description="Entities that are left out.")] | None = None
+    ignore_labels: (
+        Annotated[list[str], Field(max_length=1024, description="Entities that are left out."), AT_FIRST_ERROR] | None
+    ) = None
 
 
 class PipelineRequest(EmbedRequest):

@@ -31,7 +31,7 @@ _TASKS = {"feature-extraction": "embed", "text-classification": "classify"}
 class PoolingRequest(VllmRequest):
     task: Annotated[Literal["embed", "classify"] | None, Field(description="The model's own, or none.")] = None
     encoding_format: Annotated[
-        Literal["float", "base64"], Field(description="base64: of little-endian 32-bit floats.")
+        Literal["float", "base64"] | None, Field(description="base64: of little-endian 32-bit floats.")
     ] = "float"
     embed_dtype: Literal["float32"] | None = None
     endianness: Literal["little", "native"] | None = None

@@ -12,7 +12,7 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import AT_FIRST_ERROR, Text
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, Off, Text, TruncationDirection
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -38,14 +38,15 @@ class PredictRequest(BaseModel):
             examples=["What is a load line?"],
         ),
     ]
-    raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
+    raw_scores: Annotated[Off, Field(description="Logits in the place of scores.")] = False
     truncate: Annotated[
-        bool,
+        Off,
         Field(
             description="Cut a text in the place of refusing it; what the policy for long input reads whole stays "
             "whole. The header X-Plimsoll-Truncated-Tokens says how much was left out."
         ),
     ] = False
+    truncation_direction: TruncationDirection = None
 
     @field_validator("inputs")
     @classmethod
@@ -79,7 +80,7 @@ async def predict(body: PredictRequest, request: Request, patience: Patience = N
     """Labels by falling score for text-classification, entities by position for token-classification."""
     scheduler = service_of(request).working()
     require_task(scheduler, "text-classification", "token-classification")
-    options = Options(truncate=body.truncate, raw=body.raw_scores, timeout_seconds=patience)
+    options = Options(truncate=bool(body.truncate), raw=bool(body.raw_scores), timeout_seconds=patience)
     answers = await ask(request, scheduler, texts_of(body.inputs), options)
     predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
     content = predictions[0] if isinstance(body.inputs, str) else predictions

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from plimsoll_server.api.inputs import TextOrTokens
+from plimsoll_server.api.inputs import NotServed, TextOrTokens
 from plimsoll_server.scheduler.answers import Answer
 
-_RENAMED = ("activation", "softmax", "normalize")
-"""Parameters of older versions, whose meaning would be lost in silence."""
+_RENAMED = NotServed("use_activation: false asks for what the model gives by itself")
+"""Of parameters of older versions, whose meaning would be lost in silence."""
 
+TruncationSide = Annotated[Literal["right"] | None, Field(description="The end is what is cut.")]
 ModelName = Annotated[str, StringConstraints(max_length=1024)]
 Cut = Annotated[
     Literal[-1] | None,
@@ -47,16 +48,12 @@ class VllmRequest(BaseModel):
     ) = None
     user: Annotated[str | None, Field(description="Not used.")] = None
     add_special_tokens: Annotated[Literal[True] | None, Field(description="Texts always get them.")] = None
-    truncation_side: Annotated[Literal["right"] | None, Field(description="The end is what is cut.")] = None
+    truncation_side: TruncationSide = None
     padding: Annotated[Literal["do_not_pad"] | None, Field(description="Nothing is padded.")] = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _nothing_of_the_past(cls, body: Any) -> Any:
-        for name in _RENAMED if isinstance(body, dict) else ():
-            if name in body:
-                raise ValueError(f"{name} is not served; use_activation: false asks for what the model gives by itself")
-        return body
+    activation: Annotated[None, _RENAMED] = None
+    softmax: Annotated[None, _RENAMED] = None
+    normalize: Annotated[None, _RENAMED] = None
 
     @property
     def raw(self) -> bool:

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from plimsoll_server.api.asking import ask
-from plimsoll_server.api.bodies import read_json
+from plimsoll_server.api.bodies import read_json, require_json
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
 from plimsoll_server.api.open_inference.route import HEADER_LENGTH, HeaderLength, TensorRoute
-from plimsoll_server.api.open_inference.shapes import InferParameters, TensorRequest, TensorResponse
+from plimsoll_server.api.open_inference.shapes import InferParameters, RequestedOutput, TensorRequest, TensorResponse
 from plimsoll_server.api.open_inference.tensors import OutputTensor, read_tensors
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
@@ -61,12 +61,16 @@ async def infer(
     service = service_of(request)
     scheduler = service.working()
     service.require_model(name)
-    body, binary = _read(await request.body(), header_length)
+    raw = await request.body()
+    if raw and header_length is None:
+        require_json(request.headers)
+    body, binary = _read(raw, header_length)
     wanted = _wanted(body, scheduler.info.task)
     inputs = inputs_of(read_tensors(body.inputs, binary))
-    answers = await ask(request, scheduler, inputs, _options(body.parameters, patience))
+    parameters = body.parameters or InferParameters()
+    answers = await ask(request, scheduler, inputs, _options(parameters, patience))
     headers = reading_headers(request, answers)
-    tensors = [tensor_of(output, answers, scheduler.info, normalise=body.parameters.normalize) for output in wanted]
+    tensors = [tensor_of(output, answers, scheduler.info, normalise=bool(parameters.normalize)) for output in wanted]
     told = {
         "model_name": service.model_name,
         "model_version": service.model_version,
@@ -107,21 +111,23 @@ def _read(body: bytes, header_length: int | None) -> tuple[TensorRequest, bytes]
 def _wanted(body: TensorRequest, task: str) -> dict[str, bool]:
     """The outputs to give, and which of them as bytes. Raises InvalidInputError."""
     there = OUTPUTS[task]
-    as_bytes = body.parameters.binary_data_output
+    as_bytes = bool(body.parameters and body.parameters.binary_data_output)
     if not body.outputs:
         return dict.fromkeys(there, as_bytes)
     if any(output.name not in there for output in body.outputs):
         raise InvalidInputError(f"outputs of a model for {task} are {', '.join(there)}")
-    return {
-        output.name: as_bytes if output.parameters.binary_data is None else output.parameters.binary_data
-        for output in body.outputs
-    }
+    return {output.name: _as_bytes(output, as_bytes) for output in body.outputs}
+
+
+def _as_bytes(output: RequestedOutput, otherwise: bool) -> bool:
+    said = output.parameters.binary_data if output.parameters else None
+    return otherwise if said is None else said
 
 
 def _options(parameters: InferParameters, patience: float | None) -> Options:
     limits = [patience, parameters.timeout and parameters.timeout / 1e6]
     shortest = min((limit for limit in limits if limit), default=None)
-    return Options(truncate=parameters.truncate, raw=parameters.raw_scores, timeout_seconds=shortest)
+    return Options(truncate=bool(parameters.truncate), raw=bool(parameters.raw_scores), timeout_seconds=shortest)
 
 
 def _written(

@@ -18,7 +18,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 HeaderLength = Annotated[
     int | None,
-    Header(alias=HEADER_LENGTH, ge=0, description="Bytes of JSON, where bytes of tensors stand behind it."),
+    Header(alias=HEADER_LENGTH, ge=0, le=1 << 40, description="Bytes of JSON, where bytes of tensors stand behind it."),
 ]
 _READER: TypeAdapter[int | None] = TypeAdapter(HeaderLength)
 

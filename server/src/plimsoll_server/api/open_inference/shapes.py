@@ -6,10 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from plimsoll_server.api.inputs import NotServed
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, NotServed, Off, On
 from plimsoll_server.api.open_inference.tensors import InputTensor, Name
 
 _MAX_TENSORS = 8
+_LONGEST_TIMEOUT = 86_400_000_000
+"""A day, as with X-Request-Timeout."""
 
 
 class InferParameters(BaseModel):
@@ -17,11 +19,13 @@ class InferParameters(BaseModel):
 
     model_config = ConfigDict(strict=True)
 
-    truncate: Annotated[bool, Field(description="Cut a text in the place of refusing it.")] = False
-    raw_scores: Annotated[bool, Field(description="Logits in the place of scores.")] = False
-    normalize: Annotated[bool, Field(description="Embeddings of length 1.")] = True
-    binary_data_output: Annotated[bool, Field(description="All outputs as bytes behind the JSON.")] = False
-    timeout: Annotated[int, Field(ge=1, description="Microseconds that the caller waits.")] | None = None
+    truncate: Annotated[Off, Field(description="Cut a text in the place of refusing it.")] = False
+    raw_scores: Annotated[Off, Field(description="Logits in the place of scores.")] = False
+    normalize: Annotated[On, Field(description="Embeddings of length 1.")] = True
+    binary_data_output: Annotated[Off, Field(description="All outputs as bytes behind the JSON.")] = False
+    timeout: (
+        Annotated[int, Field(ge=1, le=_LONGEST_TIMEOUT, description="Microseconds that the caller waits.")] | None
+    ) = None
 
 
 class OutputParameters(BaseModel):
@@ -36,14 +40,14 @@ class RequestedOutput(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: Name
-    parameters: OutputParameters = OutputParameters()
+    parameters: OutputParameters | None = None
 
 
 class TensorRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     id: Annotated[str, StringConstraints(max_length=256)] | None = None
-    parameters: InferParameters = InferParameters()
+    parameters: InferParameters | None = None
     inputs: Annotated[
         list[InputTensor],
         Field(
@@ -51,8 +55,9 @@ class TensorRequest(BaseModel):
             max_length=_MAX_TENSORS,
             examples=[[{"name": "text", "datatype": "BYTES", "shape": [1], "data": ["the tides"]}]],
         ),
+        AT_FIRST_ERROR,
     ]
-    outputs: Annotated[list[RequestedOutput], Field(max_length=_MAX_TENSORS)] | None = None
+    outputs: Annotated[list[RequestedOutput], Field(max_length=_MAX_TENSORS), AT_FIRST_ERROR] | None = None
 
 
 class ResponseTensor(BaseModel):

@@ -6,19 +6,22 @@ import math
 import struct
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, MAX_INPUTS
+from plimsoll_server.api.json_bounds import MAX_TOKENS
 from plimsoll_server.api.vectors import float32_bytes
 from plimsoll_server.scheduler.errors import InvalidInputError
 
 INTEGERS = {"INT32": "i", "INT64": "q", "UINT32": "I", "UINT64": "Q"}
 """Data types of token ids, with the codes of Python's array."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Element = str | int
 Parameters = dict[str, Any]
 
@@ -27,9 +30,11 @@ class InputTensor(BaseModel):
     model_config = ConfigDict(strict=True)
 
     name: Name
-    shape: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=2)]
+    shape: Annotated[
+        list[Annotated[int, Field(ge=0, le=MAX_TOKENS)]], Field(min_length=1, max_length=2), AT_FIRST_ERROR
+    ]
     datatype: Annotated[str, Field(examples=["BYTES"])]
-    parameters: Annotated[Parameters, Field(description="binary_data_size: bytes behind the JSON.")] = {}
+    parameters: Annotated[Parameters | None, Field(description="binary_data_size: bytes behind the JSON.")] = None
     data: Annotated[
         list[Any] | None, Field(description="Row by row, nested or not; absent when it is behind the JSON.")
     ] = None
@@ -67,7 +72,8 @@ def read_tensors(inputs: Sequence[InputTensor], binary: bytes) -> list[Tensor]:
     tensors = []
     start = 0
     for given in inputs:
-        size = given.parameters.get("binary_data_size")
+        _check_room(given)
+        size = (given.parameters or {}).get("binary_data_size")
         if size is None:
             elements: Sequence[Element] = _from_json(given)
         else:
@@ -83,24 +89,31 @@ def read_tensors(inputs: Sequence[InputTensor], binary: bytes) -> list[Tensor]:
     return tensors
 
 
+def _check_room(given: InputTensor) -> None:
+    if math.prod(given.shape) > MAX_TOKENS:
+        raise _wrong(given, f"shape {given.shape}: at most {MAX_TOKENS} elements go into one request; send several")
+
+
 def _from_json(given: InputTensor) -> list[Element]:
     wanted = str if given.datatype == "BYTES" else int
-    elements = list(_flat(given.data or []))
+    elements = _flat(given)
     if given.datatype != "BYTES" and given.datatype not in INTEGERS:
         raise _wrong(given, f"datatype BYTES or one of {', '.join(INTEGERS)} is read")
-    for place, element in enumerate(elements):
-        if type(element) is not wanted:
-            raise _wrong(given, f"element {place} of data is no {'string' if wanted is str else 'integer'}")
+    if set(map(type, elements)) - {wanted}:
+        place = next(place for place, element in enumerate(elements) if type(element) is not wanted)
+        raise _wrong(given, f"element {place} of data is no {'string' if wanted is str else 'integer'}")
     return elements
 
 
-def _flat(data: list[Any]) -> Iterator[Any]:
-    """Nested once at most: no tensor here has more dimensions than two."""
-    for entry in data:
-        if isinstance(entry, list):
-            yield from entry
-        else:
-            yield entry
+def _flat(given: InputTensor) -> list[Any]:
+    """Row by row. Nested as the shape says or not at all: rows of other lengths would be read as other rows."""
+    data = given.data or []
+    if not any(type(row) is list for row in data):
+        return data
+    width = given.shape[-1] if len(given.shape) == 2 else None
+    if not all(type(row) is list and len(row) == width for row in data):
+        raise _wrong(given, f"data is nested, and not in rows of the shape {given.shape}")
+    return list(chain.from_iterable(data))
 
 
 def _from_bytes(given: InputTensor, raw: bytes) -> Sequence[Element]:
@@ -109,6 +122,8 @@ def _from_bytes(given: InputTensor, raw: bytes) -> Sequence[Element]:
     if given.datatype not in INTEGERS:
         raise _wrong(given, f"datatype BYTES or one of {', '.join(INTEGERS)} is read")
     numbers = array(INTEGERS[given.datatype])
+    if len(raw) // numbers.itemsize > MAX_TOKENS:
+        raise _wrong(given, f"at most {MAX_TOKENS} elements go into one request; send several")
     if len(raw) % numbers.itemsize:
         raise _wrong(given, f"{len(raw)} bytes are no whole number of {given.datatype}")
     numbers.frombytes(raw)
@@ -122,6 +137,8 @@ def _texts(given: InputTensor, raw: bytes) -> list[Element]:
     texts: list[Element] = []
     place = 0
     while place < len(raw):
+        if len(texts) == MAX_INPUTS:
+            raise _wrong(given, f"at most {MAX_INPUTS} elements of BYTES go into one request; send several")
         if place + 4 > len(raw):
             raise _wrong(given, "its bytes end within the length of an element")
         (length,) = struct.unpack_from("<I", raw, place)

@@ -1,0 +1,106 @@
+"""What a connection may take before it asks anything: real sockets, and an application that answers everything."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from plimsoll_server.api.bounded_connection import MAX_HEAD_BYTES, BoundedConnection
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: pod\r\n%b\r\n"
+SECONDS = 30.0
+
+
+async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+class Hasty(BoundedConnection):
+    head_seconds = 0.1
+    at_most = 3
+
+
+@contextlib.asynccontextmanager
+async def serving(protocol: type[BoundedConnection]) -> AsyncIterator[tuple[str, int]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(answer, http=protocol, lifespan="off", log_config=None, access_log=False, ws="none")
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield listener.getsockname()
+        finally:
+            server.should_exit = True
+            await running
+
+
+class Caller:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    async def says(self) -> bytes:
+        """The first line of the answer; nothing where the connection ends without one."""
+        return await asyncio.wait_for(self.reader.readline(), SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def calling(address: tuple[str, int], sent: bytes = b"") -> AsyncIterator[Caller]:
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(sent)
+        yield Caller(reader, writer)
+    finally:
+        writer.close()
+
+
+def request_of(head: int) -> bytes:
+    padding = head - len(REQUEST % b"X: \r\n")
+    return REQUEST % (b"X: " + b"a" * padding + b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("size", "status"),
+    [(MAX_HEAD_BYTES, b"200"), (MAX_HEAD_BYTES + 1, b"400"), (4 * MAX_HEAD_BYTES, b"400")],
+    ids=["as long as may be", "a byte more", "in one breath"],
+)
+@pytest.mark.parametrize("pieces", [1, 2], ids=["at once", "in two pieces"])
+async def test_a_head_has_its_limit_however_it_comes(size: int, status: bytes, pieces: int) -> None:
+    head = request_of(size)
+    cut = 10_000 if pieces == 2 else len(head)
+    async with serving(BoundedConnection) as address, calling(address, head[:cut]) as caller:
+        await caller.writer.drain()
+        await asyncio.sleep(0.05)  # so that they are read apart; together they must come to the same
+        caller.writer.write(head[cut:])
+        assert (await caller.says()).split()[1] == status
+
+
+async def test_a_head_that_does_not_come_to_its_end_is_not_waited_for() -> None:
+    async with serving(Hasty) as address, calling(address, b"GET / HTTP/1.1\r\nHo") as caller:
+        assert await caller.says() == b""
+
+
+async def test_a_connection_is_kept_between_requests_and_before_the_first() -> None:
+    async with serving(Hasty) as address, calling(address) as caller:
+        for _ in range(2):
+            await asyncio.sleep(2 * Hasty.head_seconds)
+            caller.writer.write(REQUEST % b"")
+            assert b"200" in await caller.says()
+            await asyncio.wait_for(caller.reader.readuntil(b"\r\n\r\n"), SECONDS)
+
+
+async def test_beyond_the_most_connections_an_idle_one_makes_room() -> None:
+    async with serving(Hasty) as address, contextlib.AsyncExitStack() as held:
+        idle = [await held.enter_async_context(calling(address)) for _ in range(Hasty.at_most)]
+        newest = await held.enter_async_context(calling(address, REQUEST % b""))
+        assert b"200" in await newest.says()
+        ended = [asyncio.create_task(caller.reader.read()) for caller in idle]
+        done, _ = await asyncio.wait(ended, timeout=SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        for task in ended:
+            task.cancel()
