@@ -61,12 +61,17 @@ Outcome = Output | Failure
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """One outcome for each sequence of a batch, in order, and whether memory ran out on the way."""
+    """One outcome for each sequence of a batch, in order, and whether memory ran out on the way. No outcomes: it was
+    ended on its way, for nobody waited for it any more."""
 
     outcomes: tuple[Outcome, ...]
     out_of_memory: bool = False
     seconds: float = field(default=0.0, compare=False)
     """For which it ran, as far as is known."""
+
+    @property
+    def abandoned(self) -> bool:
+        return not self.outcomes
 
     @property
     def failed(self) -> bool:
@@ -136,6 +141,8 @@ class Activation(Enum):
 
     SOFTMAX = "softmax"
     SIGMOID = "sigmoid"
+    NONE = "none"
+    """Of a regression, whose logits are the numbers that it was trained for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from plimsoll_server.models.family import Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.packed_model import PackedModel
 from plimsoll_server.models.registry import family_named
+from server_builders import CLS, PAD
 
 PACKED = ("bert", "distilbert", "modernbert", "xlm-roberta")
 BEHIND_PADDING = {"camembert", "mpnet", "roberta", "xlm-roberta"}
@@ -54,6 +55,22 @@ def test_a_batch_of_mixed_lengths_has_the_answers_that_transformers_gives(
     batch = [sequence(length) for length in LENGTHS]
     for tokens, output in zip(batch, model.forward(batch), strict=True):
         expected = plain_numbers(reference, task, tokens, model.info.pooling)
+        assert output.numbers == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_padding_token_within_a_text_is_read_as_transformers_reads_it(
+    made: Callable[[str, str], Path], family: str
+) -> None:
+    """XLM-RoBERTa does not count it: what stands behind it has another position than its place."""
+    folder = made(family, "text-classification")
+    model, reference = (
+        load_family(folder, family, "text-classification"),
+        plain_network(folder, family, "text-classification"),
+    )
+    batch = [[CLS, 5, PAD, 7, PAD, PAD, 8], sequence(40), [PAD, 5, 6], [CLS, 9, PAD]]
+    for tokens, output in zip(batch, model.forward(batch), strict=True):
+        expected = plain_numbers(reference, "text-classification", tokens, model.info.pooling)
         assert output.numbers == pytest.approx(expected, abs=2e-5)
 
 

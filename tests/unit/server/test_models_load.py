@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast, TextClassificationPipeline
+from transformers.models.modernbert.modeling_modernbert import ModernBertForSequenceClassification
 
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Placement
 from plimsoll_server.models.load import load_model
+from plimsoll_server.scheduler.scores import activate
 from plimsoll_server.types import Activation
-from server_builders import edit_json, save_tokenizer, topic_model, word_tokenizer
+from server_builders import edit_json, random_model, save_tokenizer, topic_model, word_tokenizer
 
 CPU = Placement(torch.device("cpu"), torch.float32, "sdpa")
 
@@ -38,9 +41,31 @@ def test_a_loaded_model_tells_what_it_is(topic_folder: Path) -> None:
     assert info.revision is None
 
 
-@pytest.mark.parametrize("changes", [{"problem_type": "multi_label_classification"}], ids=["multi-label"])
-def test_independent_labels_are_scored_by_themselves(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert load_model(wanted(topic_model(tmp_path, **changes)), CPU).info.activation is Activation.SIGMOID
+@pytest.mark.parametrize(
+    ("labels", "problem"),
+    [
+        pytest.param(("sea", "land"), None, id="several labels"),
+        pytest.param(("sea", "land"), "single_label_classification", id="one of several labels"),
+        pytest.param(("sea", "land"), "multi_label_classification", id="independent labels"),
+        pytest.param(("sea",), None, id="a single label"),
+        pytest.param(("sea", "land"), "regression", id="numbers"),
+        pytest.param(("depth",), "regression", id="a number"),
+    ],
+)
+def test_scores_are_made_of_logits_as_transformers_makes_them(
+    tmp_path: Path, labels: tuple[str, ...], problem: str | None
+) -> None:
+    """By its own pipeline. Through a sigmoid, a regression of -3 would be told as 0.05."""
+    folder = random_model(tmp_path, id2label=dict(enumerate(labels)), label2id={}, problem_type=problem)
+    info = load_model(wanted(folder), CPU).info
+    pipeline = TextClassificationPipeline(
+        model=ModernBertForSequenceClassification.from_pretrained(folder),
+        tokenizer=PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json")),
+    )
+    logits = (-3.0, 0.5)[: len(labels)]
+    told = pipeline.postprocess({"logits": torch.tensor([logits])}, top_k=None, _legacy=False)
+    expected = {entry["label"]: entry["score"] for entry in told}
+    assert dict(zip(info.labels, activate(logits, info.activation), strict=True)) == pytest.approx(expected)
 
 
 def remove(name: str) -> Callable[[Path], None]:

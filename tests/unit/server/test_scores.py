@@ -16,6 +16,10 @@ def test_sigmoid_scores_each_label_by_itself() -> None:
     assert activate((0.0, 800.0, -800.0), Activation.SIGMOID) == pytest.approx((0.5, 1.0, 0.0))
 
 
+def test_a_regressions_numbers_stay_as_they_are() -> None:
+    assert activate((-3.5, 7.0), Activation.NONE) == (-3.5, 7.0)
+
+
 def test_the_mean_weighs_a_chunk_by_the_tokens_it_adds() -> None:
     assert AGGREGATIONS["Mean"]([(1.0, 0.0), (0.0, 1.0)], [300, 100]) == pytest.approx((0.75, 0.25))
 

@@ -145,5 +145,8 @@ def _labels(config: Any, task: str) -> tuple[str, ...]:
 
 
 def _activation(config: Any) -> Activation:
+    """As transformers' own pipeline chooses it."""
+    if config.problem_type == "regression":
+        return Activation.NONE
     independent = config.num_labels == 1 or config.problem_type == "multi_label_classification"
     return Activation.SIGMOID if independent else Activation.SOFTMAX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers.models.xlm_roberta.modeling_xlm_roberta import (
     XLMRobertaForSequenceClassification,
@@ -22,7 +23,14 @@ class XlmRoberta(PackedModel):
         return layers
 
     def _positions(self, pack: Pack) -> Tensor:
-        return pack.position_ids + _first_position(self._network.config)
+        """Counted from behind the padding token's id. A padding token within a text is not counted and has that id for
+        its position, as in transformers."""
+        padding = _first_position(self._network.config) - 1
+        text = pack.input_ids != padding
+        counted = text.cumsum(1)
+        starts = torch.tensor(pack.borders[:-1], device=text.device)
+        before = (counted - text.long())[:, starts]
+        return (counted - before[:, pack.owners()]) * text + padding
 
     def _text_logits(self, rows: Tensor) -> Tensor:
         # The head takes the first token of each sequence: here each has no other.

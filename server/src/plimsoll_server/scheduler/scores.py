@@ -15,7 +15,7 @@ Aggregation = Callable[[Sequence[Scores], Sequence[int]], Scores]
 
 
 def activate(logits: Sequence[float], activation: Activation) -> Scores:
-    return _sigmoid(logits) if activation is Activation.SIGMOID else _softmax(logits)
+    return _FUNCTIONS[activation](logits)
 
 
 def mean(chunks: Sequence[Scores], weights: Sequence[int]) -> Scores:
@@ -50,3 +50,10 @@ def _sigmoid(logits: Sequence[float]) -> Scores:
     return tuple(
         1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit)) for logit in logits
     )
+
+
+_FUNCTIONS: Mapping[Activation, Callable[[Sequence[float]], Scores]] = {
+    Activation.SOFTMAX: _softmax,
+    Activation.SIGMOID: _sigmoid,
+    Activation.NONE: tuple,
+}
