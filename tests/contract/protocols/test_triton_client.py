@@ -189,6 +189,20 @@ def test_tensors_that_do_not_add_up_are_refused_with_the_reason(
     assert set(response.json()) == {"error"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        pytest.param({}, 200, id="nothing, as the client's blocking half"),
+        pytest.param({"Content-Type": "application/octet-stream"}, 200, id="bytes, as its other half"),
+        pytest.param({"Content-Type": "text/plain"}, 400, id="a text, as any page can send it"),
+    ],
+)
+def test_json_is_read_under_no_other_name(topics_url: str, kind: dict[str, str], status: int) -> None:
+    body = json.dumps({"inputs": [{**TEXT, "data": ["tides"]}]}).encode()
+    response = httpx.post(f"{topics_url}/v2/models/domains/infer", content=body, headers=kind, timeout=60)
+    assert response.status_code == status, response.text
+
+
 def test_more_json_than_there_is_body_is_refused(topics_url: str) -> None:
     response = httpx.post(
         f"{topics_url}/v2/models/domains/infer", content=b"{}", headers={"Inference-Header-Content-Length": "9"}

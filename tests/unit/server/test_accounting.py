@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from itertools import pairwise
 
 import pytest
 
+from asgi_caller import caller_of
 from plimsoll_server.api.accounting import Accounting
+from plimsoll_server.api.app import make_app
+from plimsoll_server.api.around import Around
+from plimsoll_server.api.key_ring import parse_keys
 from plimsoll_server.api.problems import (
     NON_FINITE,
     NOT_SERVING,
@@ -17,9 +23,13 @@ from plimsoll_server.api.problems import (
     TOO_LONG,
     UNAUTHORIZED,
 )
+from plimsoll_server.api.state import Service
+from plimsoll_server.config import parse_config
 from plimsoll_server.lifecycle import Lifecycle
+from plimsoll_server.logs import FIELDS
 from plimsoll_server.telemetry import OUTCOMES, Identity, Telemetry
 from plimsoll_server.types import BatchReport, Failure, LabelLogits
+from server_builders import server_config
 
 LABELS = {"inference_namespace": "n", "inference_deployment": "d", "revision": "r", "replica": "p"}
 GOOD = LabelLogits((0.0,))
@@ -110,3 +120,16 @@ def test_a_doubled_latency_always_falls_into_another_bucket() -> None:
     edges = [float(sample.labels["le"]) for sample in family.samples if sample.name.endswith("_bucket")]
     assert (edges[0], edges[-2], edges[-1]) == (0.001, 60, float("inf"))
     assert all(above / below < 2 for below, above in pairwise(edges[:-1]))
+
+
+async def test_a_line_tells_of_every_request_but_those_of_probes(caplog: pytest.LogCaptureFixture) -> None:
+    """Who guesses keys would otherwise do so where nothing is counted."""
+    ring = parse_keys(b"a-key-of-the-first-caller")
+    service = Service(parse_config(json.dumps(server_config("/models/domains"))), Lifecycle())
+    app = make_app(service, telemetry(), max_body_bytes=1024, around=Around(keys=lambda: ring, access_log=True))
+    call = caller_of(app)
+    with caplog.at_level(logging.INFO, logger="plimsoll_server.api.access_log"):
+        for path in ("/predict", "/info", "/nowhere", "/livez", "/v2/health/live"):
+            await call(path)
+    lines = [getattr(record, FIELDS) for record in caplog.records]
+    assert [(line["path"], line["status"]) for line in lines] == [("/predict", 401), ("/info", 401), ("/nowhere", 401)]

@@ -142,5 +142,5 @@ async def test_a_name_of_a_field_is_told_by_its_beginning() -> None:
 
 @pytest.mark.parametrize("path", ["/health", "/livez", "/readyz", "/startupz"])
 async def test_a_probe_may_ask_for_the_head_alone(path: str) -> None:
-    asked, head = (await ask(path, b"", method=method) for method in ("GET", "HEAD"))
+    asked, head = [await ask(path, b"", method=method) for method in ("GET", "HEAD")]
     assert head.status_code == asked.status_code != 405

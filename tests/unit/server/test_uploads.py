@@ -32,7 +32,7 @@ class Upload:
         self._parts: asyncio.Queue[Message] = asyncio.Queue()
         self.status = 0
         self.answered = asyncio.Event()
-        self.scope = {"type": "http", "method": "POST", "path": "/predict", "headers": list(headers)}
+        self.scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/predict", "headers": list(headers)}
         self.done = asyncio.create_task(app(self.scope, self._parts.get, self._note))
 
     async def _note(self, message: Message) -> None:
@@ -49,7 +49,7 @@ class Upload:
         await asyncio.gather(self.done, return_exceptions=True)
 
 
-def counted(app: Any) -> tuple[Accounting, Callable[[str], float]]:
+def counted(app: Any) -> tuple[Accounting, Callable[..., float]]:
     told = Telemetry(Identity("n", "d", "r", "p"), ["short"])
     labels = {"inference_namespace": "n", "inference_deployment": "d", "revision": "r", "replica": "p"}
 
@@ -73,6 +73,12 @@ async def test_stalled_uploads_leave_small_bodies_and_whole_ones_their_room() ->
     assert (small.status, whole.status) == (200, 200)
     for upload in stalled:
         await upload.leave()
+    again = [Upload(app) for _ in range(8)]
+    for upload in again:
+        await upload.send(LARGEST - 1, more=True)
+    assert [upload.status for upload in again] == [0] * 8, "the room of those that left is free"
+    for upload in again:
+        await upload.leave()
     assert value("plimsoll_requests_total", outcome="limited") == 1
     assert value("plimsoll_incidents_total") == 0, "no fault of the server"
 
@@ -93,7 +99,7 @@ async def test_two_lengths_of_one_body_end_its_connection() -> None:
     upload = Upload(BodyLimit(answer, LARGEST), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"))
     await upload.send(5, more=False)
     await upload.done
-    assert upload.scope["state"][PART_AT] == 0  # type: ignore[index]
+    assert upload.scope["state"][PART_AT] == 0
 
 
 def test_what_is_held_moves_to_the_large_ones_as_it_grows_and_comes_back() -> None:

@@ -48,6 +48,8 @@ class BodyLimit:
                 scope.setdefault("state", {})["body_read"] = time.monotonic()
                 await self._app(scope, _replay(bytes(body), receive), send)
             else:
+                self._held.give_back(len(body))
+                body.clear()
                 await _refuse(refusal, receive, send)
         finally:
             self._held.give_back(len(body))
@@ -71,9 +73,10 @@ class BodyLimit:
                 )
             if len(body) + len(part) > self._max_bytes:
                 return self._too_large(scope)
-            if not self._held.take(len(body), len(part)) and more:
-                return _refusal(scope, UPLOADS_FULL, "too many bodies are being sent at once; try again", retry_after=1)
+            has_room = self._held.take(len(body), len(part))
             body += part
+            if not has_room and more:
+                return _refusal(scope, UPLOADS_FULL, "too many bodies are being sent at once; try again", retry_after=1)
         return None
 
     def _seconds_for(self, size: int) -> float:

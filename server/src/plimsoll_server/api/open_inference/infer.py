@@ -32,6 +32,8 @@ _EXAMPLE = {
     "parameters": {"tier": "short", "tokens": "4", "chunks": "1", "truncated_tokens": "0"},
     "outputs": [{"name": "label", "datatype": "BYTES", "shape": [1], "data": ["sea"]}],
 }
+_BYTES = "application/octet-stream"
+"""What tritonclient says of JSON too, where it says anything."""
 _BODY = {
     "requestBody": {
         "required": True,
@@ -39,7 +41,7 @@ _BODY = {
             "application/json": {
                 "schema": TensorRequest.model_json_schema(ref_template="#/components/schemas/{model}")
             },
-            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            _BYTES: {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -61,10 +63,9 @@ async def infer(
     service = service_of(request)
     scheduler = service.working()
     service.require_model(name)
-    raw = await request.body()
-    if raw and header_length is None:
+    if request.headers.get("content-type", _BYTES) != _BYTES:
         require_json(request.headers)
-    body, binary = _read(raw, header_length)
+    body, binary = _read(await request.body(), header_length)
     wanted = _wanted(body, scheduler.info.task)
     inputs = inputs_of(read_tensors(body.inputs, binary))
     parameters = body.parameters or InferParameters()
@@ -148,5 +149,5 @@ def _written(
     return Response(
         b"".join((head, *behind)),
         headers={**headers, HEADER_LENGTH: str(len(head))},
-        media_type="application/octet-stream",
+        media_type=_BYTES,
     )
