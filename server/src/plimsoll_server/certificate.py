@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import ssl
 from collections.abc import Callable
@@ -13,12 +12,12 @@ from pathlib import Path
 from cryptography import x509
 
 from plimsoll_server.errors import StartError
+from plimsoll_server.looking import keep_looking, read_regular
 
 log = logging.getLogger(__name__)
 
 CERTIFICATE_FILE, KEY_FILE = "tls.crt", "tls.key"
 """As a Secret of type kubernetes.io/tls has them."""
-_LOOK_SECONDS = 5.0
 
 
 class CertificateError(StartError):
@@ -51,9 +50,7 @@ class Certificate:
 
     async def keep_renewed(self) -> None:
         """Look at the files now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await asyncio.to_thread(self.renew)
+        await keep_looking(self.renew, self._directory)
 
     def renew(self) -> None:
         """Take up what the files hold now. What cannot be used is said once, and the old one is kept."""
@@ -105,7 +102,7 @@ def _files(directory: Path) -> tuple[Path, Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise _unreadable(path, error) from error
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from plimsoll_server.errors import StartError
+from plimsoll_server.looking import keep_looking, read_regular
 
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 20
-_LOOK_SECONDS = 5.0
 
 T = TypeVar("T")
 
@@ -40,9 +39,7 @@ class RenewedFile(Generic[T]):
 
     async def keep_renewed(self) -> None:
         """Look at the file now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            await asyncio.to_thread(self.renew)
+        await keep_looking(self.renew, self._path)
 
     def renew(self) -> None:
         """Take up what the file holds now. What cannot be used is said once, and the old value is kept."""
@@ -53,15 +50,16 @@ class RenewedFile(Generic[T]):
                 log.error("the renewed file is refused, and what it held before is kept: %s", error)
             self._complaint = str(error)
             return
-        self._complaint = ""
         if content != self._content:
             self._content, self._value = content, value
             log.info("%s was renewed", self._path)
+        elif self._complaint:
+            log.info("%s holds again what is in use", self._path)
+        self._complaint = ""
 
     def _load(self) -> tuple[bytes, T]:
         try:
-            with self._path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
+            content = read_regular(self._path, MAX_BYTES + 1)
         except OSError as error:
             raise FileError(f"{self._path} cannot be read ({error.strerror}): mount a Secret with that key") from error
         if len(content) > MAX_BYTES:

@@ -72,9 +72,13 @@ async def serve(settings: Settings) -> int:
     http = _HttpServer(_http_config(service, telemetry, settings, gate), lifecycle)
     worker = ThreadPoolExecutor(1, "engine")
     http.begin(listener)
+    # From now on: a model may take minutes to load, and a key that was taken back is not to be served meanwhile.
+    renewing = asyncio.create_task(gate.keep())
     try:
-        return await _live(settings, service, telemetry, worker, gate, http)
+        return await _live(settings, service, telemetry, worker, renewing, http)
     finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
         await http.shut()
         await gate.close()
         metrics_server.shutdown()
@@ -87,7 +91,7 @@ async def _live(
     service: Service,
     telemetry: Telemetry,
     worker: ThreadPoolExecutor,
-    gate: Gate,
+    renewing: asyncio.Task[None],
     http: _HttpServer,
 ) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
@@ -110,7 +114,7 @@ async def _live(
         asyncio.create_task(keep(engine)),
         asyncio.create_task(_publish(telemetry, engine, scheduler)),
         asyncio.create_task(_publish_gpus(telemetry, gpus)),
-        asyncio.create_task(gate.keep()),
+        renewing,
     ]
     try:
         service.lifecycle.serving()

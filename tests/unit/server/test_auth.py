@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         RenewedFile(tmp_path / "keys", parse_keys)
 
 
+def test_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "keys")
+    with pytest.raises(FileError, match=r"keys cannot be read .it is no regular file.: mount a Secret"):
+        RenewedFile(tmp_path / "keys", parse_keys)
+
+
 async def test_keys_rotate_as_the_kubelet_swaps_the_folder(tmp_path: Path) -> None:
     folder = PublishedFolder(tmp_path / "mounted")
     folder.publish({"keys": Content(f"{KEY}\n".encode(), 0o440)})
@@ -122,6 +129,20 @@ async def test_keys_rotate_as_the_kubelet_swaps_the_folder(tmp_path: Path) -> No
     folder.publish({"keys": Content(f"{OTHER}\n".encode(), 0o440)})
     file.renew()
     assert await statuses() == [401, 200]
+
+
+def test_keys_that_are_back_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys"
+    path.write_text(KEY)
+    file = RenewedFile(path, parse_keys)
+    path.rename(tmp_path / "aside")
+    file.renew()
+    (tmp_path / "aside").rename(path)
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        file.renew()
+        file.renew()
+    assert [record.getMessage() for record in caplog.records] == [f"{path} holds again what is in use"]
 
 
 async def test_a_broken_renewal_keeps_the_old_keys_and_says_so_once(

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from plimsoll_server.looking import read_regular
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.cache.codec import Codec
 from plimsoll_server.scheduler.cache.redis_line import RedisLine
@@ -101,7 +102,7 @@ class SharedCache:
 
     def _dialled(self) -> RedisLine:
         if self._line is None:
-            self._line = RedisLine(self._url_file.read_text().strip(), _PATIENCE_SECONDS)
+            self._line = RedisLine(read_regular(self._url_file).decode().strip(), _PATIENCE_SECONDS)
         return self._line
 
     async def _failed_with(self, why: str) -> None:
