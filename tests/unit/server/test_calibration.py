@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.calibration_file import calibration_file, recall, remember
 from plimsoll_server.engine.engine import Engine
@@ -19,9 +20,11 @@ from plimsoll_server.engine.memory import return_large_blocks
 from plimsoll_server.engine.meter import ProcessMeter
 from plimsoll_server.engine.process_memory import ProcessBudget
 from plimsoll_server.engine.trials import Trials
-from plimsoll_server.models.family import Between
+from plimsoll_server.models.family import Between, Placement
+from plimsoll_server.models.load import load_model
 from plimsoll_server.models.location import Located
 from plimsoll_server.types import Activation, ModelInfo, Output, Tokens, Trial
+from server_builders import random_model
 
 MEBIBYTE = 1 << 20
 AMPLE = 1 << 40
@@ -81,7 +84,7 @@ def trials(model: Taking, longest: int = 8192) -> Trials:
 )
 def test_what_a_token_takes_is_what_the_kernel_saw(per_token: int, per_batch: int) -> None:
     model = Taking(per_token, per_batch)
-    found = fitted(trials(model).run(1 << 15, AMPLE), ProcessMeter.telling)
+    found = fitted(trials(model).run(1 << 15, AMPLE).trials, ProcessMeter.telling)
     assert found[0] == pytest.approx(per_token, rel=0.1)
     assert found[1] == pytest.approx(per_batch, abs=4 * MEBIBYTE)
     assert max(model.sizes) * per_token < 200 * MEBIBYTE, "no more than it takes to tell"
@@ -117,7 +120,7 @@ def test_no_more_is_tried_than_could_ever_run() -> None:
 
 @pytest.mark.parametrize(("fits", "tried"), [(600, 2), (100, 0)], ids=["after one that fitted", "at once"])
 def test_a_trial_that_runs_out_of_memory_is_no_reason_not_to_start(fits: int, tried: int) -> None:
-    assert len(trials(Taking(20_000, fits=fits)).run(4096, AMPLE)) == tried
+    assert len(trials(Taking(20_000, fits=fits)).run(4096, AMPLE).trials) == tried
 
 
 def test_a_fault_of_the_model_is_not_taken_for_a_shortage() -> None:
@@ -127,6 +130,17 @@ def test_a_fault_of_the_model_is_not_taken_for_a_shortage() -> None:
 
     with pytest.raises(RuntimeError, match="shapes"):
         trials(Faulty(1)).run(512, AMPLE)
+
+
+def test_the_labels_of_thousands_take_no_more_than_the_layers_that_are_tried(tmp_path: Path) -> None:
+    """The trials end before the head: whole, these logits and their probabilities were 130 megabytes."""
+    labels = dict(enumerate(["O", *(f"B-{number}" for number in range(1_999))]))
+    folder = random_model(tmp_path, "token-classification", id2label=labels, label2id={})
+    placement = Placement(torch.device("cpu"), torch.float32, "sdpa")
+    model = load_model(ModelConfig(location=str(folder), task="token-classification"), placement)
+    batch = [[1] * 1024] * 8
+    model.forward(batch[:1])
+    assert ProcessMeter().growth(lambda: model.forward(batch)) < 60 * MEBIBYTE
 
 
 def seen(*rows: tuple[int, int, int]) -> list[Trial]:
@@ -188,16 +202,48 @@ def test_the_next_start_finds_the_trials_and_measures_the_room_anew(tmp_path: Pa
     assert second
     assert (second.bytes_per_token, second.trials) == (first.bytes_per_token, first.trials)
     assert second.room < first.room
-    assert [entry.name for entry in tmp_path.iterdir()] == [file.name], "no unfinished file stays"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["calibration-1-8192-2048.json"], "no unfinished file stays"
+
+
+@pytest.mark.parametrize(
+    ("longest", "most"),
+    [pytest.param(2048, 1024, id="longer sequences"), pytest.param(1024, 2048, id="more at once")],
+)
+def test_trials_of_other_tiers_are_made_anew(tmp_path: Path, longest: int, most: int) -> None:
+    """What a batch of the small ones took is no measure of the large ones: seen fifteen times off."""
+    model = Taking(20_000)
+    Calibrator(budget(), tmp_path / "calibration-1.json").calibrate(trials(model, longest=1024), 1024)
+    tried = len(model.batches)
+    Calibrator(budget(), tmp_path / "calibration-1.json").calibrate(trials(model, longest=longest), most)
+    assert len(model.batches) > tried
+
+
+@pytest.mark.parametrize(
+    ("model", "room"),
+    [
+        pytest.param(Taking(80_000), 60 * MEBIBYTE, id="the next batch might not have fitted"),
+        pytest.param(Taking(20_000, fits=600), AMPLE, id="a batch did not fit"),
+    ],
+)
+def test_trials_that_ended_for_want_of_memory_are_not_kept(tmp_path: Path, model: Taking, room: int) -> None:
+    """A start that has more of it measures more."""
+
+    class Narrow(ProcessBudget):
+        def room(self) -> int:
+            return room
+
+    found = Calibrator(Narrow(AMPLE, AMPLE), tmp_path / "calibration-1.json").calibrate(trials(model), 4096)
+    assert found
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"{", b'[{"sequences": 1}]', b"\xff\xfe"], ids=["empty", "cut off", "another shape", "no text"]
 )
 def test_a_damaged_file_is_made_anew(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "calibration-1.json"
+    file = tmp_path / "calibration-1-8192-512.json"
     file.write_bytes(content)
-    assert Calibrator(budget(), file).calibrate(trials(Taking(20_000)), 512)
+    assert Calibrator(budget(), tmp_path / "calibration-1.json").calibrate(trials(Taking(20_000)), 512)
     assert recall(file)
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from plimsoll_server.engine.calibration_file import recall, remember
+from plimsoll_server.engine.calibration_file import recall, remember, sized
 from plimsoll_server.engine.fit import fitted
 from plimsoll_server.engine.memory import Budget
 from plimsoll_server.engine.trials import Trials
@@ -23,12 +23,15 @@ class Calibrator:
     def calibrate(self, trials: Trials, most: int) -> Calibration | None:
         """With batches of up to `most` tokens; None where nobody tells how much memory is in use."""
         began = time.monotonic()
-        seen = recall(self.kept)
+        kept = sized(self.kept, trials.longest, most)
+        seen = recall(kept)
         if not seen:
             trials.free()
             self.budget.hold()
-            seen = trials.run(most, self.budget.room())
-            remember(self.kept, seen)
+            tried = trials.run(most, self.budget.room())
+            seen = tried.trials
+            if tried.sufficed:
+                remember(kept, seen)
         trials.free()
         # Threads have come with the first passes, and their stacks are mapped whole and hardly touched.
         self.budget.hold()

@@ -44,6 +44,12 @@ def calibration_file(directory: str, info: ModelInfo, located: Located) -> Path 
     return Path(directory) / f"calibration-{digest[:32]}.json"
 
 
+def sized(file: Path | None, longest: int, together: int) -> Path | None:
+    """Where those belong that were made for sequences of up to `longest` tokens and batches of up to `together`: what
+    short ones took says little of long ones."""
+    return file and file.with_stem(f"{file.stem}-{longest}-{together}")
+
+
 def recall(file: Path | None) -> tuple[Trial, ...]:
     """Empty where there are none, or none that can be read."""
     if file is None:

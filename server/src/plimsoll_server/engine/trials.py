@@ -33,6 +33,13 @@ class _SeenEnough(Exception):  # noqa: N818  ends a forward pass of which no mor
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    trials: tuple[Trial, ...]
+    sufficed: bool
+    """Whether they ended for another reason than want of memory, which another start may have."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trials:
     """`sample`: ordinary text, and `longest`: the most tokens of one sequence. `free` gives back what is not in use."""
 
@@ -42,7 +49,7 @@ class Trials:
     sample: Tokens
     longest: int
 
-    def run(self, most: int, room: int) -> tuple[Trial, ...]:
+    def run(self, most: int, room: int) -> Tried:
         """Batches of up to `most` tokens, each as one sequence and as a pack of many.
 
         They end where larger ones would tell nothing new, where the time is up, before one that might take more than
@@ -54,12 +61,16 @@ class Trials:
             for lengths in self._shapes(size):
                 trial = self._attempt([stretched(self.sample, length) for length in lengths])
                 if trial is None:
-                    return tuple(trials)
+                    return Tried(tuple(trials), sufficed=False)
                 trials.append(trial)
-            fits = 2 * max(trial.growth for trial in trials) <= room
-            if not (fits and patience.lasts_for_the_next()) or steps_agree(trials, self.meter.telling):
+            lasts = patience.lasts_for_the_next()
+            if steps_agree(trials, self.meter.telling):
                 break
-        return tuple(trials)
+            if 2 * max(trial.growth for trial in trials) > room:
+                return Tried(tuple(trials), sufficed=False)
+            if not lasts:
+                break
+        return Tried(tuple(trials), sufficed=True)
 
     def _shapes(self, size: int) -> list[list[int]]:
         """The lengths of the sequences of each batch of `size` tokens."""

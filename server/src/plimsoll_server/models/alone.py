@@ -57,7 +57,8 @@ class Alone:
         if self.info.task == "text-classification":
             return label_logits(found.logits)
         if self.info.task == "token-classification":
-            return token_labels(found.logits[0], [(0, found.logits.shape[1])])
+            logits = found.logits[0]
+            return token_labels(logits, lambda rows: rows, logits.shape[1], [(0, len(logits))])
         hidden: Tensor = found.last_hidden_state[0]
         return embeddings(hidden, [(0, len(hidden))], self.info.pooling)
 

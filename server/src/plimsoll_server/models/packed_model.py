@@ -70,7 +70,7 @@ class PackedModel(ABC):
         if self.info.task == "text-classification":
             return label_logits(self._text_logits(pooled(hidden, pack.spans, self.info.pooling)))
         if self.info.task == "token-classification":
-            return token_labels(self._token_logits(hidden), pack.spans)
+            return token_labels(hidden, self._token_logits, len(self.info.labels), pack.spans)
         return embeddings(hidden, pack.spans, self.info.pooling)
 
 
