@@ -20,7 +20,7 @@ from plimsoll_server.models.family import Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.scheduler.scores import activate
 from plimsoll_server.types import Activation
-from server_builders import edit_json, random_model, save_tokenizer, topic_model, word_tokenizer
+from server_builders import edit_json, random_model, save_tokenizer, word_tokenizer
 
 CPU = Placement(torch.device("cpu"), torch.float32, "sdpa")
 
@@ -58,9 +58,11 @@ def test_scores_are_made_of_logits_as_transformers_makes_them(
     """By its own pipeline. Through a sigmoid, a regression of -3 would be told as 0.05."""
     folder = random_model(tmp_path, id2label=dict(enumerate(labels)), label2id={}, problem_type=problem)
     info = load_model(wanted(folder), CPU).info
-    pipeline = TextClassificationPipeline(
+    kind: Any = TextClassificationPipeline
+    tokenizer: Any = PreTrainedTokenizerFast
+    pipeline = kind(
         model=ModernBertForSequenceClassification.from_pretrained(folder),
-        tokenizer=PreTrainedTokenizerFast(tokenizer_file=str(folder / "tokenizer.json")),
+        tokenizer=tokenizer(tokenizer_file=str(folder / "tokenizer.json")),
     )
     logits = (-3.0, 0.5)[: len(labels)]
     told = pipeline.postprocess({"logits": torch.tensor([logits])}, top_k=None, _legacy=False)
@@ -216,6 +218,23 @@ WRONG = [
         change_config(layer_types=["own"] * 3), {}, "cannot be loaded: Validation error", id="kinds of layers"
     ),
     pytest.param(change_config(max_position_embeddings="1k"), {}, "max_position_embeddings: Input", id="odd window"),
+    pytest.param(change_config(num_attention_heads=5), {}, "5 attention heads cannot share a width", id="heads"),
+    pytest.param(change_config(num_attention_heads=32), {}, "has a width of 1, expected an even", id="odd heads"),
+    pytest.param(change_config(pad_token_id=5_000), {}, "pad_token_id is 5000, expected less", id="padding"),
+    pytest.param(change_config(local_attention=-1), {}, "local_attention: Input should be greater", id="no window"),
+    pytest.param(change_config(problem_type="guess"), {}, "problem_type: Input should be 'single", id="odd problem"),
+    pytest.param(change_config(global_rope_theta="a"), {}, "global_rope_theta: Input should be", id="odd rotation"),
+    pytest.param(
+        change_config(rope_parameters={"full_attention": {"rope_theta": 0}}),
+        {},
+        "rope_parameters.full_attention.rope_theta: Input should be greater",
+        id="no rotation",
+    ),
+    pytest.param(change_config(max_position_embeddings=0), {}, "max_position_embeddings: Input", id="no positions"),
+    pytest.param(
+        change_config(max_position_embeddings=15), {}, "the model reads 15 tokens (max_position_emb", id="few positions"
+    ),
+    pytest.param(change_config(id2label={"0": "a", "1": "a"}), {}, "'a' more than once", id="labels of one name"),
     pytest.param(change_config(dtype="evil"), {}, "dtype: Input should be 'float64', 'float32'", id="unknown numbers"),
     pytest.param(write("modules.json", '{"a": 1}'), {"task": "feature-extraction"}, "valid array", id="odd modules"),
     pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.json_files import read_json
@@ -13,6 +13,8 @@ from plimsoll_server.models.json_files import read_json
 _Size = Annotated[int, Field(ge=1)]
 _Count = Annotated[int, Field(ge=1, le=4096)]
 """Of layers or heads: some hundreds are many."""
+_ROTATED = ("modernbert", "roformer")
+"""Families that turn pairs of numbers by their position."""
 _Numbers = Literal["float64", "float32", "bfloat16", "float16"]
 
 
@@ -21,6 +23,16 @@ def _numbered_from_zero(labels: dict[int, Any] | None) -> dict[int, Any] | None:
         found = ", ".join(map(str, sorted(labels)[:5]))
         raise ValueError(f"{len(labels)} labels are numbered {found} and so on, expected 0 to {len(labels) - 1}")
     return labels
+
+
+class _Rotation(BaseModel):
+    """Of all layers, or of each kind of them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+    rope_theta: PositiveFloat | None = None
+    full_attention: _Rotation | None = None
+    sliding_attention: _Rotation | None = None
 
 
 class Configuration(BaseModel):
@@ -41,15 +53,40 @@ class Configuration(BaseModel):
     num_attention_heads: _Count | None = None
     n_heads: _Count | None = None
     id2label: Annotated[dict[int, str | int | float] | None, AfterValidator(_numbered_from_zero)] = None
+    problem_type: Literal["single_label_classification", "multi_label_classification", "regression"] | None = None
+    local_attention: _Size | None = None
+    global_attn_every_n_layers: _Size | None = None
+    global_rope_theta: PositiveFloat | None = None
+    local_rope_theta: PositiveFloat | None = None
+    rope_parameters: _Rotation | None = None
+    pad_token_id: Annotated[int, Field(ge=0)] | None = None
     dtype: _Numbers | None = None
     torch_dtype: _Numbers | None = None
     num_labels: Annotated[int, Field(ge=0, le=1 << 20)] | None = None
     quantization_config: Any = None
     transformers_weights: Any = None
 
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        width = self.hidden_size if self.dim is None else self.dim
+        heads = self.num_attention_heads if self.n_heads is None else self.n_heads
+        if width is None or heads is None:
+            return self
+        if width % heads:
+            raise ValueError(f"{heads} attention heads cannot share a width of {width}, expected a multiple of it")
+        if self.model_type in _ROTATED and width // heads % 2:
+            raise ValueError(f"each attention head has a width of {width // heads}, expected an even number to rotate")
+        return self
+
+    @model_validator(mode="after")
+    def _padding_is_embedded(self) -> Self:
+        if self.pad_token_id is not None and self.vocab_size is not None and self.pad_token_id >= self.vocab_size:
+            raise ValueError(f"pad_token_id is {self.pad_token_id}, expected less than vocab_size, {self.vocab_size}")
+        return self
+
     @property
     def sizes(self) -> dict[str, int]:
-        """Those that are a dimension of some tensor, by their names. DistilBERT's are its own, whatever else it carries."""
+        """Those that are a dimension of some tensor, by their names. DistilBERT's are its own, whatever it carries."""
         width = "hidden_size" if self.dim is None else "dim"
         inner = "intermediate_size" if self.hidden_dim is None else "hidden_dim"
         return {name: size for name in ("vocab_size", width, inner) if (size := getattr(self, name)) is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from plimsoll_server.config import ModelConfig
+from plimsoll_server.config import MIN_LARGEST_TIER, ModelConfig
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Family, Model, Placement
 from plimsoll_server.models.folder import ModelFolder, inspect_folder
@@ -46,7 +47,7 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
         dtype=str(placement.dtype).removeprefix("torch."),
         attention=placement.attention,
         device=str(placement.device),
-        window=family.window(config),
+        window=_window(family, config),
         vocabulary=config.vocab_size,
         width=config.hidden_size,
         layers=config.num_hidden_layers,
@@ -138,10 +139,28 @@ def _check_tokenizer(file: Path, vocabulary: int) -> None:
         raise ModelError(f"{file} has {size} tokens, but the model embeds {vocabulary}; the two do not belong together")
 
 
+def _window(family: Family, config: Any) -> int:
+    window = family.window(config)
+    if window < MIN_LARGEST_TIER:
+        raise ModelError(
+            f"by config.json the model reads {window} tokens (max_position_embeddings "
+            f"{config.max_position_embeddings}), expected {MIN_LARGEST_TIER} or more; save it with the positions "
+            "that it was trained with"
+        )
+    return window
+
+
 def _labels(config: Any, task: str) -> tuple[str, ...]:
-    return (
-        () if task == "feature-extraction" else tuple(str(config.id2label[index]) for index in range(config.num_labels))
-    )
+    """Each by a name of its own, for that is all that an answer tells of it. Raises ModelError."""
+    if task == "feature-extraction":
+        return ()
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    if twice := [label for label, count in Counter(labels).items() if count > 1]:
+        raise ModelError(
+            f"config.json has {len(labels)} labels (id2label), but {', '.join(map(repr, twice[:5]))} more than once; "
+            "give each label a name of its own"
+        )
+    return labels
 
 
 def _activation(config: Any) -> Activation:
