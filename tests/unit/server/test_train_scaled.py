@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from plimsoll_server.models.load import load_model
 from plimsoll_server.train.demo.corpus import Module
 from plimsoll_server.train.errors import TrainingError
 from plimsoll_server.train.scaled.compare import compare, full_length
-from plimsoll_server.train.scaled.examples import examples_of, groups
+from plimsoll_server.train.scaled.examples import Example, examples_of, groups
 from plimsoll_server.train.scaled.loops import build, finite
 from plimsoll_server.train.scaled.material import Material, read_material
 from plimsoll_server.train.scaled.recipe import ScaledRecipe, read_recipe
@@ -86,6 +87,12 @@ def test_without_padding_both_loops_read_the_same_tokens(material: Material) -> 
     found = compare(full_length(material, recipe), recipe, lambda _: None)
 
     assert found.tokens == found.padded_tokens == 96 * 32
+
+
+def test_where_no_example_fills_the_window_that_is_told(material: Material) -> None:
+    short = replace(material, training=tuple(Example(one.tokens[:5], one.label) for one in material.training))
+    with pytest.raises(TrainingError, match="fills the window of 32 tokens, found none longer than 5"):
+        full_length(short, ScaledRecipe(**SMALL))
 
 
 def test_one_step_leaves_both_loops_with_the_same_weights(material: Material) -> None:

@@ -118,7 +118,7 @@ def test_a_target_is_missed_by_what_was_measured_of_it(found: Measurements, miss
 def test_a_missed_time_is_told_beside_the_processor_time_that_it_needs() -> None:
     [slow] = [check for check in latency_targets(measured(70), REFERENCE, 2) if check.name == "batch of 16, p95"]
     assert "240 ms of processor time, so at least 120 ms on 2 processors" in slow.why
-    assert "the matrix products of 16 × 128 tokens by themselves take 160 ms of it" in slow.why
+    assert "the matrix products of 16 × 128 tokens, measured by themselves before it, take 160 ms;" in slow.why
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,7 @@ def test_validate_measures_a_real_server_and_says_what_failed(folder: Path, tmp_
     assert [one["sequences"] for one in found["measurements"]["batches"]] == [1, 4, 8, 16, 32]
     assert result.exit_code == (1 if found["failed"] else 0)
     assert str(folder) not in output.read_text()
+    assert f"validate MODEL_DIR {' '.join(FEW)}" in output.read_text().replace("1.0", "1"), "to be run again"
 
 
 def test_a_folder_without_a_model_is_told_in_a_line(tmp_path: Path) -> None:
@@ -178,6 +179,25 @@ def test_a_folder_without_a_model_is_told_in_a_line(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "expected the folder of a model for text-classification" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "message"),
+    [
+        pytest.param("validate", ("--workers", "1,x"), "such as 1,2,4, found 'x'", id="a number of workers"),
+        pytest.param("validate", ("--workers", "0"), "such as 1,2,4, found '0'", id="no workers"),
+        pytest.param("validate", ("--output", "missing/found.json"), "there is no folder missing", id="the findings"),
+        pytest.param("report", ("--output", "."), "it is a folder", id="a folder for a file"),
+        pytest.param("report", ("--validation", "missing/v.json"), "there is no folder missing", id="beside a report"),
+    ],
+)
+def test_what_a_trial_cannot_do_is_told_before_it(
+    tmp_path: Path, command: str, options: tuple[str, ...], message: str
+) -> None:
+    """No model is there, and nobody has looked yet."""
+    result = run(command, tmp_path / "no-model", *options)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.replace("│", " ").split())
 
 
 def test_a_model_for_another_task_is_refused(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,28 @@ def _decoded(text: bytes) -> Any:
         return text.decode(errors="replace")
 
 
+def keep_calling(
+    port: int, requests: Sequence[Sequence[Sequence[int]]], callers: int, over: threading.Event
+) -> list[Answer]:
+    """Sends `requests` again and again until it is over; a caller that is not answered with 200 ends before. The
+    answers, in no order."""
+    turn = itertools.count()
+    answers: list[Answer] = []
+
+    def work() -> None:
+        caller, status = Caller(port), 200
+        try:
+            while status == 200 and not over.is_set():
+                answer = caller.infer(requests[next(turn) % len(requests)])
+                answers.append(answer)
+                status = answer.status
+        finally:
+            caller.close()
+
+    _side_by_side(work, callers)
+    return answers
+
+
 def call(port: int, requests: Sequence[Sequence[Sequence[int]]], callers: int) -> list[Answer]:
     """The answer to each request, in order, by so many callers at once."""
     turn = itertools.count()
@@ -70,7 +93,11 @@ def call(port: int, requests: Sequence[Sequence[Sequence[int]]], callers: int) -
         finally:
             caller.close()
 
+    _side_by_side(work, callers)
+    return [answers[number] for number in range(len(requests))]
+
+
+def _side_by_side(work: Callable[[], None], callers: int) -> None:
     with ThreadPoolExecutor(callers) as pool:
         for done in [pool.submit(work) for _ in range(callers)]:
             done.result()
-    return [answers[number] for number in range(len(requests))]

@@ -41,9 +41,9 @@ def _time(found: Measurements, reference: Reference, sequences: int, processors:
     own, products = found.batch(sequences).cpu_milliseconds, 1000 * reference.product_seconds[sequences]
     return (
         f"such a request takes {own:.0f} ms of processor time, so at least {own / processors:.0f} ms on {processors} "
-        f"processors; the matrix products of {sequences} × {found.window} tokens by themselves take {products:.0f} ms "
-        f"of it; over the whole trial the machine gave the server {found.cpu_share:.2f} processors, at a load average "
-        f"of {found.load_average[1]:.0f}"
+        f"processors; the matrix products of {sequences} × {found.window} tokens, measured by themselves before it, "
+        f"take {products:.0f} ms; over the whole trial the machine gave the server {found.cpu_share:.2f} processors, "
+        f"at a load average of {found.load_average[1]:.0f}"
     )
 
 

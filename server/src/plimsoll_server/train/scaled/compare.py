@@ -12,6 +12,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from plimsoll_server.train.demo.repeatable import repeatable
+from plimsoll_server.train.errors import TrainingError
 from plimsoll_server.train.progress import Advance
 from plimsoll_server.train.scaled.examples import Example, Group, groups
 from plimsoll_server.train.scaled.loops import Loop, build, finite
@@ -91,8 +92,15 @@ def compare(material: Material, recipe: ScaledRecipe, advance: Advance) -> Compa
 
 
 def full_length(material: Material, recipe: ScaledRecipe) -> Material:
-    """The same without padding in either loop: as many of the examples as fill the window, repeated where too few."""
+    """The same without padding in either loop: as many of the examples as fill the window, repeated where too few.
+    Raises TrainingError where there is none."""
     full = [example for example in material.training if len(example.tokens) == recipe.window]
+    if not full:
+        longest = max(len(example.tokens) for example in material.training)
+        raise TrainingError(
+            f"expected an example that fills the window of {recipe.window} tokens, found none longer than {longest}; "
+            "draw more examples (--examples), or write a shorter window into the recipe"
+        )
     wanted = len(material.training)
     return replace(material, training=_repeated(full, wanted))
 
