@@ -19,7 +19,7 @@ from scheduler_builders import INFO, TIERS
 
 LABELS = replace(INFO, labels=("sea", "land"))
 NUMBERS = replace(LABELS, activation=Activation.NONE)
-ENTITIES = replace(INFO, task="token-classification", labels=("O", "B-PER", "I-PER", "LOC"))
+ENTITIES = replace(INFO, task="token-classification", labels=("O", "B-PER", "I-PER", "E-PER", "LOC"))
 EMBEDDINGS = replace(INFO, task="feature-extraction", labels=(), width=3)
 READ: dict[str, Any] = {"tier": TIERS[0], "tokens": 5, "chunks": 1, "truncated_tokens": 0}
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from plimsoll_server.types import TokenLabels
 
 _OUTSIDE = "O"
+_ENDS = {"E": "E", "L": "E", "S": "S", "U": "S"}
+"""How BIOES and BILOU call the last token of an entity, and one that is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +33,30 @@ class Run:
     last: int
     continues: bool = False
     """It began with an inside tag, so it may be the rest of an entity that a chunk's border cut."""
+    ended: bool = False
+    """Its last token is tagged as the entity's last: nothing continues it."""
 
 
-def runs_of(output: TokenLabels, names: Sequence[str], first_token: int, lead: int, length: int) -> list[Run]:
+def runs_of(output: TokenLabels, names: tuple[str, ...], first_token: int, lead: int, length: int) -> list[Run]:
     """The entities in one sequence: `lead` special tokens, then `length` tokens of the document from `first_token`."""
     runs: list[Run] = []
+    tags = _tags(names)
     for place in range(length):
-        tag, label = _split(names[output.labels[lead + place]])
+        tag, label = tags[output.labels[lead + place]]
         if label == _OUTSIDE:
             continue
         token, score = first_token + place, output.scores[lead + place]
-        if runs and runs[-1].last == token and runs[-1].label == label and tag == "I":
-            runs[-1] = _extended(runs[-1], score)
+        within, ended = tag in ("I", "E"), tag in ("E", "S")
+        if runs and runs[-1].last == token and runs[-1].label == label and within and not runs[-1].ended:
+            runs[-1] = replace(_extended(runs[-1], score), ended=ended)
         else:
-            runs.append(Run(label, score, token, token + 1, continues=tag == "I"))
+            runs.append(Run(label, score, token, token + 1, continues=within, ended=ended))
     return runs
 
 
-def entity_labels(names: Iterable[str]) -> frozenset[str]:
+def entity_labels(names: tuple[str, ...]) -> frozenset[str]:
     """The labels that entities of a model with labels of these names can have."""
-    return frozenset(label for _, label in map(_split, names) if label != _OUTSIDE)
+    return frozenset(label for _, label in _tags(names) if label != _OUTSIDE)
 
 
 def union(runs: Iterable[Run]) -> list[Run]:
@@ -64,7 +71,8 @@ def union(runs: Iterable[Run]) -> list[Run]:
         index = newest.get(run.label)
         known = None if index is None else merged[index]
         if index is not None and known is not None and _same_entity(known, run):
-            merged[index] = replace(known, last=max(known.last, run.last), score=max(known.score, run.score))
+            longer = max(known, run, key=lambda each: each.last)
+            merged[index] = replace(known, last=longer.last, ended=longer.ended, score=max(known.score, run.score))
         else:
             newest[run.label] = len(merged)
             merged.append(run)
@@ -88,11 +96,22 @@ def _extended(run: Run, score: float) -> Run:
 
 
 def _same_entity(known: Run, run: Run) -> bool:
-    return run.first < known.last or (run.first == known.last and run.continues)
+    return run.first < known.last or (run.first == known.last and run.continues and not known.ended)
 
 
-def _split(name: str) -> tuple[str, str]:
-    """Tag and label of a name: B-PER, I-PER, or PER alone, which is read as inside."""
-    if name[:2] in ("B-", "I-"):
-        return name[0], name[2:]
-    return "I", name
+@lru_cache(maxsize=8)
+def _tags(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Tag and label of each name: B-PER, I-PER, E-PER or L-PER, S-PER or U-PER, or PER alone, which is read as inside.
+
+    Only beside a B-PER or I-PER is E-PER the end of a PER: a label may be called S-Bahn.
+    """
+    tagged = {name[2:] for name in names if name[:2] in ("B-", "I-")}
+
+    def split(name: str) -> tuple[str, str]:
+        if name[:2] in ("B-", "I-"):
+            return name[0], name[2:]
+        if name[1:2] == "-" and name[0] in _ENDS and name[2:] in tagged:
+            return _ENDS[name[0]], name[2:]
+        return "I", name
+
+    return tuple(map(split, names))
