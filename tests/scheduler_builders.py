@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
@@ -34,7 +35,9 @@ TIERS = (Tier("short", 16, 4, 4), Tier("long", 64, 1, 1))
 class Held:
     batch: list[Tokens]
     between: bool
+    audience: Audience | None
     gate: asyncio.Future[None]
+    abandoned: bool = False
 
     @property
     def lengths(self) -> list[int]:
@@ -58,14 +61,16 @@ class HeldEngine:
     def batches(self) -> list[list[Tokens]]:
         return [held.batch for held in self.held]
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
-        held = Held(list(batch), between, asyncio.get_running_loop().create_future())
+    async def run(
+        self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
+    ) -> BatchReport:
+        held = Held(list(batch), between, audience, asyncio.get_running_loop().create_future())
         self.held.append(held)
         if self._permits:
             self._permits -= 1
             held.gate.set_result(None)
         await held.gate
-        return BatchReport(tuple(self.answer(tokens) for tokens in batch))
+        return BatchReport(() if held.abandoned else tuple(self.answer(tokens) for tokens in batch))
 
     def release(self, batches: int = 1000) -> None:
         """The oldest first, and then so many that are still to come."""
@@ -77,6 +82,11 @@ class HeldEngine:
     def finish(self, number: int) -> None:
         """That one and no other."""
         self.held[number].gate.set_result(None)
+
+    def abandon(self, number: int) -> None:
+        """That one ends without an outcome."""
+        self.held[number].abandoned = True
+        self.finish(number)
 
 
 class Observed:

@@ -10,7 +10,7 @@ import pytest
 from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.memory import MemoryCache
-from plimsoll_server.scheduler.errors import ModelFaultError, NonFiniteError, NotServingError
+from plimsoll_server.scheduler.errors import InvalidInputError, ModelFaultError, NonFiniteError, NotServingError
 from plimsoll_server.types import Failure, LabelLogits, Outcome, Tokens
 from scheduler_builders import HeldEngine, scheduling, words
 
@@ -99,6 +99,53 @@ def test_what_was_queued_when_the_circuit_opened_does_not_lengthen_the_pause() -
     breaker = broken(clock, faults=20)
     clock.now += 5
     assert lets_through(breaker)
+
+
+def test_a_trial_that_ends_before_a_batch_of_it_ran_hands_its_turn_on() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    refused = breaker.check()
+    breaker.ended(refused)
+    assert [lets_through(breaker) for _ in range(2)] == [True, False]
+
+
+def test_a_turn_that_was_handed_on_and_one_whose_batch_runs_are_not_given_back() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    earlier = breaker.check()
+    clock.now += 5
+    later = breaker.check()
+    breaker.ended(earlier)
+    assert not lets_through(breaker), "the later one is the trial now"
+    breaker.batch_begins()
+    breaker.ended(later)
+    assert not lets_through(breaker)
+
+
+async def test_an_invalid_text_at_an_open_circuit_leaves_the_trial_to_the_next_request(tmp_path: Path) -> None:
+    ill = True
+
+    def answer(tokens: Tokens) -> Outcome:
+        if ill:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return LabelLogits((1.0,))
+
+    engine = HeldEngine(answer)
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        for _ in range(5):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts([words(1)])
+        ill = False
+        scheduler._breaker._next_try = 0.0
+        for _ in range(3):
+            with pytest.raises(InvalidInputError):
+                await scheduler.answer_texts([" "])
+        assert scheduler.circuit_open()
+        assert await scheduler.answer_texts([words(1)])
+        assert not scheduler.circuit_open()
 
 
 async def test_an_engine_that_fails_at_everything_is_left_in_peace_and_remembered_answers_are_given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.cache.memory import MemoryCache, size_of
+from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.entities import Entity
 from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError, NonFiniteError
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.tiers import Tier
+from plimsoll_server.scheduler.tokenise import Tokeniser
 from plimsoll_server.types import Failure
 from scheduler_builders import INFO, SEA, TIERS, HeldEngine, Observed, queue_holds, scheduling, until
 
@@ -99,6 +102,65 @@ async def test_of_a_request_that_left_only_what_others_wait_for_is_computed(tmp_
         engine.release()
         await asyncio.gather(running, one)
     assert [held.lengths for held in engine.held] == [[3], [5]]
+
+
+async def test_whoever_asks_for_one_of_many_texts_does_not_wait_until_all_are_read(tmp_path: Path) -> None:
+    """Neither for its turn among them: the first caller's request is no concern of the second's."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        gate, read = asyncio.Event(), Tokeniser.document
+
+        async def slowly(text: str) -> Document:
+            if "forbidden" in text:
+                await gate.wait()
+            return await read(scheduler._tokeniser, text)
+
+        scheduler._tokeniser.document = slowly  # type: ignore[method-assign]
+        for place in ("before", "behind"):
+            shared, long = f"sea {place}", f"forbidden {place}"
+            texts = [shared, long] if place == "before" else [long, shared]
+            many = asyncio.create_task(scheduler.answer_texts(texts))
+            await asyncio.sleep(0.01)
+            engine.release(1)
+            assert await asyncio.wait_for(scheduler.answer_texts([shared]), 15)
+            assert not many.done()
+            engine.release(1)
+            gate.set()
+            assert len(await many) == 2
+            gate.clear()
+
+
+async def test_a_text_that_others_wait_for_too_does_not_wait_for_its_requests_other_texts(tmp_path: Path) -> None:
+    """A request that asks for one at a time keeps its own others waiting, and nobody else."""
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        many = asyncio.create_task(scheduler.answer_tokens([[SEA] * length for length in (1, 2, 3)], at_once=1))
+        await until(lambda: len(engine.held) == 1)
+        other = next(length for length in (1, 2, 3) if [length] != engine.held[0].lengths)
+        one = asyncio.create_task(scheduler.answer_tokens([[SEA] * other]))
+        await until(lambda: queue_holds(scheduler, other))
+        engine.release()
+        assert await one
+        assert await many
+
+
+async def test_what_two_callers_wait_for_is_worth_its_time_until_the_later_one_gives_up(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        running = asyncio.create_task(scheduler.answer_texts(["sea sea"]))
+        await until(lambda: len(engine.held) == 1)
+        now = time.monotonic()
+        asks = []
+        for seconds in (5, 15, 10):
+            asks.append(asyncio.create_task(scheduler.answer_texts(["sea"], Options(timeout_seconds=seconds))))
+            await until(lambda: queue_holds(scheduler, 3))
+        engine.release(1)
+        await until(lambda: len(engine.held) == 2)
+        audience = engine.held[1].audience
+        assert audience is not None
+        assert audience.until >= now + 15
+        engine.release()
+        await asyncio.gather(running, *asks)
 
 
 async def test_each_caller_has_a_deadline_of_its_own(tmp_path: Path) -> None:

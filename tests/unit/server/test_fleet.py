@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.fleet.fleet import Fleet
 from plimsoll_server.engine.fleet.gpus import chosen
@@ -88,6 +89,12 @@ async def test_a_killed_worker_loses_no_batch_and_is_replaced(topic_folder: Path
 
         within = await asyncio.gather(fleet.run(batch(0)), *(fleet.run(batch(1), between=True) for _ in range(3)))
         assert [report.outcomes for report in within] == [quiet[0], *[quiet[1]] * 3]
+
+        nobody = Audience()
+        abandoned = asyncio.create_task(fleet.run([LONG] * 8, audience=nobody))
+        await until(lambda: nobody.on_leaving.__name__ != Audience().on_leaving.__name__)
+        nobody.leave()
+        assert (await asyncio.wait_for(abandoned, PATIENCE)).abandoned
 
         victim, other = fleet.pids()
         asked = [asyncio.create_task(fleet.run(batch(number % 6))) for number in range(40)]

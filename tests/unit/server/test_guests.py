@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.engine import Engine
 from plimsoll_server.engine.guests import Guests
@@ -98,11 +99,12 @@ class Held:
     def __init__(self, model: Model, within: Callable[[], None] = lambda: None) -> None:
         self.info = model.info
         self.at_boundary, self.go_on = threading.Event(), threading.Event()
-        self._model, self._within, self._depth = model, within, 0
+        self.within = within
+        self._model, self._depth = model, 0
 
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
         if self._depth:
-            self._within()
+            self.within()
         self._depth += 1
         try:
             return self._model.forward(batch, between and self._held(between))
@@ -186,3 +188,52 @@ async def test_a_caller_that_leaves_takes_nothing_along(model: Model, worker: Th
     held.go_on.set()
     assert (await long).outcomes == (await engine.run(LONG)).outcomes
     assert leaving.cancelled()
+
+
+async def test_a_long_batch_that_nobody_waits_for_any_more_ends_before_its_next_layer(
+    model: Model, worker: ThreadPoolExecutor
+) -> None:
+    alone = await Engine(model, worker).run(LONG)
+    held = Held(model)
+    engine, audience = Engine(held, worker), Audience()
+    long = asyncio.create_task(engine.run(LONG, audience=audience))
+    assert await asyncio.to_thread(held.at_boundary.wait, 60)
+    audience.leave()
+    held.go_on.set()
+    assert (await long).abandoned
+    assert (await engine.run(LONG)).outcomes == alone.outcomes, "nothing of it is left behind"
+
+
+async def test_a_suspect_engine_proves_itself_within_a_long_batch_and_its_doubt_does_not_grow_with_it(
+    model: Model, worker: ThreadPoolExecutor
+) -> None:
+    """Or each long text would take the pod out of service, and one of a minute have it restarted."""
+
+    class Tight(Held):
+        def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
+            if batch == [[1, 2, 3]]:
+                torch.empty(IMPOSSIBLE)
+            return super().forward(batch, between)
+
+    held = Tight(model)
+    engine = Engine(held, worker)
+    held.go_on.set()
+    await engine.start(LONG[1], SHORT[0], probe=SHORT[0])
+    for _ in range(5):
+        await engine.run([[1, 2, 3]])
+    assert engine.suspect_seconds() > 0
+    held.go_on.clear()
+    held.at_boundary.clear()
+    held.within = held.go_on.clear
+    long = asyncio.create_task(engine.run(LONG))
+    assert await asyncio.to_thread(held.at_boundary.wait, 60)
+    doubt = engine.suspect_seconds()
+    await asyncio.sleep(0.05)
+    assert engine.suspect_seconds() == doubt > 0
+    held.go_on.set()
+    async with asyncio.timeout(60):
+        while not await engine.proves_itself():
+            pass
+    assert not long.done()
+    held.go_on.set()
+    await long

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from plimsoll_server.scheduler.errors import GivenUpError
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.types import LoadLine
-from scheduler_builders import HeldEngine, scheduling, until, words
+from scheduler_builders import HeldEngine, Observed, scheduling, until, words
 
 TIERS = (Tier("short", 16, 4, 4), Tier("middle", 64, 4, 4), Tier("long", 2048, 1, 1))
 LONG = 1598
@@ -121,20 +123,40 @@ async def test_without_a_measured_line_a_guest_runs_beside_the_longest_text_unle
         await asyncio.gather(*asks)
 
 
-async def test_a_long_text_whose_caller_has_waited_half_its_time_is_left_alone(tmp_path: Path) -> None:
-    """Or it would be stretched beyond its deadline, and all its work be lost."""
+async def test_the_engine_knows_how_long_the_callers_of_a_batch_wait_and_when_the_last_is_gone(tmp_path: Path) -> None:
+    """Or it would finish what nobody wants, and let nobody in meanwhile."""
     engine = HeldEngine()
     async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native") as scheduler:
-        long = asyncio.create_task(scheduler.answer_texts([words(LONG)], Options(timeout_seconds=3.0)))
+        before = time.monotonic()
+        long = asyncio.create_task(scheduler.answer_texts([words(LONG)], Options(timeout_seconds=1)))
         await until(lambda: len(engine.held) == 1)
-        await asyncio.sleep(1.6)
+        audience = engine.held[0].audience
+        assert audience is not None
+        assert before + 1 <= audience.until <= time.monotonic() + 1
+        with pytest.raises(GivenUpError):
+            await long
+        await until(lambda: audience.gone)
         short = asyncio.create_task(scheduler.answer_texts([words(3)]))
-        await until(lambda: scheduler.queued_tokens()["short"] == 5)
-        engine.finish(0)
-        await long
-        engine.release()
+        await until(lambda: len(engine.held) == 2)
+        engine.finish(1)
         await short
-    assert plan(engine) == [([1600], False), ([5], False)]
+        engine.release()
+    assert plan(engine) == [([1600], False), ([5], True)]
+
+
+async def test_a_batch_that_was_ended_on_its_way_says_nothing_of_the_model(tmp_path: Path) -> None:
+    engine, observed = HeldEngine(), Observed()
+    async with scheduling(tmp_path, engine, tiers=TIERS, policy="Native", observer=observed) as scheduler:
+        for number in range(6):
+            leaving = asyncio.create_task(scheduler.answer_texts([words(LONG)]))
+            await until(lambda number=number: len(engine.held) == number + 1)  # type: ignore[misc]
+            leaving.cancel()
+            await asyncio.gather(leaving, return_exceptions=True)
+            engine.abandon(number)
+            await until(lambda number=number: len(observed.batches) == number + 1)  # type: ignore[misc]
+        assert not scheduler.circuit_open()
+        engine.release()
+        assert await scheduler.answer_texts([words(3)])
 
 
 async def test_every_device_runs_a_pack_of_its_own_and_then_guests_come(tmp_path: Path) -> None:

@@ -112,6 +112,16 @@ async def test_too_many_texts_at_once_are_refused_and_the_others_are_read(make: 
     assert await tokeniser.document("sea")
 
 
+async def test_long_texts_that_wait_are_bounded_in_bytes_and_bar_no_others(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plimsoll_server.scheduler.tokenise._PENDING_LONG_BYTES", 150_000)
+    tokeniser = make("words")
+    texts = ["sea " * 17_500] * 4 + ["sea " * 500] * 4
+    results = await asyncio.gather(*map(tokeniser.document, texts), return_exceptions=True)
+    assert [isinstance(result, OverloadedError) for result in results] == [False, False, True, True, *[False] * 4]
+
+
 async def test_a_short_text_does_not_wait_for_the_threads_that_read_long_ones(make: Make) -> None:
     tokeniser = make()
     long = [asyncio.create_task(tokeniser.document("sea " * 500)) for _ in range(128)]

@@ -15,8 +15,10 @@ from typing import TypeVar
 
 import torch
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.guests import Guests
+from plimsoll_server.engine.host import AbandonedError, Host
 from plimsoll_server.engine.line import Line
 from plimsoll_server.engine.memory import Budget, device_memory, free_memory, is_out_of_memory
 from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _SUSPECT_AFTER = 5
 """Sequences in a row that ran out of memory even alone, before the engine has to prove itself."""
+
+_JUST_NOW = 1e-3
 
 _PROOF_SECONDS = 1.0
 """How long a readiness probe waits for that proof; it goes on in the background."""
@@ -57,7 +61,7 @@ class Engine:
         self._line = Line()
         self._tokens = 0
         """That the engine's thread has in the works."""
-        self._guests = Guests(lambda batch: self._recovering(batch, between=None))
+        self._guests = Guests(lambda batch: self._recovering(batch, None))
 
     @property
     def info(self) -> ModelInfo:
@@ -97,10 +101,13 @@ class Engine:
                 await self._check_once(sample, longest, together)
         return calibration
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+    async def run(
+        self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
+    ) -> BatchReport:
         """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
 
-        `between`: before the next layer of the batch that runs, or at once where nothing runs.
+        `between`: before the next layer of the batch that runs, or at once where nothing runs. `audience`: once it is
+        gone, an ordinary batch is ended before its next layer.
         """
         if between:
             guest = self._guests.add(batch)
@@ -108,7 +115,7 @@ class Engine:
             self._worker.submit(self._timed, self._guests.serve_one)
             report = await asyncio.wrap_future(guest)
         else:
-            report = await self._on_worker(lambda: self._recovering(batch, self._guests.serve_one_within))
+            report = await self._on_worker(lambda: self._recovering(batch, audience or Audience()))
         self._remember(report)
         return report
 
@@ -120,8 +127,14 @@ class Engine:
         return 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
 
     def suspect_seconds(self) -> float:
-        """How long it is since memory stopped coming back; 0 when all is well."""
-        return 0.0 if self._suspect_since is None else time.monotonic() - self._suspect_since
+        """How long it is since memory stopped coming back, for all that is known; 0 when all is well.
+
+        What a batch has to say of it is known at its end, and a long one takes its time.
+        """
+        if self._suspect_since is None:
+            return 0.0
+        known = self._busy_since or time.monotonic()
+        return max(_JUST_NOW, known - self._suspect_since)
 
     async def proves_itself(self) -> bool:
         """Whether the engine is well. A suspect one runs the probe first, at most one at a time."""
@@ -148,23 +161,33 @@ class Engine:
             self._budget.hold()
 
     async def _prove(self) -> None:
-        report = await self.run([self._probe])
+        # A long batch that runs is no reason to take the pod out of service until it ends.
+        report = await self.run([self._probe], between=True)
         log.log(logging.ERROR if report.out_of_memory else logging.INFO, "self-check: %s", report.outcomes[0])
 
-    def _recovering(self, batch: Sequence[Tokens], between: Between | None) -> BatchReport:
+    def _recovering(self, batch: Sequence[Tokens], audience: Audience | None) -> BatchReport:
+        """`audience`: None for a guest, which has no guests of its own."""
         began = time.monotonic()
-        report = run_with_recovery(lambda part: self._forward(part, between), batch, self._make_room)
+        try:
+            report = run_with_recovery(lambda part: self._forward(part, audience), batch, self._make_room)
+        except AbandonedError:
+            log.info("a batch of %d is ended on its way: nobody waits for it any more", len(batch))
+            report = BatchReport(())
         return dataclasses.replace(report, seconds=time.monotonic() - began)
 
-    def _forward(self, batch: Sequence[Tokens], between: Between | None) -> list[Outcome]:
+    def _forward(self, batch: Sequence[Tokens], audience: Audience | None) -> list[Outcome]:
         tokens = sum(map(len, batch))
         self._tokens += tokens
         try:
             with threads_for(tokens, self.info.width):
-                outputs = self._model.forward(batch, between)
+                outputs = self._model.forward(batch, None if audience is None else self._border(batch, audience))
         finally:
             self._tokens -= tokens
         return [output if all(map(math.isfinite, output.numbers)) else Failure.NON_FINITE for output in outputs]
+
+    def _border(self, batch: Sequence[Tokens], audience: Audience) -> Between:
+        passes = 1 if self.info.packing == "packed" else len(batch)
+        return Host(self._guests, audience, self.info.layers * passes).border
 
     def _make_room(self, batch: Sequence[Tokens]) -> None:
         """After a shortage. What this batch ran within, if it did, is still in the works."""
@@ -181,6 +204,8 @@ class Engine:
         free_memory(self._device)
 
     def _remember(self, report: BatchReport) -> None:
+        if report.abandoned:
+            return
         lost = sum(outcome is Failure.OUT_OF_MEMORY for outcome in report.outcomes)
         if lost < len(report.outcomes):
             self._lone_failures, self._suspect_since = 0, None

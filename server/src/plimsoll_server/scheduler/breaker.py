@@ -17,10 +17,15 @@ _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
+class Trial:
+    """A turn at an open circuit."""
+
+
 class Breaker:
     """Closed while batches run, or fail for a reason of their own: a text that gives no finite number, or does not fit
     into memory. Open after five batches in a row that the engine could not run. After a pause one request is let
-    through: if its batch runs, the circuit closes; if not, or if nothing is heard of it, the next pause begins."""
+    through: if its batch runs, the circuit closes; if not, or if nothing is heard of it, the next pause begins. One
+    that ends before any batch ran, since it is too long or its caller left, hands its turn on."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -28,15 +33,17 @@ class Breaker:
         self._pause = _FIRST_PAUSE_SECONDS
         self._next_try = -math.inf
         self._on_trial = False
+        self._trial: Trial | None = None
+        """The one that has a turn of which nothing is heard yet."""
 
     @property
     def open(self) -> bool:
         return self._faults >= _FAULTS
 
-    def check(self) -> None:
+    def check(self) -> Trial | None:
         """Raises NotServingError when there is no use in trying. Whoever passes an open circuit is its trial."""
         if not self.open:
-            return
+            return None
         left = self._next_try - self._clock()
         if left > 0:
             raise NotServingError(
@@ -46,6 +53,19 @@ class Breaker:
             )
         self._on_trial = True
         self._next_try = self._clock() + self._pause
+        self._trial = Trial()
+        return self._trial
+
+    def batch_begins(self) -> None:
+        """What is heard of it is the trial's verdict, whoever's it is."""
+        self._trial = None
+
+    def ended(self, trial: Trial | None) -> None:
+        """The request that was the trial has ended, in one way or another."""
+        if trial is not None and trial is self._trial:
+            self._trial = None
+            self._on_trial = False
+            self._next_try = self._clock()
 
     def batch_done(self, *, faulty: bool) -> None:
         if not faulty:

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.lanes import Lane, Work
 from plimsoll_server.scheduler.on_devices import OnDevices, Running
 from plimsoll_server.scheduler.pace import Pace
 from plimsoll_server.scheduler.pack_spans import trace_pack
 from plimsoll_server.scheduler.packs import Room, take_pack
-from plimsoll_server.types import BatchReport, Failure, LoadLine, Tokens
+from plimsoll_server.types import BatchReport, Failure, LoadLine, Outcome, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,15 @@ class Engine(Protocol):
     def line(self) -> LoadLine:
         """Of each device. It changes: a shortage of memory lowers it, and it comes back slowly."""
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+    async def run(
+        self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
+    ) -> BatchReport:
         """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
 
         `between`: not behind the batch that runs but within it, before its next layer, one such batch before each; or
         at once where nothing runs. It changes the answer of neither. Its memory comes on top of the other's.
+        `audience`: for whom. A batch that others run within shall be done for them in time, and is ended once they are
+        gone: then there is no outcome.
         """
 
 
@@ -82,7 +87,7 @@ class Dispatcher:
         now = asyncio.get_running_loop().time()
         line = self._engine.line()
         guest = self._on_devices.ordinary >= self._engine.devices
-        room = self._on_devices.room_for_guest(line, now) if guest else self._room(line)
+        room = self._on_devices.room_for_guest(line) if guest else self._room(line)
         pack = take_pack(self._turns, room) if room is not None else None
         if pack is None:
             return None
@@ -99,10 +104,12 @@ class Dispatcher:
         pack = running.pack
         report = BatchReport((Failure.MODEL_FAULT,) * len(pack.works))
         faulty = False
+        self._breaker.batch_begins()
         started = time.monotonic()
         try:
             with self._record.running(pack.tier.name, pack.tokens, len(pack.works)):
-                report = await self._engine.run([work.tokens for work in pack.works], between=running.guest)
+                batch = [work.tokens for work in pack.works]
+                report = await self._engine.run(batch, between=running.guest, audience=running.audience)
         except Exception:
             # Whatever went wrong in the model is over with this pack; the next one deserves its try.
             log.exception("a pack of %d failed in tier %s", len(pack.works), pack.tier.name)
@@ -111,11 +118,12 @@ class Dispatcher:
             seconds = time.monotonic() - started
             self._ended(running, seconds)
             trace_pack(running, report.seconds, started, started + seconds)
-        self._breaker.batch_done(faulty=faulty)
+        if not report.abandoned:
+            self._breaker.batch_done(faulty=faulty)
         self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
-        if not (running.guest or running.had_guests or report.failed):
+        if not (running.guest or running.had_guests or report.failed or report.abandoned):
             self._pace.ran(pack.tokens, seconds)
-        _hand_out(pack.works, report)
+        _hand_out(pack.works, report.outcomes)
 
     def _ended(self, running: Running, seconds: float) -> None:
         self._on_devices.end(running)
@@ -123,7 +131,8 @@ class Dispatcher:
             lane.finish(count, seconds)
 
 
-def _hand_out(works: Sequence[Work], report: BatchReport) -> None:
-    for work, outcome in zip(works, report.outcomes, strict=True):
+def _hand_out(works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
+    """To those who still wait: for what has no outcome nobody does."""
+    for work, outcome in zip(works, outcomes, strict=False):
         if not work.outcome.done():
             work.outcome.set_result(outcome)

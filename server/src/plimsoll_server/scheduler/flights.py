@@ -7,14 +7,16 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from plimsoll_server.scheduler.answers import Answer
+from plimsoll_server.scheduler.passage import Ride
 from plimsoll_server.scheduler.tiers import Tier
 
 
 class Flight:
     """One answer on its way. It goes on while one caller waits, and ends with the last."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, ride: Ride) -> None:
         self.key = key
+        self.ride = ride
         self.tier: Tier | None = None
         """Once it is known."""
         self.task: asyncio.Task[Answer]

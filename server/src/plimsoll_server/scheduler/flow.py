@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import ModelFaultError, NonFiniteError, OutOfMemoryError
 from plimsoll_server.scheduler.lanes import Lane, Work
-from plimsoll_server.scheduler.passage import Passage
+from plimsoll_server.scheduler.passage import Ride
 from plimsoll_server.types import Embedding, Failure, LabelLogits, Outcome, TokenLabels, Tokens
 
 Output = LabelLogits | TokenLabels | Embedding
@@ -31,7 +31,7 @@ class Step:
         return self.document.piece(*self.span)
 
 
-async def flow(steps: Sequence[Step], passage: Passage) -> list[Output]:
+async def flow(steps: Sequence[Step], ride: Ride) -> list[Output]:
     """The output of each step of one document, in order.
 
     The first failure ends it, and so does its cancellation: what waits then leaves its place.
@@ -42,7 +42,7 @@ async def flow(steps: Sequence[Step], passage: Passage) -> list[Output]:
         for step in steps:
             while under_way and under_way[0][1].outcome.done():
                 _collect(under_way, outputs)
-            under_way.append((step, await passage.enter(step.lane, step.tokens)))
+            under_way.append((step, await ride.enter(step.lane, step.tokens)))
         while under_way:
             await asyncio.wait({under_way[0][1].outcome})
             _collect(under_way, outputs)

@@ -32,13 +32,18 @@ class Devices(Protocol):
 
 
 @dataclass(eq=False, slots=True)
+class Patience:
+    until: float = math.inf
+    """When the last of those who wait gives up, on the event loop's clock. Others may join them."""
+
+
+@dataclass(eq=False, slots=True)
 class Work:
     """One sequence on its way."""
 
     tokens: Tokens
     outcome: asyncio.Future[Outcome]
-    until: float = math.inf
-    """When its caller gives up, on the event loop's clock."""
+    patience: Patience = field(default_factory=Patience)
     trace: RequestTrace | None = field(default_factory=current_trace)
     since: float = field(default_factory=time.monotonic)
     """When it was admitted."""
@@ -90,7 +95,7 @@ class Lane:
         """Oldest first."""
         return iter(self._queue)
 
-    def admit(self, tokens: Tokens, until: float = math.inf) -> Work:
+    def admit(self, tokens: Tokens, patience: Patience | None = None) -> Work:
         """A place for the first sequence of a request. Raises OverloadedError when there is none."""
         if self._waiters or not self._has_room(len(tokens)):
             raise OverloadedError(
@@ -99,9 +104,9 @@ class Lane:
                 tier=self.tier.name,
                 retry_after=self._drain_seconds(),
             )
-        return self._add(tokens, until)
+        return self._add(tokens, patience)
 
-    async def follow(self, tokens: Tokens, until: float = math.inf) -> Work:
+    async def follow(self, tokens: Tokens, patience: Patience | None = None) -> Work:
         """A place for a further sequence of a request that was admitted: it waits for room, before any newcomer."""
         if self._waiters or not self._has_room(len(tokens)):
             turn = asyncio.Event()
@@ -113,7 +118,7 @@ class Lane:
             finally:
                 self._waiters.remove(turn)
                 self._call_next()
-        return self._add(tokens, until)
+        return self._add(tokens, patience)
 
     def leave(self, work: Work) -> None:
         """The caller of `work` is gone: its place is free at once, unless it is already in a batch."""
@@ -148,8 +153,8 @@ class Lane:
     def _has_room(self, tokens: int) -> bool:
         return self.queued < self._max_items and self.queued_tokens + tokens <= self._max_tokens
 
-    def _add(self, tokens: Tokens, until: float) -> Work:
-        work = Work(tokens, asyncio.get_running_loop().create_future(), until)
+    def _add(self, tokens: Tokens, patience: Patience | None) -> Work:
+        work = Work(tokens, asyncio.get_running_loop().create_future(), patience or Patience())
         self._queue.append(work)
         self.queued_tokens += len(tokens)
         self._changed()

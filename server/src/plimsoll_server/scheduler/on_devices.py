@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from plimsoll_server.audience import Audience
+from plimsoll_server.scheduler.lanes import Work
 from plimsoll_server.scheduler.packs import SHORT_TOKENS, Pack, Room
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.types import LoadLine
@@ -20,8 +21,7 @@ _LONE_GUEST_SHARE = 4
 class Running:
     pack: Pack
     guest: bool
-    alone_from: float = math.inf
-    """No guests any more from then on, so that it ends before its caller gives up: on the event loop's clock."""
+    audience: Audience
     had_guests: bool = False
 
 
@@ -33,8 +33,7 @@ class OnDevices:
         self._running: set[Running] = set()
 
     def begin(self, pack: Pack, *, guest: bool, now: float) -> Running:
-        until = min(work.until for work in pack.works)
-        running = Running(pack, guest, now + (until - now) / 2)
+        running = Running(pack, guest, audience_of(pack.works, now))
         if guest:
             for host in self._of(guest=False):
                 host.had_guests = True
@@ -48,7 +47,7 @@ class OnDevices:
     def ordinary(self) -> int:
         return len(self._of(guest=False))
 
-    def room_for_guest(self, line: LoadLine, now: float) -> Room | None:
+    def room_for_guest(self, line: LoadLine) -> Room | None:
         """Of a pack that runs between the layers of one that runs; None when there may be no more of them now.
 
         Which of the running packs it meets is the engine's business, so it suits the smallest of them in length, and
@@ -56,7 +55,7 @@ class OnDevices:
         the next one, which serves them all in less time than each within this one.
         """
         hosts = self._of(guest=False)
-        if not hosts or len(self._of(guest=True)) >= len(hosts) or any(now >= host.alone_from for host in hosts):
+        if not hosts or len(self._of(guest=True)) >= len(hosts):
             return None
         lengths = [host.pack.tokens for host in hosts]
         if min(lengths) <= SHORT_TOKENS:
@@ -67,6 +66,19 @@ class OnDevices:
 
     def _of(self, *, guest: bool) -> list[Running]:
         return [running for running in self._running if running.guest is guest]
+
+
+def audience_of(works: Sequence[Work], now: float) -> Audience:
+    """Those who wait for `works`: it is gone with the last of them."""
+    audience = Audience(min(work.patience.until for work in works) - now)
+
+    def look(_: object) -> None:
+        if all(work.outcome.cancelled() for work in works):
+            audience.leave()
+
+    for work in works:
+        work.outcome.add_done_callback(look)
+    return audience
 
 
 def _tokens_at_once(tiers: Sequence[Tier]) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable
 
-from plimsoll_server.scheduler.lanes import Lane, Work
+from plimsoll_server.scheduler.documents import Document
+from plimsoll_server.scheduler.lanes import Lane, Patience, Work
 from plimsoll_server.types import Outcome, Tokens
 
 
@@ -15,47 +16,92 @@ class Passage:
 
     def __init__(self, at_once: int, until: float = math.inf) -> None:
         """`at_once`: sequences in the works. `until`: when the caller gives up, on the event loop's clock."""
-        self.reading = asyncio.Lock()
-        """Held by the document that is being tokenised: one request has one place in that queue."""
-        self._at_once = at_once
-        self._until = until
-        self._unread: set[Hashable] = set()
-        self._all_read = asyncio.Event()
-        self._inside = 0
-        self._left = asyncio.Event()
-        self._admitted = False
+        self.at_once = at_once
+        self.until = until
+        self.reading = False
+        """One of its documents is being tokenised: one request has one place in that queue."""
+        self.unread = 0
+        self.inside = 0
+        """Sequences that are in the works."""
+        self.admitted = False
+        self._changed = asyncio.Event()
 
-    def expect(self, document: Hashable) -> None:
-        self._unread.add(document)
+    def ride(self) -> Ride:
+        """Of one more document. All are taken before the first is read."""
+        self.unread += 1
+        return Ride(self)
 
-    def has_read(self, document: Hashable) -> None:
+    def changed(self) -> None:
+        self._changed.set()
+
+    async def change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+class Ride:
+    """The way of one document, with the others of its request until another request waits for it too."""
+
+    def __init__(self, passage: Passage) -> None:
+        self._passage = passage
+        self._patience = Patience(passage.until)
+        self._unread = True
+        self._apart = False
+
+    def join(self, until: float) -> None:
+        """Another request waits for it too, until then: the other documents of the first are no concern of that one."""
+        self._patience.until = max(self._patience.until, until)
+        self._apart = True
+        self._passage.changed()
+
+    async def read(self, read: Callable[[], Awaitable[Document]]) -> Document:
+        """What `read` gives, once no other document of the request is being read."""
+        await self._once(lambda: not self._passage.reading)
+        takes_the_place = not self._passage.reading
+        if takes_the_place:
+            self._passage.reading = True
+        try:
+            return await read()
+        finally:
+            if takes_the_place:
+                self._passage.reading = False
+                self._passage.changed()
+
+    def has_read(self) -> None:
         """It is read, or will never be."""
-        self._unread.discard(document)
-        if not self._unread:
-            self._all_read.set()
+        if self._unread:
+            self._unread = False
+            self._passage.unread -= 1
+            self._passage.changed()
 
     async def all_read(self) -> None:
         """Until every document is read: those that can run together shall come together."""
-        await self._all_read.wait()
+        await self._once(lambda: not self._passage.unread)
 
     async def enter(self, lane: Lane, tokens: Tokens) -> Work:
         """A place in `lane`. Only the first may find none (OverloadedError): a request that began is finished.
 
         No more than the lane grants one request are in the works at the same time.
         """
-        while self._inside >= min(self._at_once, lane.for_one_request):
-            self._left.clear()
-            await self._left.wait()
-        self._inside += 1
+        passage = self._passage
+        await self._once(lambda: passage.inside < min(passage.at_once, lane.for_one_request))
+        passage.inside += 1
         try:
-            work = await lane.follow(tokens, self._until) if self._admitted else lane.admit(tokens, self._until)
+            if passage.admitted:
+                work = await lane.follow(tokens, self._patience)
+            else:
+                work = lane.admit(tokens, self._patience)
         except BaseException:
             self._leave()
             raise
-        self._admitted = True
+        passage.admitted = True
         work.outcome.add_done_callback(self._leave)
         return work
 
+    async def _once(self, may: Callable[[], bool]) -> None:
+        while not (self._apart or may()):
+            await self._passage.change()
+
     def _leave(self, _: asyncio.Future[Outcome] | None = None) -> None:
-        self._inside -= 1
-        self._left.set()
+        self._passage.inside -= 1
+        self._passage.changed()

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.scheduler.answers import Answer, Assembler
-from plimsoll_server.scheduler.breaker import Breaker
+from plimsoll_server.scheduler.breaker import Breaker, Trial
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
@@ -171,29 +171,31 @@ class Scheduler:
         """A flight for each question: one that is on its way, or a new one. Raises NotServingError."""
         under_way = {each.key: flight for each in questions if (flight := self._flights.find(each.key)) is not None}
         new = {each.key: each for each in questions if each.key not in under_way}
-        if new:
-            self._breaker.check()
+        trial = self._breaker.check() if new else None
         self._came("flight", len(questions) - len(new))
         self._came("model", len(new))
-        for key in new:
-            passage.expect(key)
-        return [*under_way.values(), *(self._begin(question, options, passage) for question in new.values())]
+        for flight in under_way.values():
+            flight.ride.join(passage.until)
+        return [*under_way.values(), *(self._begin(question, options, passage, trial) for question in new.values())]
 
-    def _begin(self, question: _Question, options: Options, passage: Passage) -> Flight:
-        flight = Flight(question.key)
-        self._flights.begin(flight, self._make(flight, question, options, passage))
-        flight.task.add_done_callback(lambda _: passage.has_read(question.key))
+    def _begin(self, question: _Question, options: Options, passage: Passage, trial: Trial | None) -> Flight:
+        def landed(_: object) -> None:
+            flight.ride.has_read()
+            self._breaker.ended(trial)
+
+        flight = Flight(question.key, passage.ride())
+        self._flights.begin(flight, self._make(flight, question, options))
+        flight.task.add_done_callback(landed)
         return flight
 
-    async def _make(self, flight: Flight, question: _Question, options: Options, passage: Passage) -> Answer:
-        async with passage.reading:
-            with part("tokenise"):
-                document = await question.read()
+    async def _make(self, flight: Flight, question: _Question, options: Options) -> Answer:
+        ride = flight.ride
+        document = await ride.read(partial(_tokenised, question))
         route = self._long_input.route(document, truncate=options.truncate)
         flight.tier = route.tier
-        passage.has_read(question.key)
-        await passage.all_read()
-        outputs = await flow(self._steps(document, route), passage)
+        ride.has_read()
+        await ride.all_read()
+        outputs = await flow(self._steps(document, route), ride)
         answer = self._assembler.answer(document, route, outputs, question.text, raw=options.raw)
         self._cache.keep(question.key, answer)
         return answer
@@ -217,6 +219,11 @@ class Scheduler:
     def _load_changed(self) -> None:
         self._meter.record(max(lane.saturation for lane in self._lanes.values()), time.monotonic())
         self._dispatcher.wake()
+
+
+async def _tokenised(question: _Question) -> Document:
+    with part("tokenise"):
+        return await question.read()
 
 
 def longest(tiers: Iterable[Tier]) -> Tier:

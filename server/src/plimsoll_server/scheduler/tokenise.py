@@ -8,15 +8,19 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 from tokenizers import Encoding, Tokenizer
 
 from plimsoll_server.scheduler.documents import Border, Document, Frame
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
+from plimsoll_server.scheduler.readers import LONG_BYTES, Readers
 
 _PENDING_PER_THREAD = 64
 """Texts that may wait for each thread. A text waits for milliseconds, so a longer queue is an overload."""
+_PENDING_LONG_BYTES = 4 << 20
+"""Of long texts together: they are read one at a time, and so many take seconds."""
 
 BYTES_PER_TEXT_BYTE = 420
 """Memory of an encoding per byte of text when every byte is a token; ordinary English takes 165. The library ends the
@@ -33,8 +37,9 @@ _ROOM_CHECKS = 40
 
 
 class Tokeniser:
-    """Reads one tokenizer file. Each thread has a copy: the library locks what it shares. The event loop has the use of
-    the first one, for texts so short that it hardly ever meets a lock."""
+    """Reads one tokenizer file. Each of `threads` has a copy: the library locks what it shares. The event loop has the
+    use of the first one, for texts so short that it hardly ever meets a lock; and so has a second thread where there is
+    one processor for both, that a long text may not hold up the others."""
 
     def __init__(
         self,
@@ -56,31 +61,49 @@ class Tokeniser:
         self._has_room = has_room
         self._local = threading.local()
         self._pending = 0
+        self._pending_long_bytes = 0
         self._limit = threads * _PENDING_PER_THREAD
-        self._pool = ThreadPoolExecutor(threads, "tokenise", initializer=self._open)
-        self._start_threads(threads)
-        self._first: Tokenizer = self._pool.submit(lambda: self._local.tokenizer).result()
+        self._copies: list[Tokenizer] = []
+        self._copies_wanted = threads
+        self._copying = threading.Lock()
+        self._pool = ThreadPoolExecutor(max(2, threads), "tokenise", initializer=self._open)
+        self._start_threads(max(2, threads))
+        self._readers = Readers(self._pool)
+        self._first = self._copies[0]
         self.frame = _frame_of(self._first)
 
     async def document(self, text: str) -> Document:
         """Raises TooLongError, OverloadedError or InvalidInputError."""
-        self._check_size(text)
+        size = self._checked_size(text)
         if len(text) <= _SHORT_CHARACTERS and self._has_room(_most_memory(text)):
             document = self._encode(self._first, text)
         else:
-            document = await self._encoded_in_a_thread(text)
+            document = await self._encoded_in_a_thread(text, size)
         if not document.content:
             raise InvalidInputError("the text is empty once tokenised; send a text with at least one word")
         return document
 
-    async def _encoded_in_a_thread(self, text: str) -> Document:
-        if self._pending >= self._limit:
-            raise OverloadedError(f"{self._pending} texts are waiting to be tokenised; try again", retry_after=1)
+    async def _encoded_in_a_thread(self, text: str, size: int) -> Document:
+        long = size if size > LONG_BYTES else 0
+        self._check_queue(long)
         self._pending += 1
+        self._pending_long_bytes += long
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._encode_once_there_is_room, text)
+            return await asyncio.wrap_future(self._readers.submit(size, partial(self._encode_once_there_is_room, text)))
         finally:
             self._pending -= 1
+            self._pending_long_bytes -= long
+
+    def _check_queue(self, long: int) -> None:
+        """`long`: bytes of the text that comes, if it is long."""
+        if self._pending >= self._limit:
+            raise OverloadedError(f"{self._pending} texts are waiting to be tokenised; try again", retry_after=1)
+        waiting = self._pending_long_bytes
+        if long and waiting and waiting + long > _PENDING_LONG_BYTES:
+            raise OverloadedError(
+                f"long texts of {waiting} bytes wait to be tokenised, at most {_PENDING_LONG_BYTES} may; try again",
+                retry_after=1 + (waiting >> 20),
+            )
 
     def framed(self, tokens: Sequence[int]) -> Document:
         """A document of ready-made token ids, which may or may not carry the frame already."""
@@ -92,11 +115,10 @@ class Tokeniser:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
-        tokenizer = Tokenizer.from_file(self._file)
-        # A file may carry the settings of its training; the server cuts by itself, and never in silence.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        self._local.tokenizer = tokenizer
+        with self._copying:
+            if len(self._copies) < self._copies_wanted:
+                self._copies.append(_opened(self._file))
+            self._local.tokenizer = self._copies[-1]
 
     def _start_threads(self, threads: int) -> None:
         """All at once and now: later, memory may be too short for a thread's stack."""
@@ -104,13 +126,8 @@ class Tokeniser:
         for done in [self._pool.submit(meeting.wait, 60) for _ in range(threads)]:
             done.result()
 
-    def _find_frame(self) -> Frame:
-        empty: Encoding = self._local.tokenizer.encode("")
-        probe: Encoding = self._local.tokenizer.encode("a")
-        lead = next((index for index, special in enumerate(probe.special_tokens_mask) if not special), len(empty.ids))
-        return Frame(tuple(empty.ids[:lead]), tuple(empty.ids[lead:]))
-
-    def _check_size(self, text: str) -> None:
+    def _checked_size(self, text: str) -> int:
+        """In bytes."""
         try:
             size = len(text.encode())
         except UnicodeEncodeError as error:
@@ -120,6 +137,7 @@ class Tokeniser:
                 f"the text has {size} bytes, at most {self.max_text_bytes} are tokenised: so many fit this server's "
                 "memory and PLIMSOLL_MAX_TEXT_BYTES; split it"
             )
+        return size
 
     def _wait_for_room(self, size: int) -> None:
         """A running batch takes much memory, but not for long. What an idle server has no room for came no further."""
@@ -144,6 +162,14 @@ class Tokeniser:
             offsets if self._with_offsets else (),
             _borders(offsets, encoding.word_ids[head:tail]) if long else b"",
         )
+
+
+def _opened(file: str) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(file)
+    # A file may carry the settings of its training; the server cuts by itself, and never in silence.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _most_memory(text: str) -> int:

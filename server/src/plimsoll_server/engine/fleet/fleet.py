@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.engine.fleet.places import Place
 from plimsoll_server.engine.fleet.remote import Worker, WorkerFaultError, WorkerLostError
 from plimsoll_server.engine.fleet.replacing import FleetObserver, Schooling, lost, next_in
@@ -71,13 +72,18 @@ class Fleet:
         lines = [worker.line for worker in self._workers.values()] or [LoadLine()]
         return min(lines, key=lambda line: (math.inf if line.tokens is None else line.tokens, line.factor))
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool = False) -> BatchReport:
+    async def run(
+        self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
+    ) -> BatchReport:
         """As an engine's. A batch whose worker is lost runs again elsewhere. Raises WorkerLostError when it was lost
         too often, and WorkerFaultError."""
+        audience = audience or Audience()
         for _ in range(_TRIES):
             worker = _host(await self._some_serving()) if between else _least_loaded(await self._some_serving())
+            if audience.gone:
+                return BatchReport(())
             try:
-                report = await worker.run(batch, between=between)
+                report = await worker.run(batch, between=between, audience=audience)
             except WorkerLostError as loss:
                 log.warning("%s, and a batch of %d with it: it runs again elsewhere", loss, len(batch))
                 continue

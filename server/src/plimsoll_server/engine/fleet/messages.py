@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 import struct
 from dataclasses import dataclass
@@ -21,6 +22,15 @@ class Call:
     number: int
     method: str
     arguments: dict[str, Any]
+    patience: float = math.inf
+    """Of a batch that is to be run: seconds after which the first of those who wait for it gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Nobody waits any more for the batch of the call `number`."""
+
+    number: int
 
 
 @dataclass(frozen=True, slots=True)

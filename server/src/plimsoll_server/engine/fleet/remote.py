@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import os
 import signal
 import socket
@@ -15,7 +16,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from plimsoll_server.engine.fleet.messages import Answer, Built, Call, Message, Pulse, Refusal, encode, receive
+from plimsoll_server.audience import Audience
+from plimsoll_server.engine.fleet.messages import (
+    Abandoned,
+    Answer,
+    Built,
+    Call,
+    Message,
+    Pulse,
+    Refusal,
+    encode,
+    receive,
+)
 from plimsoll_server.engine.fleet.places import Place
 from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.errors import StartError
@@ -70,26 +82,34 @@ class Worker:
         self._listening = asyncio.create_task(self._listen(reader))
         return await self._built
 
-    async def run(self, batch: Sequence[Tokens], *, between: bool) -> BatchReport:
+    async def run(self, batch: Sequence[Tokens], *, between: bool, audience: Audience) -> BatchReport:
         tokens = sum(map(len, batch))
         self.tokens_on_hand += tokens
         self.tokens_taken += tokens
         self.guests += between
         try:
-            report: BatchReport = await self.call("run", batch=list(map(list, batch)), between=between)
+            report: BatchReport = await self.call("run", audience, batch=list(map(list, batch)), between=between)
         finally:
+            audience.forget()
             self.tokens_on_hand -= tokens
             self.guests -= between
         return report
 
-    async def call(self, method: str, **arguments: Any) -> Any:
-        """What the engine's method returns. Raises WorkerLostError, StartError or WorkerFaultError."""
+    async def call(self, method: str, audience: Audience | None = None, **arguments: Any) -> Any:
+        """What the engine's method returns. Raises WorkerLostError, StartError or WorkerFaultError.
+
+        `audience`: for whom a batch runs; the worker is told when they are gone.
+        """
         if self.ended:
             raise WorkerLostError(f"worker {self.place.number} has ended")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            self._writer.write(encode(Call(number, method, arguments)))
+            patience = math.inf
+            if audience is not None:
+                patience = audience.until - time.monotonic()
+                audience.on_leaving = lambda: self._writer.write(encode(Abandoned(number)))
+            self._writer.write(encode(Call(number, method, arguments, patience)))
             return await answer
         finally:
             self._waiting.pop(number, None)

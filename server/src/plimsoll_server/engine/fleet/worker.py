@@ -17,7 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from plimsoll_server.engine.fleet.messages import Answer, Built, Call, Message, Pulse, Refusal, encode, receive
+from plimsoll_server.audience import Audience
+from plimsoll_server.engine.fleet.messages import (
+    Abandoned,
+    Answer,
+    Built,
+    Call,
+    Message,
+    Pulse,
+    Refusal,
+    encode,
+    receive,
+)
 from plimsoll_server.engine.order import EngineOrder
 from plimsoll_server.errors import StartError
 from plimsoll_server.logs import configure_logs
@@ -60,6 +71,8 @@ class _Worker:
         self._channel = channel
         self._pool = ThreadPoolExecutor(1, "engine")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._audiences: dict[int, Audience] = {}
+        """By the number of the call that runs their batch."""
 
     async def work(self) -> None:
         """Until the server is gone, or has closed the socket."""
@@ -68,8 +81,13 @@ class _Worker:
         if order is None:
             return
         building = asyncio.create_task(self._build(order))
-        while (call := await receive(reader)) is not None:
-            self._begin(self._carry_out(call, building))
+        while (message := await receive(reader)) is not None:
+            if isinstance(message, Abandoned):
+                self._abandon(message.number)
+            else:
+                # At once, for the next message may say that it is gone.
+                self._audiences[message.number] = Audience(message.patience)
+                self._begin(self._carry_out(message, building))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -86,10 +104,22 @@ class _Worker:
         return engine
 
     async def _carry_out(self, call: Call, building: asyncio.Task[Engine | None]) -> None:
-        engine = await building
-        if engine is not None:
-            work = getattr(engine, call.method)(**call.arguments)
-            await self._tried(call.number, work, lambda value: Answer(call.number, value, engine.line()))
+        try:
+            engine = await building
+            if engine is not None:
+                work = getattr(engine, call.method)(**call.arguments, **self._for_whom(call))
+                await self._tried(call.number, work, lambda value: Answer(call.number, value, engine.line()))
+        finally:
+            del self._audiences[call.number]
+
+    def _for_whom(self, call: Call) -> dict[str, Audience]:
+        """What a batch is told besides its arguments."""
+        return {"audience": self._audiences[call.number]} if call.method == "run" else {}
+
+    def _abandon(self, number: int) -> None:
+        """That call may have been answered meanwhile."""
+        if number in self._audiences:
+            self._audiences[number].leave()
 
     async def _tried(
         self, number: int | None, work: Awaitable[Result], success: Callable[[Result], Message]
