@@ -28,7 +28,9 @@ REQUESTS = 3
 PATIENCE_SECONDS = 300
 RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}
 _NUMBERS = itertools.count()
-WITH_AGENT = (sys.executable, str(Path(__file__).parents[1] / "programs" / "server_with_agent.py"))
+PROGRAMS = Path(__file__).parents[1] / "programs"
+GROWING = (sys.executable, str(PROGRAMS / "server_that_grows.py"))
+WITH_AGENT = (sys.executable, str(PROGRAMS / "server_with_agent.py"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_under_one_load_memory_runs_out_in_full_batches_where_it_was_squeezed(
     tmp_path: Path, demo_shaped: Path, percent: int, runs_out: bool
 ) -> None:
     limit, variables = pod("squeezed", percent, demo_shaped)
-    with process(tmp_path, variables) as server:
+    with process(tmp_path, variables, command=GROWING) as server:
         server.until_ready()
         statuses = [ask(server) for _ in range(REQUESTS)]
         metrics = httpx.get(f"http://127.0.0.1:{variables['PLIMSOLL_METRICS_PORT']}/metrics").text

@@ -16,6 +16,7 @@ from typing import TypeVar
 import torch
 
 from plimsoll_server.audience import Audience
+from plimsoll_server.engine.between_batches import BetweenBatches
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.guests import Guests
 from plimsoll_server.engine.host import AbandonedError, Host
@@ -59,6 +60,7 @@ class Engine:
         self._proof: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
         self._line = Line()
+        self._between_batches = None if budget is None else BetweenBatches(budget, self._line, self._free)
         self._tokens = 0
         """That the engine's thread has in the works."""
         self._guests = Guests(lambda batch: self._recovering(batch, None))
@@ -221,6 +223,9 @@ class Engine:
     def _timed(self, work: Callable[[], Result]) -> Result:
         self._busy_since = time.monotonic()
         try:
-            return work()
+            result = work()
+            if self._between_batches is not None:
+                self._between_batches.look()
+            return result
         finally:
             self._busy_since = None

@@ -1,4 +1,5 @@
-"""The load line as it stands: what was measured at the start, less what shortages of memory have taught since."""
+"""The load line as it stands: what was measured at the start, less what was taken and what shortages have taught
+since."""
 
 from __future__ import annotations
 
@@ -26,12 +27,17 @@ class Line:
         self._measured = LoadLine()
         self._lowered = (1.0, clock())
         """To which factor, and when."""
+        self._left: int | None = None
 
     def calibrated(self, calibration: Calibration) -> None:
         self._measured = calibration.line
 
     def now(self) -> LoadLine:
-        return LoadLine(self._measured.bytes_per_token, self._measured.room, self._factor())
+        return LoadLine(self._measured.bytes_per_token, self._room(), self._factor())
+
+    def left(self, room: int) -> None:
+        """So many bytes are left for batches now. The line is never above what was measured at the start."""
+        self._left = room
 
     def shortage(self, tokens: int, sequences: int) -> None:
         """Memory ran out while so much ran together: less may do so from now on.
@@ -55,6 +61,10 @@ class Line:
             return step
         failed = line.factor * tokens / max(1, line.tokens)
         return max(line.factor * _LARGEST_STEP, min(step, failed * _STEP))
+
+    def _room(self) -> int | None:
+        measured = self._measured.room
+        return measured if measured is None or self._left is None else min(measured, self._left)
 
     def _factor(self) -> float:
         factor, since = self._lowered

@@ -44,6 +44,9 @@ class Budget(Protocol):
     def room(self) -> int:
         """What is left of the plan."""
 
+    def left(self) -> int:
+        """What is left for batches, whatever else has taken memory since the plan was made."""
+
     def hold(self, threads_to_come: int = 0) -> None:
         """Has allocations fail that go beyond it, but for the stacks of so many more threads."""
 
@@ -78,6 +81,10 @@ class CudaBudget:
         allocated, reserved = torch.cuda.memory_allocated(self.device), torch.cuda.memory_reserved(self.device)
         # The card may be shared with others.
         return max(0, min(self.planned - allocated, free + reserved - allocated))
+
+    def left(self) -> int:
+        """Only batches take a GPU's memory."""
+        return self.planned
 
     def hold(self, threads_to_come: int = 0) -> None:  # noqa: ARG002  no thread has its stack on a GPU
         torch.cuda.set_per_process_memory_fraction(ceiling_percent(self.percent) / 100, self.device)

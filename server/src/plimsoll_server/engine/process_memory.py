@@ -61,6 +61,12 @@ class ProcessBudget:
         """What is left of the plan."""
         return max(0, self.planned - self.promised - private_bytes())
 
+    def left(self) -> int:
+        """What is left for batches of a process that serves: below the ceiling, but for half of what is between that
+        and the plan. What was promised is among what the process holds, or will be."""
+        spared = max(0, self.ceiling - self.planned) // 2
+        return max(0, self.ceiling - spared - private_bytes())
+
     def hold(self, threads_to_come: int = 0) -> None:
         """Has allocations above the ceiling fail, by the soft RLIMIT_DATA.
 
