@@ -234,7 +234,11 @@ WRONG = [
     pytest.param(
         change_config(max_position_embeddings=15), {}, "the model reads 15 tokens (max_position_emb", id="few positions"
     ),
-    pytest.param(change_config(id2label={"0": "a", "1": "a"}), {}, "'a' more than once", id="labels of one name"),
+    pytest.param(change_config(id2label={"0": "a", "1": "a"}), {}, "'a' is there more", id="labels of one name"),
+    pytest.param(change_config(hidden_activation="nope"), {}, "config.json names 'nope', which", id="odd activation"),
+    pytest.param(
+        change_config(model_type="xlm-roberta", pad_token_id=None), {}, "pad_token_id is null", id="nothing to pad with"
+    ),
     pytest.param(change_config(dtype="evil"), {}, "dtype: Input should be 'float64', 'float32'", id="unknown numbers"),
     pytest.param(write("modules.json", '{"a": 1}'), {"task": "feature-extraction"}, "valid array", id="odd modules"),
     pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),

@@ -15,6 +15,7 @@ _Count = Annotated[int, Field(ge=1, le=4096)]
 """Of layers or heads: some hundreds are many."""
 _ROTATED = ("modernbert", "roformer")
 """Families that turn pairs of numbers by their position."""
+_BEHIND_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
 _Numbers = Literal["float64", "float32", "bfloat16", "float16"]
 
 
@@ -80,6 +81,8 @@ class Configuration(BaseModel):
 
     @model_validator(mode="after")
     def _padding_is_embedded(self) -> Self:
+        if self.model_type in _BEHIND_PADDING and self.pad_token_id is None and "pad_token_id" in self.model_fields_set:
+            raise ValueError(f"pad_token_id is null, expected a number: positions of {self.model_type} start behind it")
         if self.pad_token_id is not None and self.vocab_size is not None and self.pad_token_id >= self.vocab_size:
             raise ValueError(f"pad_token_id is {self.pad_token_id}, expected less than vocab_size, {self.vocab_size}")
         return self

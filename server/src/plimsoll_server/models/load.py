@@ -110,7 +110,12 @@ def _load_network(folder: ModelFolder, family: Family, task: str, placement: Pla
             output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, KeyError, SafetensorError, StrictDataclassError) as error:
+    except KeyError as error:
+        raise ModelError(
+            f"{folder.path}/config.json names {error}, which transformers does not know; write another, such as gelu "
+            "for an activation"
+        ) from error
+    except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
         why = " ".join(str(error).split())
         raise ModelError(f"the model in {folder.path} cannot be loaded: {why}; save it again") from error
     network, report = loaded
@@ -157,8 +162,8 @@ def _labels(config: Any, task: str) -> tuple[str, ...]:
     labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
     if twice := [label for label, count in Counter(labels).items() if count > 1]:
         raise ModelError(
-            f"config.json has {len(labels)} labels (id2label), but {', '.join(map(repr, twice[:5]))} more than once; "
-            "give each label a name of its own"
+            f"config.json has {len(labels)} labels (id2label), expected a name of its own for each, but "
+            f"{', '.join(map(repr, twice[:5]))} is there more than once; name them apart"
         )
     return labels
 
