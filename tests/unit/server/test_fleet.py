@@ -134,13 +134,24 @@ async def test_a_model_that_no_worker_can_load_is_told_in_its_own_words(topic_fo
     assert not any(map(alive, fleet.pids()))
 
 
-async def test_a_worker_that_ends_again_and_again_is_given_up(topic_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fate", "seconds"),
+    [
+        pytest.param("raise SystemExit(7)", PATIENCE, id="ends"),
+        pytest.param("import time; time.sleep(600)", 0.5, id="hangs while it loads"),
+    ],
+)
+async def test_a_worker_that_cannot_be_replaced_again_and_again_is_given_up(
+    topic_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str, seconds: float
+) -> None:
+    monkeypatch.setattr("plimsoll_server.engine.fleet.replacing._START_SECONDS", seconds)
+    monkeypatch.setattr("plimsoll_server.engine.fleet.remote._END_SECONDS", 0.5)
     (place,) = places(order(topic_folder), 1, (), 0)
     watch = Watch()
     fleet = Fleet([replace(place, environment={"PYTHONPATH": str(tmp_path)})], watch, pauses=(0.0, 0.0))
     await fleet.launch(lambda seconds: None)
     keeping = asyncio.create_task(fleet.keep())
-    (tmp_path / "torch.py").write_text("raise SystemExit(7)")
+    (tmp_path / "torch.py").write_text(fate)
     os.kill(fleet.pids()[0], signal.SIGKILL)
     with pytest.raises(StartError, match="ended more than 2 times within 10 minutes"):
         await asyncio.wait_for(keeping, PATIENCE)
