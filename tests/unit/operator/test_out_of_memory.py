@@ -92,9 +92,7 @@ def test_status_keeps_the_newest_kill_in_fields() -> None:
     ("pods", "down"),
     [
         pytest.param((killed(1, ready=False), make_pod("abc", name="well", ready=True)), 1, id="it starts again"),
-        pytest.param(
-            (killed(1), make_pod("abc", name="new")), 0, id="it is back, and another starts as in a scale-up"
-        ),
+        pytest.param((killed(1), make_pod("abc", name="new")), 0, id="it is back, and another starts as in a scale-up"),
         pytest.param((killed(1, ready=False, terminating=True),), 0, id="it is taken away"),
         pytest.param(
             (killed(1), killed(2, name="crashed", ready=False, last_exit_reason="Error")), 0, id="one crashed"
