@@ -10,6 +10,7 @@ import numpy as np
 
 from plimsoll_operator.rollout.evidence import (
     ABANDONED,
+    BATCHES,
     FAILURES,
     INCIDENTS,
     OBJECTIVE,
@@ -18,6 +19,7 @@ from plimsoll_operator.rollout.evidence import (
     Counts,
     Evidence,
     Interval,
+    Meanwhile,
     Pods,
     SeriesKey,
     Verdict,
@@ -25,9 +27,10 @@ from plimsoll_operator.rollout.evidence import (
     judge,
     to_status,
 )
+from plimsoll_operator.rollout.evidence.series import Series
 from simulation.outcome import Outcome
 from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, TIERS
-from simulation.traces import CANARY, PAST, STABLE, Counted, Trace
+from simulation.traces import CANARY, STABLE, Counted, Trace
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=INTERVAL_SECONDS)
@@ -54,7 +57,7 @@ def follow(
             # A new operator reads the status, and is given once more what was counted already.
             evidence = _reborn(evidence)
             assert evidence.updated(interval, settings) == evidence
-        verdict = judge(evidence, settings, _pods(trace, number))
+        verdict = judge(evidence, settings, _pods(trace, number, evidence))
         if _ends(verdict, held):
             return Outcome.after(number + 1, trace, verdict.decision, verdict.signal)
     return Outcome.after(len(trace), trace, "Undecided")
@@ -84,7 +87,7 @@ def _counts(trace: Trace, at: int) -> dict[SeriesKey, dict[str, Counts]]:
         FAILURES: _by_tier(trace.requests[at], trace.failed[at]),
         ABANDONED: _by_tier(sent := trace.requests[at] + trace.abandoned[at] + trace.refused[at], trace.abandoned[at]),
         REFUSED: _by_tier(sent, trace.refused[at]),
-        SeriesKey("oom", "batches"): _by_tier(trace.batches[at], trace.out_of_memory[at]),
+        BATCHES: _by_tier(trace.batches[at], trace.out_of_memory[at]),
         OBJECTIVE: _by_tier(answered, slower[:, range(len(TIERS)), OBJECTIVES]),
     }
     return counts | {key: _by_tier(answered, slower[:, :, n]) for n, key in enumerate(KEYS)}
@@ -108,17 +111,27 @@ def _pod_counts(trace: Trace, bad: Counted, at: int) -> Counts:
     return Counts(*map(float, (*trace.minutes[at], *bad[at])))
 
 
-def _pods(trace: Trace, at: int) -> Pods:
-    """What whole lives of pods tell; the stable revision had run for an hour. Shortages are Prometheus' to tell."""
-    past = PAST * trace.minutes[0, STABLE]
+def _pods(trace: Trace, at: int, evidence: Evidence) -> Pods:
+    """What whole lives of pods tell. Batches and shortages are Prometheus' to tell."""
     minutes, kills = trace.minutes[: at + 1].sum(axis=0), trace.kills[: at + 1].sum(axis=0)
     told = np.flatnonzero(trace.measured[: at + 1])
-    shortages = trace.out_of_memory[: told[-1] + 1 if len(told) else 0].sum(axis=(0, 2))
+    known = told[-1] + 1 if len(told) else 0
+    shortages, batches = (trace_of[:known].sum(axis=(0, 2)) for trace_of in (trace.out_of_memory, trace.batches))
+    compared = evidence.series.get(BATCHES, Series())
     return Pods(
         canary_kills=int(kills[CANARY]),
-        stable_kills=int(kills[STABLE]),
+        stable_kills=trace.past.kills + int(kills[STABLE]),
         canary_minutes=float(minutes[CANARY]),
-        stable_minutes=past + float(minutes[STABLE]),
+        stable_minutes=trace.past.minutes + float(minutes[STABLE]),
         canary_shortages=int(shortages[CANARY]),
-        stable_shortages=trace.past_out_of_memory + int(shortages[STABLE]),
+        stable_shortages=trace.past.out_of_memory + int(shortages[STABLE]),
+        canary_batches=float(batches[CANARY]),
+        stable_batches=float(trace.past.batches + batches[STABLE]),
+        meanwhile=Meanwhile(
+            kills=int(kills[STABLE]),
+            minutes=float(minutes[STABLE]),
+            shortages=round(compared.stable_bad),
+            batches=compared.stable,
+            measured_minutes=float(trace.minutes[told, STABLE].sum()),
+        ),
     )

@@ -35,7 +35,9 @@ class Scenario:
     a batch has. `abandoned` and `refused` is what callers do; `impatient`, in each interval the chance that a caller
     who gives up a fifth of a pod's requests comes to it, for as long as its connection lives. `stragglers` is the share
     of requests on either side with a tail of Pareto's: 1/x of them take longer than x seconds. `hanging` is the share
-    of the canary's that take half a minute.
+    of the canary's that take half a minute. Stable had run for `past` intervals before, at `past_load` of the load as
+    the rollout begins. `storms` is the chance that an interval begins a minute in which memory is ten times as short on
+    all pods.
     """
 
     name: str
@@ -60,6 +62,9 @@ class Scenario:
     swing: float = 0.0
     growth: float = 1.0
     cluster: int = 1
+    past: int = 360
+    past_load: float = 1.0
+    storms: float = 0.0
     noise: float = 0.0
     resets: float = 0.0
     gaps: float = 0.0
@@ -74,6 +79,20 @@ class Scenario:
 STATIONARY = Scenario("stationary")
 TEN_PERCENT = replace(STATIONARY, stable_pods=(9,))
 
+NIGHT = 14 * 360
+PEAK = replace(
+    STATIONARY,
+    requests_per_second=(4.0, 2.0, 1.0),
+    intervals=240,
+    swing=0.5,
+    kills_per_minute=0.0,
+    out_of_memory=0.0,
+    past=NIGHT,
+    past_load=0.02,
+    storms=0.01,
+)
+"""Fourteen hours without need of memory, then a load under which both revisions run short of it, and together."""
+
 NULL = (
     STATIONARY,
     replace(STATIONARY, name="diurnal", swing=0.8),
@@ -85,6 +104,9 @@ NULL = (
     replace(STATIONARY, name="counter resets", resets=0.05),
     replace(STATIONARY, name="gaps", gaps=0.2),
     replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
+    replace(PEAK, name="quiet night, then a peak with kills", kills_per_minute=0.05),
+    replace(PEAK, name="quiet night, then a peak with shortages", out_of_memory=0.005),
+    replace(PEAK, name="half the load, then a peak", past_load=0.5, kills_per_minute=0.01, out_of_memory=0.002),
 )
 
 SPARSE = replace(TEN_PERCENT, requests_per_second=(1.0,), intervals=500)

@@ -19,8 +19,20 @@ CONNECTION = 6
 """Intervals that a connection lives at most."""
 BOUNDS = np.array(LATENCY_BUCKETS)
 HANGS_SECONDS = 30
-PAST = 360
-"""Intervals for which the stable revision had run before."""
+STORM = 6
+"""Intervals for which memory is short on all pods."""
+STORMY = 10
+"""Times as short."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """Of all stable pods together, before the rollout."""
+
+    minutes: float
+    batches: int
+    out_of_memory: int
+    kills: int
 
 
 @dataclass(frozen=True)
@@ -28,9 +40,8 @@ class Trace:
     """Arrays over (interval, side, tier), `slower` over the buckets too: requests above the bucket's bound.
 
     `requests` were served, `failed` are those of them that failed, `incidents` what failed together counted once, and
-    `abandoned` and `refused` came on top. `past_out_of_memory` is what the stable revision's batches came to before the
-    rollout. Kills, restarts and `minutes` are of
-    (interval, side). Where `measured` is False, Prometheus has nothing.
+    `abandoned` and `refused` came on top. `past` is what the stable revision did before the rollout. Kills, restarts
+    and `minutes` are of (interval, side). Where `measured` is False, Prometheus has nothing.
     """
 
     requests: Counted
@@ -42,10 +53,10 @@ class Trace:
     slower: Counted
     batches: Counted
     out_of_memory: Counted
-    past_out_of_memory: int
     minutes: Numbers
     kills: Counted
     restarts: Counted
+    past: Past
     measured: NDArray[np.bool_]
 
     def __len__(self) -> int:
@@ -78,10 +89,9 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
     slower = _slower(scenario, answered, worse * slowness * trouble, factor, rng)
     batches = -(-requests // scenario.batch)
     worse[0] = scenario.worse_out_of_memory
-    shortage = np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble)
+    short = _storms(scenario, rng)
+    shortage = np.minimum(1.0, scenario.out_of_memory * worse * factor * trouble * short)
     out_of_memory = rng.binomial(batches, shortage)
-    # At the load as the rollout begins, and with the trouble that it makes.
-    past = (batches * shortage * (load[0] / load[:, None, None]) ** 1.5)[:, 1:].sum() * PAST / length
 
     worse[0] = scenario.worse_abandoned
     leaving = np.minimum(1.0, scenario.abandoned * worse) + _impatience(scenario, pods, rng)
@@ -89,7 +99,8 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
 
     kept = _kept(scenario, pods, rng)
     minutes = np.full((length, pods), INTERVAL_SECONDS / 60)
-    kills = rng.poisson(scenario.kills_per_minute * minutes)
+    risk = scenario.kills_per_minute * (load[:, None] * trouble[..., 0] * short[..., 0])
+    kills = rng.poisson(risk * minutes)
     restarts = rng.poisson(scenario.restarts_per_minute * minutes)
     return Trace(
         requests=_both(requests * kept),
@@ -101,10 +112,10 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
         slower=_both(slower * kept[..., None]),
         batches=_both(batches * kept),
         out_of_memory=_both(out_of_memory * kept),
-        past_out_of_memory=int(rng.poisson(past)),
         minutes=_both(minutes),
         kills=_both(kills),
         restarts=_both(restarts),
+        past=_past(scenario, stable_pods, load, rate, rng),
         measured=_measured(scenario, rng),
     )
 
@@ -115,6 +126,28 @@ def _load(scenario: Scenario, rng: np.random.Generator) -> Numbers:
     period = rng.uniform(60, 360)
     swing = 1 + scenario.swing * np.sin(2 * pi * (at / period + rng.uniform()))
     return np.asarray(swing * scenario.growth ** (at / scenario.intervals), dtype=np.float64)
+
+
+def _storms(scenario: Scenario, rng: np.random.Generator) -> Numbers:
+    """Factor on how short of memory all pods are, in each interval."""
+    short = np.ones((scenario.intervals, 1, 1))
+    for begin in np.flatnonzero(rng.random(scenario.intervals) < scenario.storms):
+        short[begin : begin + STORM] = STORMY
+    return short
+
+
+def _past(scenario: Scenario, pods: int, load: Numbers, rate: float, rng: np.random.Generator) -> Past:
+    """At a share of the load as the rollout begins, and with the trouble that so much makes."""
+    before = scenario.past_load * float(load[0])
+    trouble = before**0.5
+    minutes = scenario.past * pods * INTERVAL_SECONDS / 60
+    batches = int(rng.poisson(rate * before * scenario.past * pods / scenario.batch))
+    return Past(
+        minutes,
+        batches,
+        out_of_memory=int(rng.binomial(batches, min(1.0, scenario.out_of_memory * trouble))),
+        kills=int(rng.poisson(scenario.kills_per_minute * before * trouble * minutes)),
+    )
 
 
 def _failures(requests: Counted, risk: Numbers, cluster: int, rng: np.random.Generator) -> tuple[Counted, Counted]:

@@ -23,7 +23,7 @@ from traffic import Load, Traffic, traffic
 START_SECONDS = 240
 """For a torch server on a machine that does other work; 15 s on a quiet one."""
 
-STARTS = 5
+STARTS = 8
 """So many times as long as they took to start have pods served that are to be old beside a canary, which starts too."""
 
 
@@ -77,8 +77,7 @@ class Stage:
         name = manifest["metadata"]["name"]
         began = time.monotonic()
         ready(self.kit, manifest, START_SECONDS)
-        if age:
-            time.sleep(max(age, STARTS * (time.monotonic() - began)))
+        started = time.monotonic() - began
         owner = self.api.get(INFERENCE_DEPLOYMENT, name)
         before = frozenset(pod["metadata"]["uid"] for pod in self.pods(name))
         url = f"{self.sandbox.url(self.kit.namespace, name)}/predict"
@@ -88,6 +87,9 @@ class Stage:
                 pod_history(self.api, name) as pods,
                 rollout_history(self.api, name) as told,
             ):
+                if age:
+                    # Under the load: what serves nothing is no past to compare a canary with.
+                    time.sleep(max(age, STARTS * started))
                 requests.wait_for_more(load.enough)
                 changed_at = time.time()
                 self.kit.apply(change)

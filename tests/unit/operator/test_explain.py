@@ -244,6 +244,21 @@ def test_what_the_pods_whole_lives_hold_back_is_named(told: Told) -> None:
     assert said in told(found).partition("STILL MISSING TO PROMOTE")[2]
 
 
+def test_what_the_pods_whole_lives_took_back_is_told_beside_the_evidence_that_did_not(told: Told) -> None:
+    said = "killed for memory 3 times in 6 canary pod-minutes against none in 180 on stable"
+    found = make_object(
+        "RolledBack",
+        rejection("OOMKilled"),
+        canary="",
+        evidence=make_evidence(
+            decision="Rollback", signal="oom", reason="OOMKilled", message=said, signals=[trials.make_oom()]
+        ),
+    )
+    text = told(found)
+    assert f"over the whole lives of the pods: {said}" in text.partition("EVIDENCE")[2].partition("DECISION")[0]
+    assert "over the whole lives" not in told(trials.rolled_back())
+
+
 def test_no_table_is_wider_than_a_terminal(told: Told) -> None:
     """Where the longest names and large counts come together."""
     large = {"canaryExposures": "112345", "canaryBad": "2247", "stableExposures": "912345", "stableBad": "9123"}

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW
+from plimsoll_operator.rollout.evidence import Interval
 from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Problem, Values
 from plimsoll_operator.rollout.measuring.pod_record import PodRecord
-from plimsoll_operator.rollout.measuring.shortages import counted
+from plimsoll_operator.rollout.measuring.shortages import counted, watched
 from plimsoll_operator.rollout.measuring.signals import BATCHES, OOM
 
 CANARY, STABLE = "new", "old"
@@ -55,6 +56,21 @@ def test_pods_and_tiers_add_up_and_revisions_do_not() -> None:
 @pytest.mark.parametrize("series", [told(0, 0, 0, 1), {}], ids=["begins anew", "is gone"])
 def test_a_counter_that_begins_anew_or_is_gone_takes_nothing_back(series: dict[Counter, Values]) -> None:
     assert shortages(series, before=PodRecord(NOW, canary_shortages=3, stable_shortages=2)) == (3, 2)
+
+
+def test_batches_and_shortages_of_stable_are_of_the_same_lives() -> None:
+    before = PodRecord(NOW, canary_shortages=3, canary_batches=5000, stable_shortages=25, stable_batches=90_000)
+    anew = {**told(0, 0, 0, 1), **told(0, 0, 0, 2, revision=STABLE)}
+    record = counted(before, Measurements(MOMENTS[1], MOMENTS, {"oom": anew}), CANARY, STABLE)
+    assert (record.canary_shortages, record.canary_batches) == (3, 5000)
+    assert (record.stable_shortages, record.stable_batches) == (2, 1000)
+
+
+def test_the_time_of_stables_batches_is_that_of_each_server_whose_batches_are_counted() -> None:
+    pods = {**told(0, 0, revision=STABLE), **told(0, 0, revision=STABLE, pod="b"), **told(0, 0)}
+    found = [Interval(MOMENTS[0], MOMENTS[1], {}), Interval(MOMENTS[1], MOMENTS[3], {})]
+    record = watched(PodRecord(NOW, stable_seconds=5), found, Measurements(NOW, counters={"oom": pods}), STABLE)
+    assert record.stable_seconds == 5 + 2 * 30
 
 
 def test_nothing_is_known_where_prometheus_is_away() -> None:

@@ -48,6 +48,12 @@ def test_a_rollout_without_a_bad_event_is_promoted_after_about_five_hundred_requ
     )
 
 
+def test_a_signal_of_which_nothing_could_be_bounded_is_not_told_with_a_bound() -> None:
+    verdict, _ = watched(*[{**GOOD, SLOW: Counts(100, 900, 90, 810)}] * 20)
+    assert verdict.decision == "Promote"
+    assert verdict.message.endswith("latency not bounded, for there was nothing to compare")
+
+
 @pytest.mark.parametrize(
     ("bad", "signal", "reason", "message"),
     [
@@ -147,9 +153,9 @@ def test_what_is_still_unknown_is_said_with_figures() -> None:
         (Pods(canary_kills=3, stable_kills=1, canary_minutes=2, stable_minutes=129_600), "OOMKilled"),
         (Pods(canary_kills=3, stable_kills=1, canary_minutes=6, stable_minutes=100), None),
         (Pods(canary_kills=3, stable_kills=40, canary_minutes=6, stable_minutes=600), None),
-        (Pods(canary_shortages=3, canary_minutes=6, stable_minutes=150), "OutOfMemory"),
-        (Pods(canary_shortages=3, canary_minutes=6, stable_minutes=100), None),
-        (Pods(canary_shortages=3, stable_shortages=75, canary_minutes=6, stable_minutes=150), None),
+        (Pods(canary_shortages=3, canary_batches=60, stable_batches=1500), "OutOfMemory"),
+        (Pods(canary_shortages=3, canary_batches=60, stable_batches=1000), None),
+        (Pods(canary_shortages=3, stable_shortages=75, canary_batches=60, stable_batches=1500), None),
         (Pods(canary_failed_starts=2), "FailsToStart"),
         (Pods(canary_failed_starts=1), None),
         (Pods(canary_failed_starts=5, stable_failed_starts=1), None),
@@ -184,11 +190,11 @@ def test_a_guard_says_what_was_counted() -> None:
 
 def test_a_canary_that_ran_out_of_memory_once_where_stable_never_did_is_not_promoted() -> None:
     """However many requests it has answered since: its server has lowered its line, and trusts it again slowly."""
-    short = Pods(canary_shortages=1, canary_minutes=6, stable_minutes=100)
+    short = Pods(canary_shortages=1, canary_batches=60, stable_batches=100_000)
     verdict, _ = watched(*[GOOD] * 40, pods=short)
     assert verdict.decision == "Undecided"
     assert verdict.message == (
-        "out of memory once in 6 canary pod-minutes against none in 100 on stable: not promoted while that is "
+        "out of memory once in 60 canary batches against none in 100,000 on stable: not promoted while that is "
         "more than chance"
     )
 

@@ -66,7 +66,10 @@ def _signals(story: Story) -> Text | None:
         )
         for signal in story.trial.signals
     ]
-    return table(("SIGNAL", "EVIDENCE", "LIMIT", "CANARY", "STABLE"), rows)
+    told = table(("SIGNAL", "EVIDENCE", "LIMIT", "CANARY", "STABLE"), rows)
+    if not story.trial.by_whole_lives:
+        return told
+    return Text("\n").join([told, plain(f"over the whole lives of the pods: {story.trial.message}")])
 
 
 def _bounds(story: Story) -> Text | None:

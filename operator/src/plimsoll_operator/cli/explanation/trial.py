@@ -114,6 +114,12 @@ class Trial:
         reached = [signal for signal in self.signals if signal.reached]
         return self.signal or (max(reached, key=lambda signal: signal.evidence or 0).name if reached else "")
 
+    @property
+    def by_whole_lives(self) -> bool:
+        """Whether a count of the pods' whole lives speaks against the canary, which no signal's evidence shows."""
+        against = self.decision == "Rollback" and bool(self.signals)
+        return against and not any(signal.reached for signal in self.signals)
+
 
 def parse_trial(rollout: Json) -> Trial | None:
     """The comparison in `status.rollout`, or None where nothing was compared yet."""

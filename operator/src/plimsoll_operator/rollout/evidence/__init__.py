@@ -16,6 +16,7 @@ pod-minutes.
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
 from plimsoll_operator.rollout.evidence.counts import (
     ABANDONED,
+    BATCHES,
     FAILURES,
     INCIDENTS,
     OBJECTIVE,
@@ -25,15 +26,16 @@ from plimsoll_operator.rollout.evidence.counts import (
     Interval,
     SeriesKey,
 )
-from plimsoll_operator.rollout.evidence.guards import Pods
 from plimsoll_operator.rollout.evidence.judge import judge
 from plimsoll_operator.rollout.evidence.judged import JUDGED
+from plimsoll_operator.rollout.evidence.pods import Meanwhile, Pods
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings, step_is_done
 from plimsoll_operator.rollout.evidence.state import from_status, to_status
 from plimsoll_operator.rollout.evidence.verdict import Decision, SignalFigures, Verdict
 
 __all__ = [
     "ABANDONED",
+    "BATCHES",
     "FAILURES",
     "INCIDENTS",
     "JUDGED",
@@ -46,6 +48,7 @@ __all__ = [
     "Decision",
     "Evidence",
     "Interval",
+    "Meanwhile",
     "Pods",
     "SeriesKey",
     "SignalFigures",

@@ -6,13 +6,13 @@ from plimsoll_operator.rollout.evidence import wording
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
 from plimsoll_operator.rollout.evidence.figures import signal_figures
 from plimsoll_operator.rollout.evidence.guards import (
-    Pods,
     fails_to_start,
     killed_too_often,
     runs_out_more_often,
     runs_out_too_often,
 )
 from plimsoll_operator.rollout.evidence.judged import JUDGED, NEEDED
+from plimsoll_operator.rollout.evidence.pods import Pods
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures, Verdict
 

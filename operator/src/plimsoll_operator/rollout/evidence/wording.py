@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from plimsoll_operator.rollout.evidence.counts import ABANDONED, REFUSED
-from plimsoll_operator.rollout.evidence.guards import Pods
 from plimsoll_operator.rollout.evidence.judged import JUDGED
+from plimsoll_operator.rollout.evidence.pods import Compared, Pods
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures
 
 _CALLERS = {ABANDONED.part: "given up by their callers", REFUSED.part: "refused as invalid"}
@@ -50,6 +50,8 @@ def waiting(figures: SignalFigures, requests: float) -> str:
 
 def bounded(figures: SignalFigures) -> str:
     """What was reached of one signal, in a clause: by name, or by its part where the figures are not of the whole."""
+    if not figures.bound_exposures:
+        return f"{figures.name} not bounded, for there was nothing to compare"
     is_of_parts = figures.name in ("errors", "latency") and figures.allowed < 1
     subject = _subject(figures.name, figures.bound_part) if is_of_parts else figures.name
     most, allowed = percent(figures.upper_bound), percent(figures.allowed)
@@ -64,18 +66,19 @@ def _unmatched(figures: SignalFigures) -> str:
 
 
 def kills(pods: Pods) -> str:
-    return f"killed for memory {_per_pod_minutes(pods.canary_kills, pods.stable_kills, pods)}"
+    return f"killed for memory {_exposed(pods.kills, 'pod-minutes')}"
 
 
 def shortages(pods: Pods) -> str:
-    return f"out of memory {_per_pod_minutes(pods.canary_shortages, pods.stable_shortages, pods)}"
+    return f"out of memory {_exposed(pods.shortages, 'batches')}"
 
 
-def _per_pod_minutes(canary: int, stable: int, pods: Pods) -> str:
-    times = "once" if canary == 1 else f"{canary} times"
+def _exposed(seen: Compared, unit: str) -> str:
+    """Of stable's past, as much as is like the canary's time."""
+    times = "once" if seen.canary == 1 else f"{seen.canary} times"
     return (
-        f"{times} in {count(pods.canary_minutes)} canary pod-minutes against "
-        f"{stable or 'none'} in {count(pods.stable_minutes)} on stable"
+        f"{times} in {count(seen.canary_exposed)} canary {unit} against "
+        f"{seen.stable or 'none'} in {count(seen.stable_exposed)} on stable"
     )
 
 

@@ -17,7 +17,8 @@ from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
 from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
-from plimsoll_operator.rollout.measuring.shortages import counted
+from plimsoll_operator.rollout.measuring.shortages import counted, watched
+from plimsoll_operator.rollout.measuring.whole_lives import whole_lives
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Analysis:
 
     def verdict(self, pair: Pair, settings: AnalysisSettings, now: datetime) -> Verdict:
         """What the evidence says; where it decides nothing and data lacks, why it does."""
-        pods = pod_record.totals(self.pods, pair.canary, pair.stable, now)
+        pods = whole_lives(self.evidence, self.pods, pair.canary, pair.stable, now)
         verdict = judge(self.evidence, settings, pods)
         if verdict.decision == "Undecided" and self.availability.data in BLIND:
             return replace(verdict, reason=self.availability.data, message=self.availability.message)
@@ -121,6 +122,7 @@ def _measured(
     return replace(
         analysis,
         evidence=evidence,
+        pods=watched(analysis.pods, found, measurements, analysis.stable),
         availability=known,
         blind_since=(analysis.blind_since or now) if blind else None,
         blind_for=analysis.blind_for if blind else analysis.blind(now),

@@ -90,6 +90,9 @@ def _pods(record: PodRecord) -> dict[str, Any]:
         "canaryFailedStarts": record.canary_failed_starts,
         "canaryShortages": record.canary_shortages,
         "stableShortages": record.stable_shortages,
+        "canaryBatches": record.canary_batches,
+        "stableBatches": record.stable_batches,
+        "stableSeconds": record.stable_seconds,
     }
 
 
@@ -102,4 +105,7 @@ def _read_pods(stored: Manifest) -> PodRecord:
         # An older operator kept none.
         canary_shortages=stored.get("canaryShortages", 0),
         stable_shortages=stored.get("stableShortages", 0),
+        canary_batches=stored.get("canaryBatches", 0),
+        stable_batches=stored.get("stableBatches", 0),
+        stable_seconds=stored.get("stableSeconds", 0),
     )

@@ -29,7 +29,9 @@ MOST_PODS = 64
 class PodRecord:
     """What is kept in status: `exits` by pod as they were `at` that moment, and what the canary did since it began.
 
-    The shortages of memory are the most that Prometheus has told of the pods' whole lives, of either revision.
+    Batches, and shortages of memory in them, are the servers' own counts as Prometheus told them: of the canary the
+    most that it told, of stable the newest of the processes that ran then. `stable_seconds` are the pod-seconds in
+    which stable's batches were compared.
     """
 
     at: datetime
@@ -38,6 +40,9 @@ class PodRecord:
     canary_failed_starts: int = 0
     canary_shortages: int = 0
     stable_shortages: int = 0
+    canary_batches: int = 0
+    stable_batches: int = 0
+    stable_seconds: int = 0
 
     @property
     def unnamed(self) -> int:
@@ -113,6 +118,8 @@ def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, 
         stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod) or was_hard_to_start(pod)),
         canary_shortages=new.canary_shortages,
         stable_shortages=new.stable_shortages,
+        canary_batches=new.canary_batches,
+        stable_batches=new.stable_batches,
     )
 
 
