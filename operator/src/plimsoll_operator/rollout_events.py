@@ -23,8 +23,8 @@ def rollout_events(status: Manifest, stored: Manifest) -> Iterator[Event]:
         yield Event("Normal", ONE_AT_A_TIME, now["message"])
     if now.get("phase") == "Promoting" != before.get("phase"):
         yield Event("Normal", "Promoted", now["message"])
-    for revision, because in _newly_rejected(status, stored):
-        yield Event("Warning", "RolledBack", _rejection(revision, because))
+    for revision in _newly_rejected(status, stored):
+        yield Event("Warning", "RolledBack", _rejection(revision, now))
     if now.get("phase") == "Paused" and before.get("phase") in _UNPROVEN:
         yield Event("Normal", "CanaryPaused", now["message"])
 
@@ -35,16 +35,19 @@ def _has_started(now: Rollout, before: Rollout) -> bool:
     return bool(now.get("canary") and started and started != before.get("startedAt"))
 
 
-def _newly_rejected(status: Manifest, stored: Manifest) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _newly_rejected(status: Manifest, stored: Manifest) -> Iterator[Manifest]:
     """Revisions that were on their way or served until now. A status that was lost makes no news of old ones."""
     known = {entry["hash"]: bool(entry.get("rejected")) for entry in stored.get("revisions", ())}
     for entry in status.get("revisions", ()):
         if entry.get("rejected") and known.get(entry["hash"]) is False:
-            yield entry["hash"], entry["rejected"]
+            yield entry
 
 
-def _rejection(revision: str, because: Mapping[str, str]) -> str:
-    return (
-        f"revision {revision} was taken back, {because['reason']}: {because['message']}. Apply another change, or "
-        "kubectl plimsoll retry; kubectl plimsoll explain has the figures"
-    )
+def _rejection(revision: Manifest, now: Rollout) -> str:
+    because = revision["rejected"]
+    told = f"revision {revision['hash']} was taken back, {because['reason']}: {because['message']}."
+    # A restart that was given up leaves nothing to do: the spec asks for what serves.
+    if not revision["askedFor"]:
+        return f"{told} kubectl plimsoll explain has the figures"
+    other = "kubectl plimsoll abort leaves the restart at that" if now.get("restart") else "Apply another change"
+    return f"{told} {other}, or kubectl plimsoll retry; kubectl plimsoll explain has the figures"

@@ -46,6 +46,10 @@ def test_each_phase_offers_what_can_be_done_in_it(phase: str) -> None:
     assert offered_actions(in_phase(phase)) == OFFERED[phase]
 
 
+def test_a_restart_that_was_taken_back_can_be_left() -> None:
+    assert offered_actions(make_object("RolledBack", restart=True, **STABLE_ONLY)) == {"retry", "rollback"}
+
+
 def test_nothing_is_offered_of_an_object_that_no_operator_has_seen() -> None:
     assert offered_actions({"metadata": {"name": "domains"}, "spec": {}}) == set()
 

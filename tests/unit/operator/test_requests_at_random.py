@@ -153,5 +153,28 @@ def test_each_request_is_answered_and_decides_once_and_the_spec_is_reached_in_th
     assert stable.input["model"] == trials.observed.owner.spec["model"]
 
 
+@bounded
+@given(HISTORIES)
+def test_a_spec_that_returns_to_what_serves_ends_all_else_and_restarts_nothing(acts: list[Act]) -> None:
+    life = Life()
+    for act in acts:
+        life.happen(act)
+    trials = life.trials
+    trials.request(None)
+    trials.broken.clear()
+    trials.reconcile()
+    [stable] = [revision for revision in trials.observed.revisions if revision.stable]
+    serving = trials.observed.workload(stable.hash)
+    if stable.input["model"] == trials.observed.owner.spec["model"] or serving is None:
+        return
+    pods = {pod.name for pod in serving.pods if not pod.terminating}
+    changed(trials, int(stable.input["model"]["uri"].rpartition("v")[2]))
+    trials.until(at_rest)
+    assert trials.rollout["phase"] == "Idle"
+    assert trials.observed.stable is not None
+    assert trials.observed.stable.hash == stable.hash
+    assert pods <= {pod.name for pod in trials.pods}
+
+
 def at_rest(trials: Trials) -> bool:
     return trials.rollout["phase"] in ("Idle", "RolledBack") and trials.reconcile().writes == 0

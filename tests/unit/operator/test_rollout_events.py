@@ -11,7 +11,8 @@ from trials import CANARY, STABLE, make_object
 
 BECAUSE = {"reason": "MoreErrors", "message": "errors 4.1 % of 820 canary requests against 0.12 % of 7,910 on stable"}
 KEPT = {"revisions": [{"hash": CANARY}, {"hash": STABLE}]}
-REJECTED = {"revisions": [{"hash": CANARY, "rejected": BECAUSE}, {"hash": STABLE}]}
+REJECTED = {"revisions": [{"hash": CANARY, "rejected": BECAUSE, "askedFor": True}, {"hash": STABLE}]}
+GIVEN_UP = {"revisions": [{"hash": CANARY, "rejected": BECAUSE, "askedFor": False}, {"hash": STABLE}]}
 STARTED = {"startedAt": "2026-05-04T03:00:00Z"}
 
 
@@ -40,6 +41,16 @@ TURNS = {
         status("Surging", KEPT),
         status("RolledBack", REJECTED, canary=""),
         [("Warning", "RolledBack", "kubectl plimsoll retry")],
+    ),
+    "a restart did harm": (
+        status("Analysing", KEPT),
+        status("RollingBack", REJECTED, restart=True),
+        [("Warning", "RolledBack", "kubectl plimsoll abort leaves the restart at that, or kubectl plimsoll retry")],
+    ),
+    "a restart was given up": (
+        status("Analysing", KEPT),
+        status("RollingBack", GIVEN_UP),
+        [("Warning", "RolledBack", "on stable. kubectl plimsoll explain has the figures")],
     ),
     "gone back to by request": (
         status("Idle", KEPT, canary=""),

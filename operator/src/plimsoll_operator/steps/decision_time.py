@@ -27,5 +27,6 @@ def _was_decided_since(draft: Draft, move: Move, stored: Manifest) -> bool:
     canary = stored.get("canary")
     if not canary or stored.get("phase") in _TAKEN_BACK:
         return False
-    taken_back = draft.rejection is not None and move.phase in _TAKEN_BACK and draft.asked_for == canary
+    rejected = any(revision.rejected for revision in draft.revisions if revision.hash == canary)
+    taken_back = rejected and move.phase in _TAKEN_BACK
     return taken_back or (draft.stable is not None and draft.stable.hash == canary)

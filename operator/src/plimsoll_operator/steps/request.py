@@ -14,8 +14,10 @@ from plimsoll_operator.conditions import timestamp
 from plimsoll_operator.names import ANNOTATION_REQUEST
 from plimsoll_operator.observed import Manifest, Observed, Revision
 from plimsoll_operator.requests import Answer, InvalidRequestError, Ledger, Request, Restarts, parse_request
+from plimsoll_operator.spec import revision_input
+from plimsoll_operator.steps.asked_for import asked_for, possible_hashes
 from plimsoll_operator.steps.draft import Draft, Reason
-from plimsoll_operator.steps.verbs.asked import Asked, asked_for
+from plimsoll_operator.steps.verbs.asked import Asked
 from plimsoll_operator.steps.verbs.table import VERBS
 
 RESTART = "restart"
@@ -28,9 +30,7 @@ REFUSED = "it was refused; ask again with another ID"
 def heed_the_request(draft: Draft) -> Draft:
     """Set what becomes of the request and what it decides: marks of revisions, a restart, an order, a pause."""
     history = _with_one_stable(draft.observed)
-    draft = replace(
-        draft, revisions=history, ledger=_answered_so_far(history), restarts=_restarts_so_far(draft.observed)
-    )
+    draft = replace(draft, revisions=history, ledger=_answered_so_far(history), restarts=_restarts_so_far(draft))
     draft = _answer(draft)
     return replace(draft, paused=_paused(draft))
 
@@ -53,7 +53,7 @@ def _answer(draft: Draft) -> Draft:
 
 
 def _carry_out(draft: Draft, request: Request) -> Draft:
-    present = asked_for(draft.revisions, draft.spec, draft.restarts)
+    present = asked_for(draft)
     asked = Asked(draft, request, present)
     bound = (request.revision or _waits_for(draft, request)) if request.verb != ROLLBACK else ""
     if bound and (present is None or present.hash != bound):
@@ -131,12 +131,23 @@ def _answers(ledger: Ledger) -> int:
     return ledger.count
 
 
-def _restarts_so_far(observed: Observed) -> Restarts:
+def _restarts_so_far(draft: Draft) -> Restarts:
     """The restarts behind the newest revision, or one more where status knows of one that the history has lost."""
+    observed = draft.observed
     ever = max((revision.restarts for revision in observed.revisions), key=_count, default=Restarts())
     told = last_told(observed)
-    carried_out = told.get("verb") == RESTART and told.get("outcome") == "Accepted"
-    return ever.followed_by(told["id"]) if carried_out and told["id"] not in ever.ids else ever
+    if told.get("verb") != RESTART or told.get("outcome") != "Accepted" or told["id"] in ever.ids:
+        return ever
+    more = ever.followed_by(told["id"])
+    return more if not observed.revisions or _is_lost(draft, told, more) else ever
+
+
+def _is_lost(draft: Draft, told: Manifest, restarts: Restarts) -> bool:
+    """Whether pods of this very spec run for the restart, and only its entry in the history is gone."""
+    made = told.get("revision", "")
+    kept = {revision.hash for revision in draft.observed.revisions}
+    runs = draft.observed.workload(made) is not None and made not in kept
+    return runs and made in possible_hashes(revision_input(draft.spec), restarts)
 
 
 def _count(restarts: Restarts) -> int:
@@ -147,7 +158,7 @@ def _paused(draft: Draft) -> Reason | None:
     """Who holds steps and promotions: the spec, or a request that no other has ended since."""
     if draft.spec.rollout.paused:
         return Reason("Paused", "spec.rollout.paused is true")
-    present = asked_for(draft.revisions, draft.spec, draft.restarts)
+    present = asked_for(draft)
     pause = draft.ledger.pauses(present.hash if present else "")
     if pause is None:
         return None

@@ -7,21 +7,19 @@ from dataclasses import replace
 from plimsoll_operator.desired.pod import pod_template
 from plimsoll_operator.desired.workload import deployment
 from plimsoll_operator.drift import holds
-from plimsoll_operator.names import content_hash, revision_object_name
+from plimsoll_operator.names import revision_object_name
 from plimsoll_operator.observed import Manifest, ObjectKey, Revision
 from plimsoll_operator.spec import revision_input
+from plimsoll_operator.steps.asked_for import asked_for, newest, possible_hashes
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.verbs.asked import asked_for
-
-MAX_COLLISIONS = 16
 
 
 def choose_revision(draft: Draft) -> Draft:
     """Set the target: the revision asked for, or the stable one where that cannot be made or was taken back."""
     draft = render_the_pods(draft)
-    known = asked_for(draft.revisions, draft.spec, draft.restarts)
+    known = asked_for(draft)
     if known and known.rejected:
-        return _taken_back(draft, known)
+        return _taken_back(draft, _newest(draft, known))
     if known:
         return _aim(draft, _newest(draft, known))
     if draft.blocked or draft.rendering is None:
@@ -55,7 +53,7 @@ def _stay(draft: Draft) -> Draft:
     """Nothing new can be made, so what was answered is written down at the revision that stays."""
     if draft.stable is None:
         return draft
-    stable = replace(draft.stable, ledger=draft.ledger)
+    stable = replace(_newest(draft, draft.stable), ledger=draft.ledger)
     return replace(draft, revisions=_with(draft, stable), target=stable)
 
 
@@ -64,20 +62,18 @@ def _with(draft: Draft, changed: Revision) -> tuple[Revision, ...]:
 
 
 def _newest(draft: Draft, revision: Revision) -> Revision:
-    """A revision that is asked for again becomes the newest of the history, so that pruning spares it."""
-    newest = max(other.number for other in draft.revisions)
-    return revision if revision.number == newest else replace(revision, number=newest + 1)
+    """A revision that is asked for again becomes the newest of the history: what was asked for last is told by that."""
+    last = newest(draft)
+    return revision if last is None or revision.number == last.number else replace(revision, number=last.number + 1)
 
 
 def _rendered(draft: Draft, template: Manifest) -> Revision:
     """A new revision: the pod template is rendered now and never again."""
-    number = max((revision.number for revision in draft.revisions), default=0) + 1
+    last = newest(draft)
+    number = last.number + 1 if last else 1
     wanted = revision_input(draft.spec)
     nameless = Revision("", "", number, False, "", wanted, template, draft.restarts)
-    # One that was never restarted keeps the hash that it had before there were restarts.
-    identity = [wanted, draft.restarts.nonce] if draft.restarts.nonce else [wanted]
-    hashes = (content_hash([*identity, collision]) for collision in range(MAX_COLLISIONS))
-    name = draft.observed.owner.name
+    name, hashes = draft.observed.owner.name, possible_hashes(wanted, draft.restarts)
     candidates = (replace(nameless, hash=text, name=revision_object_name(name, text)) for text in hashes)
     return next(candidate for candidate in candidates if _is_free(draft, candidate))
 

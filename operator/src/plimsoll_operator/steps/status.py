@@ -9,6 +9,7 @@ from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import render_out_of_memory
 from plimsoll_operator.rollout.canary.stage import render_stage
 from plimsoll_operator.rollout.placed import render_placed
+from plimsoll_operator.steps.asked_for import is_a_restart, revision_asked_for
 from plimsoll_operator.steps.decision_time import decided_at
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import render_evidence
@@ -44,6 +45,8 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         "reason": draft.move.reason,
         "message": draft.move.message,
     }
+    if is_a_restart(draft, revision_asked_for(draft)):
+        rollout["restart"] = True
     if draft.rolling and not draft.waiting:
         rollout["wantedReplicas"] = draft.wanted
     if draft.rolling and draft.placed:

@@ -6,6 +6,7 @@ from plimsoll_operator.diagnosis import diagnose
 from plimsoll_operator.observed import Revision, Workload
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial
+from plimsoll_operator.steps.asked_for import is_a_restart, revision_asked_for
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.evidence import analysis_settings
 from plimsoll_operator.steps.looks import stage_now
@@ -29,6 +30,8 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         proven=frozenset(found.hash for found in draft.revisions if found.stable or found.promoted),
         asked_for=draft.asked_for,
         rejection=draft.rejection,
+        restart=is_a_restart(draft, revision_asked_for(draft)),
+        taken_back={found.hash: found.rejected for found in draft.revisions if found.rejected},
         settings=draft.spec.rollout.canary,
         analysis=analysis_settings(draft.spec),
         min_replicas=draft.spec.scaling.min_replicas,

@@ -16,6 +16,11 @@ _REJECTED = (
     "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
     "kubectl plimsoll retry {name} tries the very same once more, where the cause lay elsewhere",
 )
+_RESTART_REJECTED = (
+    "kubectl plimsoll abort {name} leaves it at that: the spec is that of revision {stable}, which serves on as it is",
+    "kubectl plimsoll retry {name} tries the very same once more, where the cause lay elsewhere",
+    "a change of the spec takes what the restart would have: it is rendered anew too, and judged",
+)
 _ENDING = "nothing: the canary's pods end, what served before goes on"
 _NEXT_STEP = (
     "nothing: it goes on when the pods of step {step} are ready, and what was compared counts",
@@ -75,7 +80,6 @@ BY_PHASE: Mapping[str, tuple[str, ...]] = {
     "Analysing": (_WAIT_FOR_VERDICT, _HURRY),
     "Promoting": ("nothing: the canary grows to full size, and the pods of the old revision follow",),
     "RollingBack": (_ENDING,),
-    "RolledBack": _REJECTED,
     "Paused": (
         "kubectl plimsoll resume {name}, or spec.rollout.paused: false where the spec holds it",
         "kubectl plimsoll abort {name} takes the canary back",
@@ -116,6 +120,9 @@ def _lines(rollout: Json, trial: Trial | None, rejected_for: str) -> tuple[str, 
         return by_reason
     if phase == "Surging" and trial and trial.requests:
         return _NEXT_STEP
+    rejected = _RESTART_REJECTED if rollout.get("restart") else _REJECTED
     look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
-    cause = _REJECTED if phase == "RollingBack" and rejected_for else ()
+    if phase == "RolledBack":
+        return look + rejected
+    cause = rejected if phase == "RollingBack" and rejected_for else ()
     return look + (BY_PHASE.get(phase) or (_PROMOTED if trial else _UNCOMPARED)) + cause

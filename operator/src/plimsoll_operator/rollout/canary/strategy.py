@@ -37,7 +37,8 @@ def advance(trial: Trial) -> Move:
 
 def _of_a_decision(trial: Trial) -> Callable[[Trial], Move]:
     """The label stands already: pods go to the stable revision, from one that served or from a canary."""
-    goes_back = trial.rejection or (trial.unproven and not trial.serving)
+    # After a restart, what the spec asks for is the stable revision again, and no rejection stands in its way.
+    goes_back = trial.rejection or (trial.older and all(w in trial.unproven or trial.left(w) for w in trial.older))
     return rolling_back.advance if goes_back else promoting.advance
 
 

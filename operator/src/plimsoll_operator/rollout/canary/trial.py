@@ -20,7 +20,8 @@ class Trial(Situation):
     """A rollout, and all that a canary is moved by beside its pods.
 
     `stable` is the hash of the stable revision, empty before there was one; `proven` are all that ever were stable.
-    `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target. `before` and
+    `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target; `restart` says that
+    it is the stable one rendered anew. `taken_back` is why others were, by their hash. `before` and
     `stage` are what status has kept of this very canary. `respecified` says that the spec was changed since, `ended`
     how often its containers were killed or ended by themselves, `ailment` in words what is wrong with the target's
     pods, `called` how the object is named to `kubectl plimsoll`, behind a verb.
@@ -30,6 +31,8 @@ class Trial(Situation):
     proven: frozenset[str]
     asked_for: str
     rejection: Rejection | None
+    restart: bool
+    taken_back: Mapping[str, Rejection]
     settings: Canary
     analysis: AnalysisSettings
     min_replicas: int
@@ -94,6 +97,10 @@ class Trial(Situation):
     def requests(self) -> int:
         """That the canary has answered so far."""
         return int(self.verdict.requests) if self.verdict else 0
+
+    def left(self, workload: Workload) -> bool:
+        """Whether these pods go since their revision was taken back."""
+        return workload.revision in self.taken_back
 
     def withdrawn(self) -> dict[str, int]:
         """Former canaries go at once, unless nothing else answers."""

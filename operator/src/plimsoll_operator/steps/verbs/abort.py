@@ -1,17 +1,24 @@
-"""abort: the canary is taken back now, and not tried again until `retry`."""
+"""abort: the canary is taken back now, and not tried again until `retry`.
+
+A restart asks for what serves already: with it, running or taken back, nothing is left that the spec asks for in vain.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from plimsoll_operator.observed import Rejection
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.verbs.asked import Asked, by_request
+from plimsoll_operator.steps.verbs.asked import Asked, by_request, without_the_restart
 
 
 def abort(asked: Asked) -> Draft:
     if asked.present is None and not asked.request.revision and not asked.draft.blocked and asked.stable:
         return asked.wait("the revision that the spec asks for is being made")
-    canary = asked.canary
+    present, stable, canary = asked.present, asked.stable, asked.canary
+    if present is not None and stable is not None and asked.is_restart:
+        because = Rejection("Aborted", f"aborted by request {asked.request.id}")
+        return without_the_restart(asked, present, stable, because)
     if canary is None or asked.stable is None:
         return asked.refuse(_why_there_is_none(asked))
     rejected = replace(canary, rejected=by_request(asked, "Aborted", "aborted"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from plimsoll_operator.observed import Rejection, Revision
-from plimsoll_operator.requests import Answer, Outcome, Request, Restarts
-from plimsoll_operator.spec import Spec, revision_input
+from plimsoll_operator.requests import Answer, Outcome, Request
+from plimsoll_operator.steps.asked_for import is_a_restart, newest
 from plimsoll_operator.steps.draft import Draft
 
 
@@ -28,6 +28,16 @@ class Asked:
         """The revision that is on its way to take the stable one's place."""
         present = self.present
         return present if present and self.stable and not present.stable and not present.rejected else None
+
+    @property
+    def is_restart(self) -> bool:
+        """The stable revision, rendered anew, is on its way or was taken back: the spec is what serves already."""
+        return is_a_restart(self.draft, self.present)
+
+    @property
+    def next_number(self) -> int:
+        last = newest(self.draft)
+        return last.number + 1 if last else 1
 
     @property
     def command(self) -> str:
@@ -61,14 +71,16 @@ class Asked:
 Verb = Callable[[Asked], Draft]
 
 
-def asked_for(revisions: Iterable[Revision], spec: Spec, restarts: Restarts) -> Revision | None:
-    """The revision that holds this very spec after these restarts, where the history has one."""
-    wanted = revision_input(spec)
-    known = (found for found in revisions if found.input == wanted and found.restarts == restarts)
-    return max(known, key=lambda revision: (revision.stable, revision.number), default=None)
-
-
 def by_request(asked: Asked, reason: str, what: str) -> Rejection:
     return Rejection(
         reason, f"{what} by request {asked.request.id}; `kubectl plimsoll retry {asked.command}` tries again"
     )
+
+
+def without_the_restart(asked: Asked, present: Revision, stable: Revision, rejected: Rejection) -> Draft:
+    """The stable revision is what the spec asks for again, since it is of the same spec: nothing is left to change."""
+    taken_back = replace(present, rejected=present.rejected or rejected)
+    # The newest one of a spec counts. Its entry is written first, with the answer: all of it, or none.
+    again = replace(stable, number=asked.next_number, rejected=None)
+    message = f"the restart is over: revision {stable.hash}, which is of the same spec, serves on"
+    return asked.accept(message, present, taken_back, again)

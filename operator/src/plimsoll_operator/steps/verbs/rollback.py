@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from plimsoll_operator.observed import Revision
+from plimsoll_operator.observed import Rejection, Revision
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.verbs.asked import Asked, by_request
+from plimsoll_operator.steps.verbs.asked import Asked, by_request, without_the_restart
 
 LISTED = 10
 """Revisions that a refusal names."""
@@ -14,26 +14,47 @@ LISTED = 10
 
 def rollback(asked: Asked) -> Draft:
     """To the named revision, else to the one that was stable before. Its pods run the template they ran then."""
+    if left := _restart_left(asked):
+        return left
     if refusal := _taken_back_already(asked):
         return asked.refuse(refusal)
     wanted = asked.request.revision or _before(asked)
     found = next((revision for revision in asked.draft.revisions if revision.hash == wanted), None)
     if found is None or (refusal := _why_not(asked, found)):
         return asked.refuse(refusal if found else _not_there(asked, wanted))
-    newest = max(revision.number for revision in asked.draft.revisions)
     # The newest of two stable ones counts, should the operator end between the writes to them.
-    number = found.number if found.number == newest else newest + 1
+    number = found.number if found.number == asked.next_number - 1 else asked.next_number
     back = replace(found, stable=True, promoted=True, rejected=None, number=number)
-    marked = [replace(revision, stable=False) for revision in asked.draft.revisions if revision.hash != found.hash]
-    if asked.present is not None:
-        reason = by_request(asked, "RolledBackByRequest", f"rolled back to {found.hash}")
+    others = [replace(revision, stable=False) for revision in asked.draft.revisions if revision.hash != found.hash]
+    same = asked.present is not None and asked.present.input == found.input
+    todo = "the spec is that of this revision already" if same else "set the spec back too"
+    message = f"revision {found.hash} is stable from now on, and the pods of the others end; {todo}"
+    return asked.accept(message, found, back, *(_taken_back(asked, found, each) for each in others))
+
+
+def _restart_left(asked: Asked) -> Draft | None:
+    """Back from a restart to what it would have replaced: by name, or where it was taken back already."""
+    present, stable = asked.present, asked.stable
+    if present is None or stable is None or not asked.is_restart or asked.draft.observed.half_promoted:
+        return None
+    if asked.request.revision != stable.hash and (asked.request.revision or not present.rejected):
+        return None
+    because = Rejection("RolledBackByRequest", f"rolled back to {stable.hash} by request {asked.request.id}")
+    return without_the_restart(asked, present, stable, because)
+
+
+def _taken_back(asked: Asked, found: Revision, other: Revision) -> Revision:
+    """Marked, if the spec would have it tried again; its other renderings too, where `found` is none of them."""
+    present = asked.present
+    if present is None or other.input != present.input:
+        return other
+    what = f"rolled back to {found.hash}"
+    if found.input != present.input:
         # What it was taken back for first stays told: the evidence, not who went further back since.
-        marked = [
-            replace(each, rejected=each.rejected or reason) if each.hash == asked.present.hash else each
-            for each in marked
-        ]
-    message = f"revision {found.hash} is stable from now on, and the pods of the others end; set the spec back too"
-    return asked.accept(message, found, back, *marked)
+        return replace(other, rejected=other.rejected or by_request(asked, "RolledBackByRequest", what))
+    if other.hash != present.hash:
+        return other
+    return replace(other, rejected=Rejection("RolledBackByRequest", f"{what} by request {asked.request.id}"))
 
 
 def _taken_back_already(asked: Asked) -> str:

@@ -9,8 +9,16 @@ from plimsoll_operator.rollout.situation import Move
 
 def advance(trial: Trial) -> Move:
     because = trial.rejection or Rejection("RolledBack", "it was rejected")
+    what = f"the restart as revision {trial.asked_for}" if trial.restart else f"revision {trial.asked_for}"
     message = (
-        f"revision {trial.asked_for} was taken back ({because.reason}: {because.message}), and revision {trial.target} "
-        f"serves: change the spec, or try it again with `kubectl plimsoll retry {trial.called}`"
+        f"{what} was taken back ({because.reason}: {because.message}), and revision {trial.target} "
+        f"serves: {_way_on(trial)}, or try it again with `kubectl plimsoll retry {trial.called}`"
     )
     return Move("RolledBack", "RolledBack", message)
+
+
+def _way_on(trial: Trial) -> str:
+    """What serves is of the very spec that a restart was of: it cannot be changed to that."""
+    if trial.restart:
+        return f"leave it at that with `kubectl plimsoll abort {trial.called}`, which restarts nothing"
+    return "change the spec"

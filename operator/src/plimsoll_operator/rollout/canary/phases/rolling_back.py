@@ -8,5 +8,6 @@ from plimsoll_operator.rollout.situation import Move
 
 
 def advance(trial: Trial) -> Move:
-    why = trial.rejection.message if trial.rejection else "the spec asks for the stable revision again"
+    because = trial.rejection or next((trial.taken_back[w.revision] for w in trial.older if trial.left(w)), None)
+    why = because.message if because else "the spec asks for the stable revision again"
     return take_over(trial, "RollingBack", f"back to revision {trial.target}, since {why}")
