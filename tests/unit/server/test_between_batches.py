@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -38,12 +39,14 @@ class Clock:
         self.now += 10
 
 
-def free() -> None:
+def give_all_back() -> None:
+    gc.collect()
     free_memory(torch.device("cpu"))
 
 
-def watched(clock: Clock, free: Callable[[], None] = free) -> tuple[BetweenBatches, Line]:
-    """Of a process that may take 200 MiB more for batches by its plan."""
+def watched(clock: Clock, free: Callable[[], None] = give_all_back) -> tuple[BetweenBatches, Line]:
+    """Of a process that may take 200 MiB more for batches by its plan, and has nothing left of the tests before."""
+    give_all_back()
     planned = private_bytes() + ROOM
     line = Line(clock)
     line.calibrated(Calibration(bytes_per_token=MEBIBYTE, bytes_per_batch=0, room=ROOM, seconds=1.0, trials=()))
@@ -101,7 +104,7 @@ def test_it_is_not_looked_at_with_every_batch() -> None:
 
 def test_nothing_is_lowered_where_nothing_was_measured() -> None:
     line = Line()
-    BetweenBatches(ProcessBudget(0, 0), line, free).look()
+    BetweenBatches(ProcessBudget(0, 0), line, give_all_back).look()
     assert line.now().tokens is None
 
 
