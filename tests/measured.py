@@ -87,7 +87,7 @@ def lose_prometheus(cluster: Cluster, seconds: float = 10) -> None:
     inquiry = inquire(cluster.observed.owner, cluster.now)
     told = None if inquiry is None else Measurements(inquiry.since, problem=problem)
     cluster.observed = replace(cluster.observed, measurements=told)
-    _tell(cluster)
+    tell(cluster)
 
 
 def look_at(cluster: Cluster, canary: Traffic | None, stable: Traffic | None) -> None:
@@ -149,10 +149,10 @@ def watch(
     for _ in range(looks):
         cluster.now += timedelta(seconds=seconds)
         look_at(cluster, canary, stable)
-        _tell(cluster)
+        tell(cluster)
 
 
-def _tell(cluster: Cluster) -> None:
+def tell(cluster: Cluster) -> None:
     """Reconcile, and carry out no more than the status."""
     plan = reconcile(cluster.observed, cluster.policy, cluster.now)
     cluster.carry_out(Plan(status=plan.status or cluster.observed.owner.status))

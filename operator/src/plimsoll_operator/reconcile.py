@@ -92,7 +92,7 @@ def _wake(draft: Draft) -> timedelta | None:
     moments.append(until_it_is_placed(draft))
     if draft.move and (draft.move.promote or draft.move.reject or draft.move.retire):
         moments.append(NEXT_MOVE)
-    if draft.on_trial:
+    if draft.on_trial or draft.looked_at:
         moments.append(draft.spec.rollout.analysis.interval)
     if draft.rollout_finished is not None:
         moments.append(draft.rollout_finished + draft.spec.scaling.scale_down_stabilization - draft.now)

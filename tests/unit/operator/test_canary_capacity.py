@@ -19,6 +19,7 @@ from canaries import (
     rejection_of,
     served,
     stalled,
+    watched,
 )
 from plimsoll_operator.observed import Manifest, ObjectKey
 
@@ -110,7 +111,7 @@ def test_a_quota_that_has_no_room_at_all_is_told() -> None:
 def test_a_gpu_that_does_not_come_is_told_after_the_deadline_and_held_against_nobody() -> None:
     trials = changed(served(3, gpus=3, progressDeadline="10m"))
     look(trials, 3)
-    trials.now += TEN_MINUTES
+    watched(trials, TEN_MINUTES)
     look(trials, 2)
     assert stalled(trials) == ("True", "ProgressDeadlineExceeded")
     assert rejection_of(trials.observed, 2) is None

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from canaries import analysed, changed, look, pods_of, rejection_of, served, stalled, watched
+from plimsoll_operator.rollout.evidence import Decision
 from rollouts import condition
 
 
@@ -65,6 +66,25 @@ def test_a_pause_holds_also_what_has_served_before() -> None:
     changed(trials, 1, paused=True)
     trials.settle()
     assert (trials.rollout["phase"], trials.of(1)) == ("Paused", None)
+
+
+@pytest.mark.parametrize("by_spec", [True, False], ids=["in the spec", "by a request"])
+@pytest.mark.parametrize("decision", ["Undecided", "Promote"])
+def test_a_pause_ends_nothing_that_was_inconclusive(by_spec: bool, decision: Decision) -> None:
+    trials = analysed(changed(served(3, canary={"maxDuration": "5m", "steps": [10]})))
+    watched(trials, timedelta(minutes=5))
+    trials.until_phase("Inconclusive")
+    trials.decision = decision
+    for is_paused in (True, False):
+        if by_spec:
+            changed(trials, paused=is_paused)
+        else:
+            trials.request("pause#1" if is_paused else "resume#2")
+        look(trials, 3)
+        assert trials.rollout["phase"] == ("Paused" if is_paused else "Inconclusive")
+    changed(trials, canary={"maxDuration": "2h", "steps": [10]})
+    look(trials, 2)
+    assert trials.rollout["phase"] == ("Analysing" if decision == "Undecided" else "Promoting")
 
 
 # Superseded

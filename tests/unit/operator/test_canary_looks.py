@@ -102,6 +102,43 @@ def test_a_canary_that_loads_has_its_deadline_while_somebody_looks(jump: timedel
     analysed(trials)
 
 
+def without_a_gpu(trials: Trials) -> None:
+    trials.gpus = 3
+
+
+def promoting(trials: Trials) -> None:
+    analysed(trials).decision = "Promote"
+    trials.until_phase("Promoting")
+    trials.broken.add("pvc://models/v2")
+
+
+@pytest.mark.parametrize("waits", [without_a_gpu, promoting])
+@pytest.mark.parametrize("jump", JUMPS)
+def test_who_waits_has_the_deadline_while_somebody_looks(waits: Callable[[Trials], None], jump: timedelta) -> None:
+    trials = changed(served(4, progressDeadline="10m", canary={"steps": [10]}))
+    waits(trials)
+    look(trials, 6)
+    later(trials, jump)
+    look(trials, 3)
+    assert stalled(trials) == ("False", "NotStalled")
+    watched(trials, 7 * MINUTE)
+    assert stalled(trials) == ("False", "NotStalled")
+    watched(trials, 4 * MINUTE)
+    assert stalled(trials) == ("True", "ProgressDeadlineExceeded")
+
+
+def test_with_looks_that_are_always_too_far_apart_time_goes_by_more_slowly() -> None:
+    trials = changed(served(3, progressDeadline="5m"))
+    trials.broken.add("pvc://models/v2")
+    look(trials, 4)
+    began = trials.now
+    while trials.rollout["phase"] == "Surging" and trials.now - began < 10 * MINUTE:
+        later(trials, timedelta(seconds=75))
+        glance(trials)
+    assert 5 * MINUTE <= trials.now - began <= 9 * MINUTE
+    assert trials.rollout["phase"] == "RollingBack"
+
+
 # What does not count is taken off once
 def test_time_without_prometheus_and_with_nobody_there_is_taken_off_once() -> None:
     cluster = trial(canary=TEN_MINUTES)
@@ -162,11 +199,13 @@ def paused(trials: Trials) -> None:
     changed(analysed(trials), paused=True)
 
 
-def without_a_gpu(trials: Trials) -> None:
-    trials.gpus = 3
+def given_up(trials: Trials) -> None:
+    without_a_gpu(trials)
+    watched(trials, HALF_AN_HOUR)
+    assert stalled(trials) == ("True", "ProgressDeadlineExceeded")
 
 
-@pytest.mark.parametrize("waits", [held, paused, without_a_gpu])
+@pytest.mark.parametrize("waits", [held, paused, given_up])
 def test_where_no_time_counts_nothing_is_written(waits: Callable[[Trials], None]) -> None:
     trials = changed(served(3, canary=TEN_MINUTES))
     waits(trials)
@@ -206,9 +245,9 @@ def test_never_more_time_counts_than_was_looked_at(waits: list[tuple[int, str]])
         changed(trials, paused=bool(what))
         trials.now += timedelta(seconds=wait)
         glance(trials)
-        if 0 < wait <= 60 and not was_paused:
-            looked += timedelta(seconds=wait)
-        gaps += not 0 < wait <= 60
+        if wait > 0 and not was_paused:
+            looked += timedelta(seconds=min(wait, 60))
+        gaps += not 0 < wait <= 50
     if "pausedSince" in trials.rollout:
         changed(trials, paused=False)
         glance(trials)

@@ -8,7 +8,20 @@ from datetime import timedelta
 import pytest
 
 from builders import make_pod
-from canaries import Trials, analysed, canary_spec, changed, fallen_silent, look, pods_of, rejection_of, served, stalled
+from canaries import (
+    Trials,
+    analysed,
+    canary_spec,
+    changed,
+    fallen_silent,
+    later,
+    look,
+    pods_of,
+    rejection_of,
+    served,
+    stalled,
+    watched,
+)
 from plimsoll_operator.observed import Milestones, ObjectKey
 from rollouts import condition
 
@@ -37,7 +50,7 @@ def test_after_an_outage_of_both_a_canary_that_is_back_first_has_to_stand(apart:
     trials.crashing = set(stable)
     look(trials, 2)
     assert trials.rollout["phase"] == "Analysing", "a shared outage says nothing for it"
-    trials.now += timedelta(seconds=apart)
+    watched(trials, timedelta(seconds=apart))
     trials.crashing = set() if phase == "Analysing" else trials.crashing
     look(trials)
     assert trials.rollout["phase"] == phase
@@ -47,12 +60,41 @@ def test_pods_that_are_on_their_way_back_have_as_long_as_a_canary_has() -> None:
     trials = analysed(changed(served(2, progressDeadline="10m", canary={"steps": [10]})))
     fallen_silent(trials, 1)
     look(trials, 2)
-    trials.now += timedelta(minutes=9)
+    watched(trials, timedelta(minutes=9))
     look(trials, 2)
     assert trials.rollout["phase"] == "Analysing", "a node was drained: no reason to promote what is not proven"
-    trials.now += timedelta(minutes=1)
+    watched(trials, timedelta(minutes=1))
     trials.until_phase("Idle")
     assert trials.of(1) is None
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)], ids=["an hour on", "an hour back"])
+def test_a_clock_that_jumps_promotes_no_canary_where_what_serves_only_loads(jump: timedelta) -> None:
+    trials = watched(analysed(changed(served(1, progressDeadline="10m"))), timedelta(minutes=3))
+    fallen_silent(trials, 1)
+    look(trials)
+    later(trials, jump)
+    look(trials, 3)
+    assert trials.rollout["phase"] == "Analysing"
+    watched(trials, timedelta(minutes=5))
+    assert trials.rollout["phase"] == "Analysing"
+    trials.unready.clear()
+    look(trials, 2)
+    assert "outageSince" not in trials.rollout
+
+
+def test_a_clock_that_jumps_promotes_no_canary_that_has_not_stood() -> None:
+    trials = analysed(changed(served(3, canary={"steps": [10]})))
+    stable = pods_of(trials.observed, 1)
+    trials.crashing |= stable | pods_of(trials.observed, 2)
+    watched(trials, timedelta(minutes=3))
+    trials.crashing = set(stable)
+    look(trials)
+    later(trials, timedelta(seconds=55))
+    look(trials)
+    later(trials, timedelta(hours=-2))
+    look(trials)
+    assert trials.rollout["phase"] == "Analysing"
 
 
 def test_what_is_broken_gives_its_gpu_to_the_canary_even_if_it_is_the_last() -> None:

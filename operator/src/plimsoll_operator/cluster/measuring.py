@@ -34,6 +34,9 @@ UNKNOWN = Answer((), None)
 TICK = timedelta(seconds=1)
 """A server's clock must be past a moment by so much. It tells whole seconds, and may be a little behind ours."""
 
+SAME_TIME = timedelta(seconds=5)
+"""Clocks that are no further apart may show the same: one tells whole seconds, and an answer takes its time."""
+
 NOT_CONFIGURED = Problem(
     "PrometheusNotConfigured",
     "no Prometheus is configured: set prometheus.url in the operator's chart values",
@@ -127,15 +130,18 @@ def measurements(
     inquiry: Inquiry, answers: Mapping[Signal, Answer], now: datetime, scraped: Answer = UNKNOWN
 ) -> Measurements:
     """The answers side by side, up to the last moment that the clock of who answered has passed as well."""
-    passed = min((answer.answered or now for answer in answers.values()), default=now) - TICK
+    clocks = [answer.answered or now for answer in answers.values()] or [now]
+    clock, ahead = max(clocks), now - max(clocks)
+    ahead = timedelta(seconds=round(ahead.total_seconds())) if abs(ahead) > SAME_TIME else timedelta(0)
+    passed = min(clocks) - TICK
     count = min(inquiry.steps, (passed - inquiry.first) // inquiry.step) + 1
     moments = tuple(inquiry.first + index * inquiry.step for index in range(count))
     if not moments or moments[-1] <= inquiry.since:
-        return Measurements(inquiry.since)
+        return Measurements(inquiry.since, clock=clock, ahead=ahead)
     counters = {
         signal.name: dict(_counters(signal, answer.series, inquiry, count)) for signal, answer in answers.items()
     }
-    return Measurements(inquiry.since, moments, counters, scrapes_of(scraped.series))
+    return Measurements(inquiry.since, moments, counters, scrapes_of(scraped.series), clock=clock, ahead=ahead)
 
 
 def scrapes_of(found: Iterable[RawSeries]) -> Mapping[Replica, tuple[Scrapes, ...]]:

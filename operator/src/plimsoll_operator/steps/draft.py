@@ -73,6 +73,7 @@ class Draft:
     `evidence`, `data` and `verdict` are there while an unproven canary runs; `blind` is how long its data has lacked,
     and `ended` how often its containers were killed or ended by themselves.
     `placed` is how many pods have a node, while a rollout has pods that have none.
+    `looked_at` is when the clocks of this rollout were looked at last, to the interval; None while none runs.
     `most_ready` is how many pods of the target were ready at once in this rollout.
     """
 
@@ -106,6 +107,7 @@ class Draft:
     rollout_finished: datetime | None = None
     wanted: int = 0
     placed: Placed | None = None
+    looked_at: datetime | None = None
     most_ready: int = 0
     move: Move | None = None
     starts: tuple[Start, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from plimsoll_operator.conditions import moment_of
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.rollout.evidence import AnalysisSettings
 from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair, carried_on
@@ -29,9 +30,11 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     settings = analysis_settings(draft.spec)
     stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
-        stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now)
+        stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now, began=_began(draft))
     stored = stored.without(unlooked(draft), draft.now)
     analysis = carried_on(stored, draft.observed.measurements, pair, settings, draft.now)
+    analysis = analysis.clocked(draft.now, paused=draft.paused is not None)
+    unseen = draft.spec.rollout.canary.on_no_data == "Promote"
     return replace(
         draft,
         analysis=analysis,
@@ -39,7 +42,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
         data=analysis.availability.data,
         blind=analysis.blind(draft.now),
         ended=analysis.ended(pair, draft.now),
-        verdict=analysis.verdict(pair, settings, draft.now),
+        verdict=analysis.verdict(pair, settings, draft.now, unseen=unseen),
     )
 
 
@@ -49,6 +52,11 @@ def _goes_on(draft: Draft, target: Revision) -> bool:
     same = told.get("canary") == target.hash and told.get("phase") != "RollingBack"
     began, since = told.get("startedAt"), told.get("evidence", {}).get("since")
     return bool(same and began and since and datetime.fromisoformat(since) >= datetime.fromisoformat(began))
+
+
+def _began(draft: Draft) -> datetime | None:
+    """When the rollout did, as status has it: of a clock that was set back since it is to come."""
+    return moment_of(draft.observed.owner.status.get("rollout", {}).get("startedAt"))
 
 
 def analysis_settings(spec: Spec) -> AnalysisSettings:
@@ -75,7 +83,7 @@ def until_the_next_look(draft: Draft) -> timedelta | None:
     if not draft.analysis.evidence.requests and not (running and running.ready):
         return None
     until, interval = draft.analysis.evidence.until, draft.spec.rollout.analysis.interval
-    return next_moment(until, interval, draft.now, draft.policy.prometheus_delay)
+    return next_moment(until, interval, draft.now - draft.analysis.ahead, draft.policy.prometheus_delay)
 
 
 def render_evidence(draft: Draft, rollout: Manifest) -> dict[str, Any]:
@@ -89,7 +97,7 @@ def render_evidence(draft: Draft, rollout: Manifest) -> dict[str, Any]:
     before = kept.get("evidence", {})
     same = all(before.get(name) == evidence[name] for name in ("canary", "stable", "since"))
     points = kept.get("history", []) if same else []
-    if analysis.evidence.until > analysis.evidence.since:
+    if analysis.evidence.until != analysis.evidence.since:
         points = with_point(points, _point(evidence, rollout), draft.spec.rollout.analysis.interval)
     return {"evidence": evidence, "history": points} if points else {"evidence": evidence}
 

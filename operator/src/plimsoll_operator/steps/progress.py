@@ -48,6 +48,13 @@ def remaining_deadline(draft: Draft) -> timedelta | None:
     return deadline(draft) - (draft.now - draft.rollout_progressed)
 
 
+def is_waited_for(draft: Draft) -> bool:
+    """Whether the deadline of a canary runs, or that of what was decided of it."""
+    left = remaining_deadline(draft)
+    judged = draft.on_trial or (draft.move is not None and draft.move.phase in DECIDED)
+    return judged and left is not None and left > timedelta(0)
+
+
 def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     running = draft.observed.workload(target.hash)
     ready = running.ready if running else 0

@@ -12,8 +12,8 @@ from plimsoll_operator.rollout.placed import SETTLED, Placed, placed_now
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
-from plimsoll_operator.steps.looks import looked
-from plimsoll_operator.steps.progress import follow_the_progress
+from plimsoll_operator.steps.looks import noted
+from plimsoll_operator.steps.progress import follow_the_progress, is_waited_for
 from plimsoll_operator.steps.trial import trial_of
 
 HELD = ("Paused", "Inconclusive")
@@ -25,11 +25,12 @@ def move_the_rollout(draft: Draft) -> Draft:
     if target is None:
         return draft
     draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft), placed=_placed(draft, target))
-    move = looked(draft, _remembered_first(draft, _next_move(draft, target)))
+    move = _remembered_first(draft, _next_move(draft, target))
     # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
     held = Reason(move.reason, move.message) if move.phase in HELD else None
     draft = replace(draft, move=move, held=held)
     draft = follow_the_progress(replace(draft, scale=_scales(draft, move)))
+    draft = replace(draft, looked_at=noted(draft, waits=is_waited_for(draft)))
     if move.reject:
         return _rejected(draft, target, move.reject)
     return _promoted(draft, target) if move.promote else draft

@@ -51,14 +51,15 @@ def _rollout(draft: Draft) -> dict[str, Any]:
         rollout["wantedReplicas"] = draft.wanted
     if draft.rolling and draft.placed:
         rollout |= render_placed(draft.placed)
-    if draft.rollout_started:
-        rollout["startedAt"] = timestamp(draft.rollout_started)
     if draft.rollout_progressed:
         rollout |= {"progressedAt": timestamp(draft.rollout_progressed), "mostReady": draft.most_ready}
-    if draft.rollout_finished:
-        rollout["finishedAt"] = timestamp(draft.rollout_finished)
-    if decided := decided_at(draft, draft.move):
-        rollout["decidedAt"] = timestamp(decided)
+    moments = {
+        "startedAt": draft.rollout_started,
+        "lookedAt": draft.looked_at,
+        "finishedAt": draft.rollout_finished,
+        "decidedAt": decided_at(draft, draft.move),
+    }
+    rollout |= {name: timestamp(moment) for name, moment in moments.items() if moment}
     if draft.move.stage:
         rollout |= render_stage(draft.move.stage)
     return {**rollout, **render_evidence(draft, rollout), **request}

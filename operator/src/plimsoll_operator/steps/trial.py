@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from plimsoll_operator.diagnosis import diagnose
-from plimsoll_operator.observed import Revision, Workload
+from plimsoll_operator.names import content_hash
+from plimsoll_operator.observed import Manifest, Revision, Workload
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial
 from plimsoll_operator.steps.asked_for import is_a_restart, revision_asked_for
@@ -39,7 +40,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         deadline=deadline(draft),
         now=draft.now,
         before=stored.get("phase") if same else None,
-        respecified=draft.observed.owner.status.get("observedGeneration") != draft.observed.owner.generation,
+        spec=_unpaused(draft.observed.owner.spec),
         stage=stage_now(draft) if same else Stage(),
         verdict=draft.verdict,
         data=draft.data or "NoMetrics",
@@ -50,6 +51,12 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         ailment=ailment.message if ailment else "",
         called=f"{draft.observed.owner.name} -n {draft.observed.owner.namespace}",
     )
+
+
+def _unpaused(spec: Manifest) -> str:
+    """A hash of the spec that a pause does not change: to pause and to resume is no other wish."""
+    rollout = {name: value for name, value in spec.get("rollout", {}).items() if name != "paused"}
+    return content_hash({**spec, "rollout": rollout})
 
 
 def _carried(draft: Draft) -> int:

@@ -12,41 +12,51 @@ from datetime import datetime, timedelta
 from plimsoll_operator.rollout.canary.stage import Stage
 
 OVERSLEPT = timedelta(minutes=1)
-"""Looks that are no further apart than this, or three intervals, are as close as an operator that restarts has them."""
+"""Looks that are no further apart than this, or three intervals, are as close as an operator that restarts has them.
+
+Of a longer gap so much counts, or an interval where that is longer: with looks that are always too far apart every
+clock runs more slowly, and none stands still for good.
+"""
 
 
-def unlooked(stage: Stage, interval: timedelta, now: datetime) -> timedelta:
+def unlooked(looked_at: datetime | None, interval: timedelta, now: datetime) -> timedelta:
     """Time since the last look that is not to count; less than none where the clock was set back since."""
-    if stage.looked_at is None:
+    if looked_at is None:
         return timedelta(0)
-    since = now - stage.looked_at
-    return since if since < timedelta(0) or since > max(OVERSLEPT, 3 * interval) else timedelta(0)
+    since = now - looked_at
+    if timedelta(0) <= since <= max(OVERSLEPT, 3 * interval):
+        return timedelta(0)
+    return since if since < timedelta(0) else since - max(OVERSLEPT, interval)
 
 
-def without(stage: Stage, gap: timedelta, now: datetime) -> Stage:
-    """The stage as if time had stood still for so long. What a pause holds gets its time back as the pause ends."""
+def without(stage: Stage, gap: timedelta, interval: timedelta, now: datetime) -> Stage:
+    """The stage as if time had stood still for so long. What a pause holds gets its time back as the pause ends.
+
+    For a step a look is worth one interval, however long ago the one before it was: a step may last less than a minute.
+    """
     holds = stage.paused_since is not None
+    of_the_step = gap + max(timedelta(0), OVERSLEPT - interval) if gap > timedelta(0) else gap
     return replace(
         stage,
         counts_from=stage.counts_from if holds else _moved(stage.counts_from, gap, now),
-        step_started=stage.step_started if holds else _moved(stage.step_started, gap, now),
+        step_started=stage.step_started if holds else _moved(stage.step_started, of_the_step, now),
         missing_since=_moved(stage.missing_since, gap, now),
         unready_since=_moved(stage.unready_since, gap, now),
+        outage_since=_moved(stage.outage_since, gap, now),
+        alone_since=_moved(stage.alone_since, gap, now),
     )
 
 
-def noted(stage: Stage, interval: timedelta, now: datetime) -> Stage:
-    """With this look in it while a clock runs: once an interval, so that no look makes status differ by itself."""
-    if not _is_timed(stage):
-        return replace(stage, looked_at=None)
-    recently = stage.looked_at is not None and timedelta(0) <= now - stage.looked_at < interval
-    return stage if recently else replace(stage, looked_at=now)
+def noted(looked_at: datetime | None, interval: timedelta, now: datetime) -> datetime:
+    """When it was looked at last: once an interval it is noted anew, so that no look makes status differ by itself."""
+    recently = looked_at is not None and timedelta(0) <= now - looked_at < interval
+    return looked_at if looked_at is not None and recently else now
 
 
-def _is_timed(stage: Stage) -> bool:
+def is_timed(stage: Stage) -> bool:
     """Whether time decides anything: none of a pause does, nor of a wait for data after time was up."""
     compared = stage.counts_from is not None and not stage.held and stage.paused_since is None
-    return compared or stage.missing_since is not None or stage.unready_since is not None
+    return compared or any((stage.missing_since, stage.unready_since, stage.outage_since))
 
 
 def _moved(moment: datetime | None, gap: timedelta, now: datetime) -> datetime | None:

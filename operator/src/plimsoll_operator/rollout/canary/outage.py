@@ -2,6 +2,8 @@
 
 Nor may one that is only on its way back be given up for an unproven one: a pod whose node was drained, or that was
 killed once, loads its weights for minutes, and has as long for it as a canary has.
+
+Both clocks have to say so, the kubelet's and the operator's: neither may jump and promote what is not proven.
 """
 
 from __future__ import annotations
@@ -20,17 +22,29 @@ _STARTING = ("", "ContainerCreating", "PodInitializing")
 
 def is_broken(trial: Trial) -> bool:
     """Whether none of the pods that should serve is ready, nor will be by itself."""
-    since = _since(trial)
-    if since is None:
+    since, seen = _since(trial), outage_since(trial)
+    if since is None or seen is None:
         return False
     hopeless = all(pod.waiting_reason not in _STARTING for pod in _pods(trial))
-    return trial.now - since >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
+    return trial.now - max(since, seen) >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
 
 
 def outlives_it(trial: Trial) -> bool:
     """Has a pod of the canary been ready for as long? Not after an outage of both that ended for it first."""
-    since = _canary_serves_since(trial)
-    return since is not None and trial.now - since >= BROKEN_FOR
+    since, seen = _canary_serves_since(trial), alone_since(trial)
+    return since is not None and seen is not None and trial.now - max(since, seen) >= BROKEN_FOR
+
+
+def outage_since(trial: Trial) -> datetime | None:
+    """Since when no pod of what should serve has been seen ready; later by as long as nobody looked."""
+    return None if _since(trial) is None else trial.stage.outage_since or trial.now
+
+
+def alone_since(trial: Trial) -> datetime | None:
+    """Since when a pod of the canary has been seen ready meanwhile, likewise."""
+    if _since(trial) is None or _canary_serves_since(trial) is None:
+        return None
+    return trial.stage.alone_since or trial.now
 
 
 def _since(trial: Trial) -> datetime | None:

@@ -49,6 +49,6 @@ def _of_a_trial(trial: Trial) -> Callable[[Trial], Move]:
         return paused.advance
     if trial.target in trial.proven:
         return returning.advance
-    if trial.before == "Inconclusive" and not trial.respecified:
+    if inconclusive.is_still(trial):
         return inconclusive.advance
     return analysing.advance if surging.is_done(trial) else surging.advance

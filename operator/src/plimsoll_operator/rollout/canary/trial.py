@@ -21,10 +21,10 @@ class Trial(Situation):
 
     `stable` is the hash of the stable revision, empty before there was one; `proven` are all that ever were stable.
     `asked_for` is the revision that the spec asks for, and `rejection` is why it is not the target; `restart` says that
-    it is the stable one rendered anew. `taken_back` is why others were, by their hash. `before` and
-    `stage` are what status has kept of this very canary. `respecified` says that the spec was changed since, `ended`
-    how often its containers were killed or ended by themselves, `ailment` in words what is wrong with the target's
-    pods, `called` how the object is named to `kubectl plimsoll`, behind a verb.
+    it is the stable one rendered anew. `taken_back` is why others were, by their hash. `before` and `stage` are what
+    status has kept of this very canary. `spec` is the hash of the spec, whether it is paused or not, `ended` how often
+    its containers were killed or ended by themselves, `ailment` in words what is wrong with the target's pods, `called`
+    how the object is named to `kubectl plimsoll`, behind a verb.
     """
 
     stable: str
@@ -40,7 +40,7 @@ class Trial(Situation):
     deadline: timedelta
     now: datetime
     before: Phase | None = None
-    respecified: bool = False
+    spec: str = ""
     stage: Stage = field(default_factory=Stage)
     verdict: Verdict | None = None
     data: Data = "NoMetrics"

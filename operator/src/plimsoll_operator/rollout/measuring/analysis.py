@@ -15,6 +15,7 @@ from plimsoll_operator.rollout.evidence import AnalysisSettings, Evidence, Verdi
 from plimsoll_operator.rollout.measuring import pod_record
 from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
+from plimsoll_operator.rollout.measuring.inquiry import CLOCK_SLACK
 from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
 from plimsoll_operator.rollout.measuring.shortages import counted, watched
@@ -47,7 +48,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Analysis:
-    """`blind_since` is when data began to lack, `blind_for` how long it did before that."""
+    """`blind_since` is when data began to lack, `blind_for` how long it did before that, both in our time.
+
+    `ahead` is how far our clock was ahead of Prometheus' at the last look. The evidence's `until` is in Prometheus'
+    time once that is known; its `since` stays what our clock showed.
+    """
 
     stable: str
     evidence: Evidence
@@ -55,11 +60,14 @@ class Analysis:
     availability: Availability = field(default_factory=Availability)
     blind_since: datetime | None = None
     blind_for: timedelta = timedelta(0)
+    ahead: timedelta = timedelta(0)
 
     @classmethod
-    def fresh(cls, canary: str, stable: str, pair: Pair, now: datetime) -> Analysis:
+    def fresh(cls, canary: str, stable: str, pair: Pair, now: datetime, began: datetime | None = None) -> Analysis:
+        """From now on, and not before the rollout `began`: earlier evidence would not be known as of this one."""
         begin = now.replace(microsecond=0)
-        return cls(stable, Evidence.fresh(canary, begin), pod_record.begin(pair.stable, begin))
+        since = max(begin, began or begin)
+        return cls(stable, Evidence.fresh(canary, since), pod_record.begin(pair.stable, begin))
 
     def blind(self, now: datetime) -> timedelta:
         """For how long there was nothing to judge by, though there should have been."""
@@ -69,21 +77,35 @@ class Analysis:
         """As if time had stood still for so long: where data lacks, it did so less long by that."""
         return replace(self, blind_since=self.blind_since and min(self.blind_since + gap, now))
 
+    def clocked(self, now: datetime, *, paused: bool) -> Analysis:
+        """With the clock of what data lacks started or stopped. A pause stops it: its time is taken off as a whole."""
+        blind = self.availability.data in BLIND and not paused
+        return replace(
+            self,
+            blind_since=(self.blind_since or now) if blind else None,
+            blind_for=self.blind_for if blind else self.blind(now),
+        )
+
     def ended(self, pair: Pair, now: datetime) -> int:
         """How often containers of the canary were killed or ended by themselves, since it began."""
         known = (self.evidence.series.get(key) for key in (pod_record.KILLS, pod_record.RESTARTS))
         new = pod_record.news(pair.canary, self.pods, now)
         return round(sum(series.canary_bad for series in known if series)) + new.kills + new.restarts
 
-    def verdict(self, pair: Pair, settings: AnalysisSettings, now: datetime) -> Verdict:
-        """What the evidence says; where it decides nothing and data lacks, why it does."""
+    def verdict(self, pair: Pair, settings: AnalysisSettings, now: datetime, *, unseen: bool = False) -> Verdict:
+        """What the evidence says; where it decides nothing and data lacks, why it does.
+
+        Nothing is promoted by what was measured before data began to lack, unless it may be `unseen`.
+        """
         pods = whole_lives(self.evidence, self.pods, pair.canary, pair.stable, now)
         verdict = judge(self.evidence, settings, pods)
-        if verdict.decision == "Undecided" and self.availability.data in BLIND:
-            return replace(verdict, reason=self.availability.data, message=self.availability.message)
-        if verdict.decision == "Promote" and self.availability.hides:
-            message = f"no promotion yet, though what is measured is no worse: {self.availability.message}"
-            return replace(verdict, decision="Undecided", reason="CanaryMissing", message=message)
+        known = self.availability
+        if verdict.decision == "Undecided" and known.data in BLIND:
+            return replace(verdict, reason=known.data, message=known.message)
+        if verdict.decision == "Promote" and (known.hides or (known.data in BLIND and not unseen)):
+            message = f"no promotion yet, though what was measured is no worse: {known.message}"
+            reason = "CanaryMissing" if known.hides else known.data
+            return replace(verdict, decision="Undecided", reason=reason, message=message)
         return verdict
 
 
@@ -91,18 +113,21 @@ def carried_on(
     analysis: Analysis, measurements: Measurements | None, pair: Pair, settings: AnalysisSettings, now: datetime
 ) -> Analysis:
     """With all that is new. What the pods did is taken in with each measurement, or an interval after it began."""
-    measured = _measured(analysis, measurements, pair, settings, now) if measurements else analysis
+    measured = _measured(analysis, measurements, pair, settings) if measurements else analysis
     news = [pod_record.news(workload, analysis.pods, now) for workload in (pair.canary, pair.stable)]
     ended = any(of_one.kills or of_one.restarts for of_one in news)
-    looked = measured.evidence.until > analysis.evidence.until
+    looked = measured.evidence.until != analysis.evidence.until
     if looked or (ended and now >= analysis.pods.at + settings.interval):
         return _with_pods(measured, news, pair, settings, now)
     return measured
 
 
-def _measured(
-    analysis: Analysis, measurements: Measurements, pair: Pair, settings: AnalysisSettings, now: datetime
-) -> Analysis:
+def _measured(analysis: Analysis, measurements: Measurements, pair: Pair, settings: AnalysisSettings) -> Analysis:
+    if measurements.clock is not None:
+        analysis, before = _in_its_time(analysis, measurements.clock, measurements.ahead), analysis
+        if analysis.evidence.until != before.evidence.until:
+            # What was asked about is not what this clock has passed: the next look asks from where it stands.
+            return analysis
     evidence = analysis.evidence
     measurements = measurements.only(pair.replicas)
     shortages = counted(analysis.pods, measurements, evidence.canary, analysis.stable)
@@ -118,15 +143,17 @@ def _measured(
         # Intervals that are caught up with are judged one by one, as they would have been in their time.
         if judge(evidence, settings).decision == "Rollback":
             break
-    blind = known.data in BLIND
-    return replace(
-        analysis,
-        evidence=evidence,
-        pods=watched(analysis.pods, found, measurements, analysis.stable),
-        availability=known,
-        blind_since=(analysis.blind_since or now) if blind else None,
-        blind_for=analysis.blind_for if blind else analysis.blind(now),
-    )
+    shortages = watched(analysis.pods, found, measurements, analysis.stable)
+    return replace(analysis, evidence=evidence, pods=shortages, availability=known)
+
+
+def _in_its_time(analysis: Analysis, clock: datetime, ahead: timedelta) -> Analysis:
+    """By Prometheus' own clock. What is judged begins where it stands, should it have been begun by one ahead of it."""
+    evidence = analysis.evidence
+    until = evidence.until - ahead if evidence.until == evidence.since else evidence.until
+    if until > clock + CLOCK_SLACK:
+        until = clock.replace(microsecond=0)
+    return replace(analysis, evidence=replace(evidence, until=until), ahead=ahead)
 
 
 def _with_pods(

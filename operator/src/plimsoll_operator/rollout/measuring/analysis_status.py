@@ -25,6 +25,7 @@ def render_analysis(analysis: Analysis, verdict: Verdict) -> dict[str, Any]:
         "measuredAt": timestamp(known.measured_at) if known.measured_at else "",
         "blindSince": analysis.blind_since.isoformat() if analysis.blind_since else "",
         "blindSeconds": decimal(analysis.blind_for.total_seconds()),
+        "clockAheadSeconds": decimal(analysis.ahead.total_seconds()) if analysis.ahead else "",
         "decision": verdict.decision,
         "signal": verdict.signal,
         "reason": verdict.reason,
@@ -51,6 +52,7 @@ def read_analysis(status: Manifest) -> Analysis | None:
             ),
             blind_since=moment_of(stored.get("blindSince")),
             blind_for=timedelta(seconds=float(stored.get("blindSeconds", "0"))),
+            ahead=timedelta(seconds=float(stored.get("clockAheadSeconds", "0"))),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -18,17 +18,21 @@ MOST_STEPS = 30
 """Moments that one inquiry catches up with; what is older is left out. Prometheus forgets a silent series by then."""
 
 CLOCK_SLACK = timedelta(minutes=1)
-"""Moments further ahead than this come from a clock that was ahead of ours: Prometheus' own decides then."""
+"""Moments further ahead than this come from a clock that was ahead: what Prometheus' own shows decides then."""
 
 
 def inquire(owner: Owner, now: datetime, settle: timedelta = SETTLE) -> Inquiry | None:
-    """What to ask for this object at `now`, by what its status says of the analysis under way."""
+    """What to ask for this object at `now`, by what its status says of the analysis under way.
+
+    All moments are of Prometheus' time: `now` is of ours, which was as far ahead at the last look as status says.
+    """
     evidence = under_analysis(owner.status)
     if not evidence or not (evidence.get("requests") or _is_ready(owner.status, evidence["canary"])):
         return None
     try:
         step = parse_spec(owner.spec).rollout.analysis.interval
         until = datetime.fromisoformat(evidence["until"])
+        now -= timedelta(seconds=float(evidence.get("clockAheadSeconds", "0")))
     except (InvalidSpecError, KeyError, ValueError):
         # The reconcile says what is wrong with a spec, and begins the analysis anew where status cannot be read.
         return None

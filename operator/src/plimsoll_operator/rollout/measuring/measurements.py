@@ -69,6 +69,8 @@ class Problem(NamedTuple):
 class Measurements:
     """The answer to an inquiry. `moments` ends with the last one that Prometheus' own clock has passed.
 
+    `clock` is what that one showed as it answered, and `ahead` how far ours was ahead of it; None where nothing was
+    asked.
     With a `problem` there is nothing else in it.
     """
 
@@ -79,6 +81,8 @@ class Measurements:
     scrapes: Mapping[Replica, tuple[Scrapes, ...]] = field(default_factory=dict)
     """By each job that scrapes it; none where Prometheus does not tell."""
     problem: Problem | None = None
+    clock: datetime | None = None
+    ahead: timedelta = timedelta(0)
 
     def only(self, replicas: Set[Replica]) -> Measurements:
         """Those of these: anybody whose metrics are scraped can name himself as he likes."""

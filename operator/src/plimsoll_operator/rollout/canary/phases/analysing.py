@@ -13,6 +13,7 @@ from plimsoll_operator.rollout.canary.phases.surging import stage_of
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
 from plimsoll_operator.rollout.evidence import MIN_REQUESTS, step_is_done
+from plimsoll_operator.rollout.measuring.data import BLIND
 from plimsoll_operator.rollout.situation import Move, retired
 
 
@@ -32,11 +33,11 @@ def _begun(trial: Trial) -> Stage:
 
     Where time was up without data, which was waited for, all of that time is there again once data is.
     """
-    stage = stage_of(trial)
+    stage = replace(stage_of(trial), undecided_spec="")
     if stage.counts_from is None or (stage.held and trial.data == "Measured"):
         stage = replace(stage, counts_from=trial.now - _unseen(trial), held=False)
     if stage.step_started is None:
-        stage = replace(stage, step_started=trial.now, step_requests=trial.requests)
+        stage = replace(stage, step_started=trial.now, step_requests=trial.requests, step_blind=trial.blind)
     return stage
 
 
@@ -46,8 +47,10 @@ def _unseen(trial: Trial) -> timedelta:
 
 
 def _step_is_done(trial: Trial) -> bool:
+    """By time with data alone, and not while it lacks: what the canary does then nobody knows."""
     began = trial.stage.step_started or trial.now
-    return step_is_done(trial.requests - trial.stage.step_requests, trial.now - began, trial.analysis)
+    seen = trial.now - began - (trial.blind - trial.stage.step_blind)
+    return trial.data not in BLIND and step_is_done(trial.requests - trial.stage.step_requests, seen, trial.analysis)
 
 
 def _next_step(trial: Trial) -> Move:
@@ -61,7 +64,7 @@ def _next_step(trial: Trial) -> Move:
         message=f"canary {trial.target} goes on to step {number} of {len(trial.steps)}: {pods} pods",
         replicas=merged(trial.withdrawn(), kept_up(trial), grown),
         retire=retired(trial.unproven),
-        stage=replace(trial.stage, step=number, step_started=None, step_requests=0),
+        stage=replace(trial.stage, step=number, step_started=None, step_requests=0, step_blind=timedelta(0)),
     )
 
 
@@ -92,6 +95,7 @@ def _inconclusive(trial: Trial, asked: str) -> Move:
             return rejected(trial, Rejection("Inconclusive", f"{asked}, and rollout.canary.onInconclusive is Rollback"))
     return replace(
         _going_on(trial),
+        stage=replace(trial.stage, undecided_spec=trial.spec),
         phase="Inconclusive",
         reason="Inconclusive",
         message=f"{asked}: {decide(trial)}",

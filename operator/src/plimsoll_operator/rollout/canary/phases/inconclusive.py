@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from plimsoll_operator.conditions import timestamp
 from plimsoll_operator.rollout.canary.capacity import kept_up
 from plimsoll_operator.rollout.canary.phases.surging import stage_of
@@ -16,8 +18,14 @@ def advance(trial: Trial) -> Move:
         message=f"canary {trial.target} is compared{_since(trial)} without a decision{ends(trial)}: {decide(trial)}",
         replicas=merged(trial.withdrawn(), kept_up(trial)),
         retire=retired(trial.unproven),
-        stage=stage_of(trial),
+        stage=replace(stage_of(trial), undecided_spec=trial.spec),
     )
+
+
+def is_still(trial: Trial) -> bool:
+    """Whether time was up under this very spec; a pause since then has ended nothing."""
+    unknown = trial.before == "Inconclusive" and not trial.stage.undecided_spec  # As an older operator left it.
+    return unknown or (trial.before in ("Inconclusive", "Paused") and trial.stage.undecided_spec == trial.spec)
 
 
 def decide(trial: Trial) -> str:

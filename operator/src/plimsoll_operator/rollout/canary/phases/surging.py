@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from plimsoll_operator.rollout.canary.capacity import kept_up, no_place, no_room, parked_before, place_given
+from plimsoll_operator.rollout.canary.outage import alone_since, outage_since
 from plimsoll_operator.rollout.canary.readiness import unready_since
 from plimsoll_operator.rollout.canary.stage import Stage
 from plimsoll_operator.rollout.canary.trial import Trial, merged
@@ -66,6 +67,8 @@ def stage_of(trial: Trial) -> Stage:
         step_started=stage.step_started and stage.step_started + paused,
         paused_since=(stage.paused_since or trial.now) if trial.paused else None,
         unready_since=unready_since(trial),
+        outage_since=outage_since(trial),
+        alone_since=alone_since(trial),
         step=trial.position,
         steps=len(trial.steps),
         weight_percent=trial.weight,
