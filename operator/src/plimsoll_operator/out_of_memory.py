@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from plimsoll_operator.conditions import Condition, timestamp
-from plimsoll_operator.observed import Manifest, Observed, Pack
+from plimsoll_operator.observed import Manifest, Observed, Pack, Pod
 
 OOM_KILLED = "OOMKilled"
 IN_SIGHT = timedelta(hours=1)
+TOLD_LATE = timedelta(seconds=30)
+"""By so much at most the kubelet tells later that a pod is not ready than when its container ended."""
 ADVICE = "lower spec.server.memoryUtilizationPercent or the tiers' concurrency, or raise the memory limit"
 
 
@@ -56,7 +58,17 @@ def _down(observed: Observed) -> int:
     """Pods of the stable revision that were killed for memory and have not been ready again."""
     stable = observed.workload(observed.stable.hash) if observed.stable else None
     pods = stable.pods if stable else ()
-    return sum(not (pod.ready or pod.terminating) and pod.last_exit_reason == OOM_KILLED for pod in pods)
+    return sum(not (pod.ready or pod.terminating or _came_back(pod)) for pod in pods if _was_killed(pod))
+
+
+def _was_killed(pod: Pod) -> bool:
+    return pod.last_exit_reason == OOM_KILLED
+
+
+def _came_back(pod: Pod) -> bool:
+    """Whether a pod that is unready was ready since its kill: it ceased to be later, for another reason."""
+    changed = pod.milestones.ready_changed if pod.milestones else None
+    return changed is not None and pod.last_exit_at is not None and changed - pod.last_exit_at > TOLD_LATE
 
 
 def ran(pack: Pack | None) -> str:

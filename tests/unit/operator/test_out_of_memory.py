@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders import NOW, Cluster, make_observed, make_pod, make_workload
-from plimsoll_operator.observed import Observed, Pack, Pod
+from plimsoll_operator.observed import Milestones, Observed, Pack, Pod
 from plimsoll_operator.out_of_memory import IN_SIGHT, out_of_memory
 from rollouts import at_rest, condition, look, spec_of
 
@@ -103,6 +103,28 @@ def test_pods_that_kills_keep_from_serving_are_counted(pods: tuple[Pod, ...], do
     cluster = at_rest(spec_of(1, 1))
     seen = [replace(pod, last_exit_at=cluster.now) if pod.last_exit_at else pod for pod in pods]
     looked(cluster, *seen, after=timedelta(minutes=1))
+    assert cluster.observed.owner.status["outOfMemory"]["stablePodsDown"] == down
+
+
+@pytest.mark.parametrize(
+    ("unready_for", "down"),
+    [
+        pytest.param(timedelta(days=21), 1, id="since its kill"),
+        pytest.param(timedelta(seconds=20), 0, id="since just now, and it served for weeks in between"),
+    ],
+)
+def test_a_pod_that_came_back_from_its_kill_and_is_unready_again_is_not_down_for_memory(
+    unready_for: timedelta, down: int
+) -> None:
+    cluster = at_rest(spec_of(1, 1))
+    [stable] = cluster.observed.workloads
+    long_ago = cluster.now - timedelta(days=21)
+    milestones = Milestones(long_ago, long_ago, long_ago, started=True, ready_changed=cluster.now - unready_for)
+    mine = replace(killed(0, ready=False), revision=stable, last_exit_at=long_ago, milestones=milestones)
+    canary = make_workload("new", 1, replace(killed(0, ready=False), revision="new", last_exit_at=cluster.now))
+    workloads = {stable: replace(cluster.observed.workloads[stable], pods=(mine,)), "new": canary}
+    cluster.observed = replace(cluster.observed, workloads=workloads)
+    look(cluster, timedelta())
     assert cluster.observed.owner.status["outOfMemory"]["stablePodsDown"] == down
 
 

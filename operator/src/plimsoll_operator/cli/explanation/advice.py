@@ -50,7 +50,7 @@ BY_REASON: Mapping[str, tuple[str, ...]] = {
     ),
     "NoFreeGPU": (
         "free or add a GPU; it goes on by itself",
-        "spec.rollout.canary.capacity: Replace takes the place of a pod that serves",
+        "what else makes room is told above: not every pod that serves may be given up",
     ),
     "Untried": ("raise spec.scaling.minReplicas: the canary is tried once there are pods again",),
     "Frozen": ("wait for the thaw: the chart's freeze holds every rollout of this installation",),
