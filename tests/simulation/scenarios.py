@@ -106,7 +106,7 @@ NULL = (
     replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
     replace(PEAK, name="quiet night, then a peak with kills", kills_per_minute=0.05),
     replace(PEAK, name="quiet night, then a peak with shortages", out_of_memory=0.005),
-    replace(PEAK, name="half the load, then a peak", past_load=0.5, kills_per_minute=0.01, out_of_memory=0.002),
+    replace(PEAK, name="half the load, then a peak", past_load=0.5, kills_per_minute=0.003, out_of_memory=0.002),
 )
 
 SPARSE = replace(TEN_PERCENT, requests_per_second=(1.0,), intervals=500)

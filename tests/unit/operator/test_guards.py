@@ -23,8 +23,12 @@ def kills(settings: AnalysisSettings, canary: int, stable: int, times_as_long: f
 
 
 def shortages(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
-    batches = {"canary_batches": 1000, "stable_batches": 1000 * times_as_long}
-    seen = Pods(canary_shortages=canary, stable_shortages=stable, **batches)
+    seen = Pods(
+        canary_shortages=canary,
+        stable_shortages=stable,
+        canary_batches=1000,
+        stable_batches=1000 * times_as_long,
+    )
     return runs_out_too_often(seen, settings)
 
 
@@ -146,8 +150,14 @@ def test_two_that_are_killed_alike_after_a_quiet_night_are_hardly_ever_told_apar
             canary += draw.random() < 1 / 4
             minutes = events * 2.5
             now = Meanwhile(events - canary, 3 * minutes, batches=30 * minutes, measured_minutes=3 * minutes)
-            life = {"stable_minutes": 3 * (minutes + 14 * 60), "stable_batches": 30 * minutes}
-            seen = Pods(canary, events - canary, minutes, **life, meanwhile=now)
+            seen = Pods(
+                canary_kills=canary,
+                stable_kills=events - canary,
+                canary_minutes=minutes,
+                stable_minutes=3 * (minutes + 14 * 60),
+                stable_batches=30 * minutes,
+                meanwhile=now,
+            )
             if killed_too_often(seen, settings):
                 alarms += 1
                 break
