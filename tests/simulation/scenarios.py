@@ -43,7 +43,7 @@ class Scenario:
     name: str
     stable_pods: tuple[int, ...] = (9, 3, 1)
     requests_per_second: tuple[float, ...] = (20.0, 10.0, 5.0)
-    intervals: int = 120
+    intervals: int = 180  # Half an hour, the default of maxDuration.
     incidents: float = 0.001
     out_of_memory: float = 0.0005
     kills_per_minute: float = 0.001
