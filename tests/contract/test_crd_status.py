@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import yaml
 
 import canaries
 from builders import Cluster, make_pod, make_spec
-from measured import Traffic, lose_prometheus, promoted_undecided, trial, watch
+from measured import Traffic, look_at, lose_prometheus, promoted_undecided, tell, trial, watch
 from plimsoll_operator.observed import Pack
 from rollouts import at_rest, look, reject, watched_start
 
@@ -96,6 +97,42 @@ def statuses_of_a_trial() -> Iterator[Any]:
     yield cluster.observed.owner.status
 
 
+def status_of_a_step_after_an_outage() -> Any:
+    """Status in a step that began after Prometheus had been away for a while."""
+    trials = canaries.changed(canaries.served(3))
+    trials.blind = timedelta(minutes=1)
+    canaries.look(canaries.analysed(trials), 2)
+    return trials.observed.owner.status
+
+
+def status_by_a_clock_that_is_ahead() -> Any:
+    """Status where the operator's clock shows a minute more than Prometheus'."""
+    cluster, ahead = trial(), timedelta(minutes=1)
+    cluster.now += ahead
+    look_at(cluster, Traffic(), Traffic())
+    told = cluster.observed.measurements
+    assert told is not None
+    cluster.observed = replace(cluster.observed, measurements=replace(told, clock=cluster.now - ahead, ahead=ahead))
+    tell(cluster)
+    return cluster.observed.owner.status
+
+
+def status_without_a_decision() -> Any:
+    """Status once time was up, where somebody has to decide."""
+    trials = canaries.changed(canaries.served(3, canary={"maxDuration": "5m", "onInconclusive": "Pause"}))
+    canaries.watched(canaries.analysed(trials), timedelta(minutes=5))
+    trials.until_phase("Inconclusive")
+    return trials.observed.owner.status
+
+
+def status_where_only_the_canary_serves() -> Any:
+    """Status while no pod of the stable revision is ready."""
+    trials = canaries.analysed(canaries.changed(canaries.served(3)))
+    canaries.fallen_silent(trials, 1)
+    canaries.look(trials, 2)
+    return trials.observed.owner.status
+
+
 def statuses_of_a_canary_in_need() -> Iterator[Any]:
     """Status of one that took a pod's place and was not asked anything until time was up, nor then measured."""
     trials = canaries.changed(canaries.served(3, gpus=3), canary={"maxDuration": "1m", "capacity": "Replace"})
@@ -129,6 +166,10 @@ def test_every_field_of_the_status_is_written_by_somebody() -> None:
         status_of_a_kill(),
         status_of_a_rejection(),
         promoted_undecided().observed.owner.status,
+        status_of_a_step_after_an_outage(),
+        status_by_a_clock_that_is_ahead(),
+        status_without_a_decision(),
+        status_where_only_the_canary_serves(),
         *told,
     ):
         jsonschema.validate(status, strict(STATUS), format_checker=jsonschema.FormatChecker())

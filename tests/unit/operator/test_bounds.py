@@ -8,6 +8,7 @@ from math import lgamma, log, log1p
 import pytest
 
 from plimsoll_operator.rollout.evidence import (
+    BATCHES,
     FAILURES,
     INCIDENTS,
     AnalysisSettings,
@@ -22,7 +23,6 @@ from plimsoll_operator.rollout.evidence.bounds import Bound, bounds
 
 SETTINGS = AnalysisSettings()
 START = datetime(2026, 1, 1, tzinfo=UTC)
-BATCHES = SeriesKey("oom", "batches")
 
 
 def seen(canary_slower: dict[str, int], stable_slower: dict[str, int], stable: int, canary: int = 500) -> Evidence:

@@ -8,6 +8,7 @@ import pytest
 
 from plimsoll_operator.rollout.evidence import (
     ABANDONED,
+    BATCHES,
     FAILURES,
     INCIDENTS,
     REFUSED,
@@ -23,7 +24,7 @@ from plimsoll_operator.rollout.evidence import (
 SETTINGS = AnalysisSettings()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = SETTINGS.interval
-BATCHES, SLOW, RESTARTS = SeriesKey("oom", "batches"), SeriesKey("latency", "0.25"), SeriesKey("restarts")
+SLOW, RESTARTS = SeriesKey("latency", "0.25"), SeriesKey("restarts")
 
 Strata = dict[SeriesKey, dict[str, Counts]]
 GOOD: Strata = {
