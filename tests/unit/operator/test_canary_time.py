@@ -28,14 +28,18 @@ def test_a_canary_that_is_not_ready_in_time_is_taken_back() -> None:
     assert pods_of(trials.observed, 1) == stable
 
 
-def test_a_canary_that_is_taken_back_in_time_is_not_told_as_a_rollout_that_stands_still() -> None:
+@pytest.mark.parametrize("apart", [0, 5], ids=["looked at at once", "looked at again after 5 s"])
+def test_a_canary_that_is_taken_back_in_time_is_not_told_as_a_rollout_that_stands_still(apart: float) -> None:
     trials = changed(served(3, progressDeadline="5m"))
     trials.broken.add("pvc://models/v2")
-    look(trials, 4)
-    watched(trials, timedelta(minutes=5))
+    for _ in range(4):
+        look(trials)
+        later(trials, timedelta(seconds=apart))
+    watched(trials, timedelta(minutes=4, seconds=30))
     reasons = set()
-    for _ in range(6):
-        look(trials, 1)
+    for _ in range(15):
+        later(trials, timedelta(seconds=5))
+        look(trials)
         reasons.add(stalled(trials))
     assert reasons == {("False", "NotStalled"), ("True", "RolledBack")}
 

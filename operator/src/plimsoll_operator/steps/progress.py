@@ -86,7 +86,10 @@ def _placed(draft: Draft, target: Revision, progressed: datetime) -> datetime:
     if not draft.on_trial or running is None:
         return progressed
     placed = [pod.milestones.scheduled for pod in running.pods if pod.milestones and pod.milestones.scheduled]
-    return max([progressed, *placed])
+    # It is taken back once it was seen unready for so long, and does not stand still before.
+    stage = draft.move.stage if draft.move else None
+    seen = [stage.unready_since] if stage and stage.unready_since else []
+    return max([progressed, *placed, *seen])
 
 
 def _has_moved(draft: Draft, target: Revision) -> bool:
