@@ -95,6 +95,21 @@ async def test_a_body_that_stands_still_is_refused_and_its_room_given_back(monke
     assert value("plimsoll_incidents_total") == 0
 
 
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [
+        pytest.param([b"gzip"], 415, id="compressed"),
+        pytest.param([b"gzip", b"identity"], 415, id="compressed, and a header more that says nothing"),
+        pytest.param([b"identity"], 200, id="as it is"),
+    ],
+)
+async def test_a_compressed_body_is_refused_whatever_else_is_said_of_it(codings: list[bytes], status: int) -> None:
+    upload = Upload(BodyLimit(answer, LARGEST), *((b"content-encoding", coding) for coding in codings))
+    await upload.send(5, more=False)
+    await upload.done
+    assert upload.status == status
+
+
 async def test_two_lengths_of_one_body_end_its_connection() -> None:
     upload = Upload(BodyLimit(answer, LARGEST), (b"content-length", b"5"), (b"transfer-encoding", b"chunked"))
     await upload.send(5, more=False)

@@ -108,7 +108,7 @@ def _framing(scope: Scope) -> _Framing:
         elif name == b"transfer-encoding":
             chunked = True
         elif name == b"content-encoding":
-            compressed = value.lower() != b"identity"
+            compressed |= value.lower() != b"identity"
     return _Framing(length or 0, compressed, ambiguous=chunked and length is not None)
 
 
