@@ -15,6 +15,7 @@ from plimsoll_server.audience import Audience
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
+from plimsoll_server.scheduler.dispatcher import Engine
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
@@ -110,7 +111,7 @@ class Observed:
 @asynccontextmanager
 async def scheduling(
     folder: Path,
-    engine: HeldEngine,
+    engine: Engine,
     deadline: float = 20.0,
     record: Path | str = "",
     tiers: Sequence[Tier] = TIERS,

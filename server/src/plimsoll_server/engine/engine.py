@@ -106,7 +106,8 @@ class Engine:
     async def run(
         self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
     ) -> BatchReport:
-        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
+        """One outcome per sequence: running out of memory is one, and so is a fault of the model at some of them. Where
+        it failed and none ran, that is an exception.
 
         `between`: before the next layer of the batch that runs, or at once where nothing runs. `audience`: once it is
         gone, an ordinary batch is ended before its next layer.

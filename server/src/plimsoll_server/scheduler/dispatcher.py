@@ -36,7 +36,8 @@ class Engine(Protocol):
     async def run(
         self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
     ) -> BatchReport:
-        """One outcome per sequence; running out of memory is an outcome, a fault of the model is an exception.
+        """One outcome per sequence: running out of memory is one, and so is a fault of the model at some of them. Where
+        it failed and none ran, that is an exception.
 
         `between`: not behind the batch that runs but within it, before its next layer, one such batch before each; or
         at once where nothing runs. It changes the answer of neither. Its memory comes on top of the other's.

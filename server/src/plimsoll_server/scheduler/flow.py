@@ -76,6 +76,8 @@ def _output(outcome: Outcome, step: Step) -> Output:
         )
     if outcome is Failure.MODEL_FAULT:
         raise ModelFaultError(
-            "the model failed on this request's batch; the server's log says why", tier=tier, of_batch=True
+            "the model failed at this text, or at all that ran with it; the server's log says why",
+            tier=tier,
+            of_batch=True,
         )
     return outcome
