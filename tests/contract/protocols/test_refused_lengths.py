@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -82,3 +83,32 @@ async def test_who_would_rather_have_a_cut_gets_it_and_is_told(server: Server, p
     response = await server.client.post(path, json=body)
     assert response.status_code == 200, response.text
     assert response.headers["x-plimsoll-truncated-tokens"] == str(402 - 256)
+
+
+MANY = 100_000
+"""Tokens; in chunks of 64 they are more than 1,024."""
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "told"),
+    [
+        pytest.param("/v1/embeddings", {"input": [4] * MANY}, 400, in_message, id="OpenAI's token ids"),
+        pytest.param("/pooling", {"input": [[4] * MANY]}, 400, in_message, id="vLLM's token ids"),
+        pytest.param("/embed", {"inputs": "sea " * MANY}, 413, in_error, id="a text of text-embeddings-inference"),
+        pytest.param(
+            "/v2/models/domains/infer",
+            {"inputs": [{"name": "input_ids", "datatype": "INT64", "shape": [MANY], "data": [4] * MANY}]},
+            400,
+            in_error,
+            id="a tensor of the Open Inference Protocol",
+        ),
+    ],
+)
+async def test_what_becomes_too_many_chunks_is_refused_with_how_much_is_not(
+    embeddings_url: str, path: str, body: dict[str, Any], status: int, told: Callable[[Any], str]
+) -> None:
+    async with httpx.AsyncClient(base_url=embeddings_url, timeout=60) as client:
+        response = await client.post(path, json=body)
+    assert response.status_code == status, response.text
+    assert "more than 1024 sequences once long texts are cut into chunks of 64 tokens" in told(response.json())
+    assert "send at most " in told(response.json())

@@ -20,7 +20,7 @@ from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.cache.memory import MemoryCache, size_of
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.entities import Entity
-from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError, NonFiniteError
+from plimsoll_server.scheduler.errors import DeadlineError, InvalidInputError, NonFiniteError, TooLongError
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
@@ -128,6 +128,20 @@ async def test_whoever_asks_for_one_of_many_texts_does_not_wait_until_all_are_re
             gate.set()
             assert len(await many) == 2
             gate.clear()
+
+
+async def test_a_text_of_a_request_of_too_many_is_answered_to_whoever_asks_for_it_alone(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        shared, *others = [[SEA] * (300 - length) for length in range(128)]
+        many = asyncio.create_task(scheduler.answer_tokens([shared, *others]))
+        one = asyncio.create_task(scheduler.answer_tokens([shared]))
+        with pytest.raises(TooLongError, match=r"more than 1024 sequences .* send fewer texts at once") as refusal:
+            await many
+        engine.release()
+        (answered,) = await one
+    assert refusal.value.tier == "long"
+    assert sum(map(len, engine.batches)) == answered.chunks < 20, "nothing of the others ran"
 
 
 async def test_a_text_that_others_wait_for_too_does_not_wait_for_its_requests_other_texts(tmp_path: Path) -> None:

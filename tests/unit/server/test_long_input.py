@@ -3,14 +3,15 @@ window."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from plimsoll_server.config import LongInputConfig
-from plimsoll_server.scheduler.documents import Document, Frame
+from plimsoll_server.scheduler.documents import Border, Document, Frame
 from plimsoll_server.scheduler.errors import TooLongError
-from plimsoll_server.scheduler.long_input import LongInput, Route
+from plimsoll_server.scheduler.long_input import MAX_SEQUENCES, LongInput, Route
 from plimsoll_server.scheduler.tiers import Tier
 
 FRAME = Frame((1,), (2,))
@@ -113,6 +114,44 @@ def test_a_refusal_names_the_limit_and_the_way_out(
         route(tokens, tiers, policy=policy)
     assert "split the text" in str(refusal.value)
     assert refusal.value.tier == "long"
+
+
+@pytest.mark.parametrize("policy", ["Auto", "Chunk"])
+@pytest.mark.parametrize(("size", "overlap"), [(16, 0), (512, 64), (512, 256)])
+def test_a_text_of_more_chunks_than_one_request_may_have_is_told_how_long_it_may_be(
+    policy: str, size: int, overlap: int
+) -> None:
+    def chunks(tokens: int) -> int:
+        return len(route(tokens, tiers, policy=policy, chunk_tokens=size, overlap_tokens=overlap).pieces)
+
+    tiers = (tier("short", size, 8),)
+    with pytest.raises(TooLongError, match=f"more than {MAX_SEQUENCES} sequences .* chunks of {size} tok") as refusal:
+        chunks(1 << 20)
+    advised = re.search(r"send at most (\d+) tokens at once, or set spec.longInput.chunkTokens", str(refusal.value))
+    assert advised is not None
+    assert MAX_SEQUENCES * 0.8 < chunks(int(advised[1])) <= MAX_SEQUENCES
+    assert refusal.value.tier == "short"
+
+
+def test_what_is_advised_is_right_for_texts_that_are_cut_between_words() -> None:
+    policy = LongInputConfig.model_validate({"chunk_tokens": 512, "overlap_tokens": 64}, by_name=True)
+    rules = LongInput(policy, (tier("short", 512),), 32768)
+
+    def words(tokens: int) -> Document:
+        return Document(range(tokens - 2), FRAME, borders=bytes([Border.WORD]) * (tokens - 2))
+
+    with pytest.raises(TooLongError) as refusal:
+        rules.route(words(1 << 20))
+    advised = re.search(r"send at most (\d+) tokens", str(refusal.value))
+    assert advised is not None
+    assert len(rules.route(words(int(advised[1]))).pieces) == MAX_SEQUENCES
+    with pytest.raises(TooLongError):
+        rules.route(words(int(advised[1]) + 1))
+
+
+def test_a_megabyte_in_the_largest_chunks_and_one_that_is_cut_short_are_none_too_many() -> None:
+    assert len(route(1 << 20).pieces) == 147
+    assert len(route(1 << 20, (tier("short", 16),), policy="Truncate", chunk_tokens=16, overlap_tokens=0).pieces) == 1
 
 
 @pytest.mark.parametrize(

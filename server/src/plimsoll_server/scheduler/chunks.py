@@ -16,11 +16,9 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
 
     Equal chunks leave no short last one, whose answer would be a guess from a few words.
     """
+    count = chunks_of(length, size, overlap, borders)
     overlap = min(overlap, size - 1)
     reach = _reach(size, overlap) if borders else 0
-    # A chunk may begin and end up to `reach` earlier than planned, and must still fit.
-    planned = size - 2 * reach
-    count = max(1, math.ceil((length - overlap) / (planned - overlap)))
     spans = []
     start = 0
     for number in range(1, count):
@@ -30,9 +28,27 @@ def cut(length: int, size: int, overlap: int, borders: bytes = b"") -> tuple[Spa
     return (*spans, (start, length))
 
 
+def chunks_of(length: int, size: int, overlap: int, borders: bytes = b"") -> int:
+    """How many spans `cut` gives."""
+    overlap = min(overlap, size - 1)
+    reach = _reach(size, overlap) if borders else 0
+    return max(1, math.ceil((length - overlap) / _added(size, overlap, reach)))
+
+
+def longest_of(count: int, size: int, overlap: int) -> int:
+    """Tokens that `count` spans have room for, wherever they are cut."""
+    overlap = min(overlap, size - 1)
+    return overlap + count * _added(size, overlap, _reach(size, overlap))
+
+
 def new_tokens(spans: Sequence[Span]) -> list[int]:
     """How many tokens each span adds to those before it."""
     return [end - before for before, end in pairwise([0, *(end for _, end in spans)])]
+
+
+def _added(size: int, overlap: int, reach: int) -> int:
+    """Tokens that a span adds. It may begin and end up to `reach` earlier than planned, and must still fit."""
+    return size - 2 * reach - overlap
 
 
 def _reach(size: int, overlap: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from plimsoll_server.config import LongInputConfig
-from plimsoll_server.scheduler.chunks import Span, cut
+from plimsoll_server.scheduler.chunks import Span, chunks_of, cut, longest_of
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import TooLongError
 from plimsoll_server.scheduler.tiers import Tier, tier_for, usable_tier_for
@@ -14,6 +14,10 @@ from plimsoll_server.scheduler.tiers import Tier, tier_for, usable_tier_for
 _CHUNK_ABOVE = 16_384
 _CHUNK_ABOVE_WHEN_SHARED = 8_192
 """In a tier with a concurrency above 1."""
+
+MAX_SEQUENCES = 1_024
+"""Of one request, the chunks of its long texts among them. A body of 8 MiB of ordinary text in 256 inputs becomes half
+as many in chunks of 8,192 tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,26 @@ class LongInput:
         if fits and tokens <= self._most_in_one_pass(tier):
             return Route(tier, (Piece((0, len(document.content)), tier),))
         if policy in ("Auto", "Chunk"):
-            return Route(tier, self._chunk(document))
+            return Route(tier, self._chunk(document, tier))
         if truncate or policy == "Truncate":
             return self._truncate(document, tier)
         raise self._refusal(tokens, tier)
 
-    def _chunk(self, document: Document) -> tuple[Piece, ...]:
+    def too_many(self, tier: Tier, advice: str = "send fewer texts at once") -> TooLongError:
+        """For a request of more than MAX_SEQUENCES."""
+        return TooLongError(
+            f"the request has more than {MAX_SEQUENCES} sequences once long texts are cut into chunks of "
+            f"{self.chunk_size} tokens, and no more are run for one; {advice}, or set spec.longInput.chunkTokens "
+            "higher where tiers and model allow it",
+            tier=tier.name,
+        )
+
+    def _chunk(self, document: Document, tier: Tier) -> tuple[Piece, ...]:
         room = self.chunk_size - document.frame.length
+        if chunks_of(len(document.content), room, self.overlap, document.borders) > MAX_SEQUENCES:
+            # Before it is cut: a megabyte has a hundred thousand of the shortest chunks.
+            tokens = longest_of(MAX_SEQUENCES, room, self.overlap) + document.frame.length
+            raise self.too_many(tier, f"send at most {tokens} tokens at once")
         spans = cut(len(document.content), room, self.overlap, document.borders)
         return tuple(self._piece(document, span) for span in spans)
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.lanes import Lane, Patience, Work
+from plimsoll_server.scheduler.long_input import MAX_SEQUENCES
 from plimsoll_server.types import Outcome, Tokens
 
 
@@ -21,6 +22,8 @@ class Passage:
         self.reading = False
         """One of its documents is being tokenised: one request has one place in that queue."""
         self.unread = 0
+        self.sequences = 0
+        """Of what is read so far."""
         self.inside = 0
         """Sequences that are in the works."""
         self.admitted = False
@@ -67,16 +70,22 @@ class Ride:
                 self._passage.reading = False
                 self._passage.changed()
 
-    def has_read(self) -> None:
-        """It is read, or will never be."""
+    def has_read(self, sequences: int = 0) -> None:
+        """It is read and becomes so many sequences, or will never be."""
         if self._unread:
             self._unread = False
             self._passage.unread -= 1
+            self._passage.sequences += sequences
             self._passage.changed()
 
     async def all_read(self) -> None:
-        """Until every document is read: those that can run together shall come together."""
-        await self._once(lambda: not self._passage.unread)
+        """Until every document is read, or too many: those that can run together shall come together."""
+        await self._once(lambda: not self._passage.unread or self._passage.sequences > MAX_SEQUENCES)
+
+    @property
+    def too_many(self) -> bool:
+        """Whether its request has more than MAX_SEQUENCES. Another one that waits for it too is not to pay for that."""
+        return not self._apart and self._passage.sequences > MAX_SEQUENCES
 
     async def enter(self, lane: Lane, tokens: Tokens) -> Work:
         """A place in `lane`. Only the first may find none (OverloadedError): a request that began is finished.

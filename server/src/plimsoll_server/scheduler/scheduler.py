@@ -193,8 +193,10 @@ class Scheduler:
         document = await ride.read(partial(_tokenised, question))
         route = self._long_input.route(document, truncate=options.truncate)
         flight.tier = route.tier
-        ride.has_read()
+        ride.has_read(len(route.pieces))
         await ride.all_read()
+        if ride.too_many:
+            raise self._long_input.too_many(route.tier)
         outputs = await flow(self._steps(document, route), ride)
         answer = self._assembler.answer(document, route, outputs, question.text, raw=options.raw)
         self._cache.keep(question.key, answer)
