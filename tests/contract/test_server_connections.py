@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ import pytest
 from plimsoll_server.api.connection import some_age
 from plimsoll_server.settings import read_settings
 from server_builders import server_config, topic_model
-from server_process import IDENTITY, Server, environment, serving
+from server_process import IDENTITY, SERVE, Server, environment, process, serving
 
 YOUNG, OLD_AT_ONCE = "3600", "0.01"
 """Ages in seconds: never reached in a test, and over before a first answer."""
@@ -94,6 +94,22 @@ async def test_a_client_that_never_repeats_a_request_loses_none(tmp_path: Path) 
             return (await client.post(url, json={"inputs": "tides"})).status_code
 
         assert await asyncio.gather(*map(ask, range(40))) == [200] * 40
+
+
+async def test_idle_connections_take_no_more_files_than_the_process_may_have_open(tmp_path: Path) -> None:
+    """More of them than files: each still is let in, and so is whoever asks then."""
+    variables = environment(server_config(topic_model(tmp_path / "model")))
+    few = ("bash", "-c", f"ulimit -n 400; exec {SERVE[0]} {SERVE[1]}")
+    with process(tmp_path, variables, few) as server:
+        server.until_ready()
+        address = "127.0.0.1", int(variables["PLIMSOLL_HTTP_PORT"])
+        async with AsyncExitStack() as held:
+            for _ in range(600):
+                _, writer = await asyncio.open_connection(*address)
+                held.callback(writer.close)
+            async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+                assert (await client.post("/predict", json={"inputs": "tides"})).status_code == 200
+        assert "200 connections are held at once instead of 4096" in server.log.read_text()
 
 
 async def test_a_head_without_end_is_refused_and_not_kept(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from wsgiref.simple_server import WSGIServer
 import uvicorn
 
 from plimsoll_server.api.app import make_app
-from plimsoll_server.api.connection import aging_protocol
+from plimsoll_server.api.connection import MAX_CONNECTIONS, aging_protocol
 from plimsoll_server.api.state import Service
+from plimsoll_server.descriptors import connections_that_fit
 from plimsoll_server.engine.fleet.gpus import Gpus
 from plimsoll_server.errors import StartError
 from plimsoll_server.gate import Gate
@@ -187,7 +188,7 @@ def _http_config(service: Service, telemetry: Telemetry, settings: Settings, gat
             replica=settings.pod_name,
         ),
         lifespan="off",
-        http=aging_protocol(settings.connection_max_age_seconds),
+        http=aging_protocol(settings.connection_max_age_seconds, connections_that_fit(MAX_CONNECTIONS)),
         ws="none",
         log_config=None,
         access_log=False,
