@@ -1,27 +1,35 @@
-"""The server in a process that takes more memory once it is ready, as one with a profiler or with a library that leaks.
+"""The server in a process that holds a good deal more than the server, and takes another part once it is ready, as one
+with a profiler or with a library that leaks.
 
-No measurement at its start can see that: it is what the rest above `memoryUtilizationPercent` is for.
+What it holds from the start is measured and planned around. No measurement at its start can see what comes later: that
+is what the rest above `memoryUtilizationPercent` is for. It is filled up to levels, so that it holds the same whatever
+torch and its libraries take on a machine.
 """
 
 import logging
 import os
 import sys
 
+from plimsoll_server.engine.process_memory import private_bytes
 from plimsoll_server.main import main
 
-TAKEN_BYTES = 32 << 20
+MEBIBYTE = 1 << 20
+LEVELS = {"model loaded": 950 * MEBIBYTE, "ready": 1020 * MEBIBYTE}
+"""Before the load line is measured, and before the first request is answered."""
 _taken: list[bytes] = []
 
 
-class OnceReady(logging.Handler):
-    """Called where the server logs that it is ready, before it answers its first request."""
+class Filling(logging.Handler):
+    """Fills the process up to the level of the message."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() == "ready" and not _taken:
-            _taken.append(os.urandom(1 << 20) * (TAKEN_BYTES >> 20))
+        level = LEVELS.get(record.getMessage())
+        if level is not None:
+            _taken.append(os.urandom(MEBIBYTE) * ((level - private_bytes()) // MEBIBYTE))
 
 
 if __name__ == "__main__":
-    logging.getLogger("plimsoll_server.serve").addHandler(OnceReady())
+    for name in ("plimsoll_server.engine.build", "plimsoll_server.serve"):
+        logging.getLogger(name).addHandler(Filling())
     sys.argv[1:] = ["serve"]
     main()

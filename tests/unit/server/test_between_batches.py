@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 
+from held_memory import AMPLE, MEBIBYTE, Heap, counted_as_untouched, untouched
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.between_batches import BetweenBatches
 from plimsoll_server.engine.device import choose_placement
@@ -21,12 +23,10 @@ from plimsoll_server.models.load import load_model
 from plimsoll_server.types import Calibration
 from server_builders import random_model
 
-MEBIBYTE = 1 << 20
 SLACK = 100 * MEBIBYTE
 """Between the plan and the ceiling: half of it is spared for what comes between two looks."""
 ROOM = 200 * MEBIBYTE
 NOISE = 8 * MEBIBYTE
-AMPLE = 1 << 40
 
 
 class Clock:
@@ -39,18 +39,41 @@ class Clock:
         self.now += 10
 
 
+class Unheld(ProcessBudget):
+    """Of a process that is not kept from more: a test that has passed the ceiling goes on with its work."""
+
+    def hold(self, threads_to_come: int = 0) -> None:
+        pass
+
+
+class AlmostFull(ProcessBudget):
+    """Of a process that has grown until only 7 MiB are left."""
+
+    def left(self) -> int:
+        return 7 * MEBIBYTE
+
+
+@pytest.fixture
+def data_limit() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    yield
+    resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
 def give_all_back() -> None:
     gc.collect()
     free_memory(torch.device("cpu"))
 
 
-def watched(clock: Clock, free: Callable[[], None] = give_all_back) -> tuple[BetweenBatches, Line]:
+def watched(
+    clock: Clock, free: Callable[[], None] = give_all_back, budget: ProcessBudget | None = None
+) -> tuple[BetweenBatches, Line]:
     """Of a process that may take 200 MiB more for batches by its plan, and has nothing left of the tests before."""
     give_all_back()
     planned = private_bytes() + ROOM
     line = Line(clock)
     line.calibrated(Calibration(bytes_per_token=MEBIBYTE, bytes_per_batch=0, room=ROOM, seconds=1.0, trials=()))
-    return BetweenBatches(ProcessBudget(planned, planned + SLACK), line, free, clock), line
+    return BetweenBatches(budget or Unheld(planned, planned + SLACK), line, free, clock), line
 
 
 def room(line: Line) -> int:
@@ -108,11 +131,26 @@ def test_nothing_is_lowered_where_nothing_was_measured() -> None:
     assert line.now().tokens is None
 
 
-class AlmostFull(ProcessBudget):
-    """Of a process that has grown until only 7 MiB are left."""
+@pytest.mark.usefixtures("data_limit")
+def test_what_has_been_touched_since_is_no_longer_above_the_ceiling() -> None:
+    """Else so much could be taken beyond it before an allocation fails: up to the container's limit, and the kill."""
+    clock, heap = Clock(), Heap(SLACK)
+    between, _ = watched(clock, budget=ProcessBudget(AMPLE, AMPLE))
+    between.look()
+    before = counted_as_untouched()
+    heap.touch()
+    clock.passes()
+    between.look()
+    assert before - counted_as_untouched() == pytest.approx(SLACK, abs=NOISE)
 
-    def left(self) -> int:
-        return 7 * MEBIBYTE
+
+@pytest.mark.usefixtures("data_limit")
+def test_what_is_given_back_of_a_heap_is_for_the_next_batch_and_not_above_the_ceiling() -> None:
+    heap = Heap(SLACK)
+    between, _ = watched(Clock(), free=heap.give_back, budget=AlmostFull(AMPLE, AMPLE))
+    heap.touch()
+    between.look()
+    assert untouched() - counted_as_untouched() == pytest.approx(SLACK, abs=NOISE)
 
 
 async def test_an_engine_looks_once_its_batch_is_over(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from held_memory import AMPLE, MEBIBYTE, Heap, counted_as_untouched, untouched
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.calibration_file import calibration_file, recall, remember
@@ -26,8 +27,6 @@ from plimsoll_server.models.location import Located
 from plimsoll_server.types import Activation, ModelInfo, Output, Tokens, Trial
 from server_builders import random_model
 
-MEBIBYTE = 1 << 20
-AMPLE = 1 << 40
 INFO = ModelInfo(
     location="/m", revision=None, family="modernbert", task="text-classification", dtype="float32", attention="sdpa",
     device="cpu", window=8192, vocabulary=6, width=8, layers=22, pooling="mean", packing="packed", labels=("sea",),
@@ -188,6 +187,25 @@ def test_larger_batches_are_tried_until_two_steps_agree(rows: list[tuple[int, in
 def budget() -> ProcessBudget:
     """More than any trial takes, so that this process is not held below what it uses."""
     return ProcessBudget(AMPLE, AMPLE)
+
+
+class Touching(Taking):
+    """Each batch touches the heap as well."""
+
+    def __init__(self, heap: Heap) -> None:
+        super().__init__(per_token=20_000)
+        self._heap = heap
+
+    def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
+        self._heap.touch()
+        return super().forward(batch, between)
+
+
+def test_what_is_given_back_after_the_trials_is_for_the_first_batch_and_not_above_the_ceiling() -> None:
+    """Heaps of 30 to 45 MiB: beyond the 5 % of a small container that are left above the ceiling."""
+    heap = Heap(100 * MEBIBYTE)
+    Calibrator(budget(), None).calibrate(replace(trials(Touching(heap)), free=heap.give_back), 512)
+    assert untouched() - counted_as_untouched() == pytest.approx(100 * MEBIBYTE, abs=8 * MEBIBYTE)
 
 
 def test_the_next_start_finds_the_trials_and_measures_the_room_anew(tmp_path: Path) -> None:

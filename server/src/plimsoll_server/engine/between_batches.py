@@ -34,6 +34,9 @@ class BetweenBatches:
         room = self._line.now().room
         if room is None or self._clock() < self._next:
             return
+        # What is mapped and untouched changes with threads and heaps. Counted before anything is given back: of a heap
+        # it stays mapped, and the next batch touches it again.
+        self._budget.hold()
         if self._budget.left() < room:
             self._free()
         left = self._budget.left()

@@ -32,9 +32,10 @@ class Calibrator:
             seen = tried.trials
             if tried.sufficed:
                 remember(kept, seen)
-        trials.free()
-        # Threads have come with the first passes, and their stacks are mapped whole and hardly touched.
+        # Threads have come with the first passes, and their stacks are mapped whole and hardly touched. What is given
+        # back of a heap stays mapped too, but the next batch touches it again: so this comes before.
         self.budget.hold()
+        trials.free()
         if not seen:
             return None
         per_token, per_batch = fitted(seen, trials.meter.telling)
