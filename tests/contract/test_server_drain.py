@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,18 +43,18 @@ class Callers:
             self.answered.set()
 
 
-def opened(server: ServerProcess, sent: bytes) -> Callable[[bytes], bytes]:
-    """A connection that `sent` went over. It takes the rest and gives the answer up to the connection's end."""
+def opened(server: ServerProcess, sent: bytes) -> socket.socket:
+    """A connection that `sent` went over."""
     address = ("127.0.0.1", int(server.variables["PLIMSOLL_HTTP_PORT"]))
     connection = socket.create_connection(address, timeout=60)
     connection.sendall(sent)
+    return connection
 
-    def finish(rest: bytes) -> bytes:
-        with connection:
-            connection.sendall(rest)
-            return b"".join(iter(lambda: connection.recv(65_536), b""))
 
-    return finish
+def heard(connection: socket.socket) -> bytes:
+    """All that comes up to the connection's end."""
+    with connection:
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 def test_under_callers_that_never_stop_every_request_that_was_let_in_is_answered(tmp_path: Path) -> None:
@@ -75,8 +74,10 @@ def test_under_callers_that_never_stop_every_request_that_was_let_in_is_answered
         slow, idle = opened(server, HEAD + BODY[:7]), opened(server, b"")
         assert callers.answered.wait(60)
         server.terminate()
-        server.until_answers("/readyz", 503)
-        late = [finish(rest) for finish, rest in ((slow, BODY[7:]), (idle, HEAD + BODY))]
+        # At once: the drain has a deadline, and the callers see to it that it comes to it.
+        slow.sendall(BODY[7:])
+        idle.sendall(HEAD + BODY)
+        late = [heard(slow), heard(idle)]
         for task in running:
             task.result(120)
         assert server.ends_with(60) == 0

@@ -14,7 +14,9 @@ from wsgiref.simple_server import WSGIServer
 import uvicorn
 
 from plimsoll_server.api.app import make_app
+from plimsoll_server.api.bounded_connection import BoundedConnection
 from plimsoll_server.api.connection import MAX_CONNECTIONS, aging_protocol
+from plimsoll_server.api.door import has_something, refuse_newcomers
 from plimsoll_server.api.state import Service
 from plimsoll_server.descriptors import connections_that_fit
 from plimsoll_server.engine.fleet.gpus import Gpus
@@ -36,6 +38,9 @@ _KEEP_ALIVE_SECONDS = 3_900
 """Longer than clients and proxies keep an idle connection (Envoy: an hour), so that it is never closed under a request
 on its way. One in use ends with an answer, see PLIMSOLL_CONNECTION_MAX_AGE_SECONDS."""
 _GRACEFUL_SECONDS = 5
+_HANDSHAKE_SECONDS = 0.1
+"""More than TCP's takes, of those who have come."""
+_LOOKS, _LOOK_SECONDS = 45, 0.02
 _BACKLOG = 2048
 
 
@@ -48,7 +53,17 @@ class _HttpServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
 
     def begin(self, listener: socket.socket) -> None:
+        self._listener = listener
         self._serving = asyncio.create_task(self.serve(sockets=[listener]))
+
+    async def let_in_the_last(self) -> None:
+        """Those who are at the door, for a second at most. Newcomers hear nothing, and are refused once it is shut."""
+        refuse_newcomers(self._listener)
+        await asyncio.sleep(_HANDSHAKE_SECONDS)
+        for _ in range(_LOOKS):
+            if not has_something(self._listener.fileno()) and not BoundedConnection.arriving:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def shut(self) -> None:
         """Take no connection more; what is under way is answered, or cut off after _GRACEFUL_SECONDS."""
@@ -137,6 +152,7 @@ async def _drain(settings: Settings, lifecycle: Lifecycle, http: _HttpServer) ->
     log.info("draining: not ready any more, answering what still comes")
     await lifecycle.drained(linger=settings.drain_linger_seconds, deadline=settings.drain_deadline_seconds)
     # The door is shut before those who work behind it go home: whoever comes in this moment is answered too.
+    await http.let_in_the_last()
     await http.shut()
     if lifecycle.in_flight == 0:
         log.info("drained")

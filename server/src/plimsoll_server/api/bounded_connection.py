@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from plimsoll_server.api.door import has_something
+
 MAX_HEAD_BYTES = 16_384
+_LOOK_SECONDS = 0.02
 
 
 class BoundedConnection(H11Protocol):
     """`head_seconds`: from the first byte of a head to its last. Beyond `at_most` connections an idle one ends for each
-    that comes, and where none is idle, the one that comes."""
+    that comes, and where none is idle, the one that comes. When the server ends, `first_word_seconds` after it came is
+    the least that each has to ask something."""
 
     head_seconds = 30.0
     at_most = 4_096
+    first_word_seconds = 3.0
+
+    arriving: ClassVar[WeakSet[BoundedConnection]] = WeakSet()
+    """Accepted, and not made yet: that takes some turns of the loop, and with TLS a handshake."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._came = self.loop.time()
+        self.arriving.add(self)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.arriving.discard(self)
         # One that never asks is as idle as one that has asked.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
         if len(self.connections) > self.at_most:
@@ -37,6 +53,27 @@ class BoundedConnection(H11Protocol):
         self._forget_head()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """Called when the server ends: ends with the answer that is under way, or one that may still be asked for.
+
+        A connection on which a request comes in this very moment would be closed without an answer. Of one that was
+        kept after an answer, that can be known only once the request is here (RFC 9112, 9.5).
+        """
+        if self.transport.is_closing():
+            return
+        if _is_idle(self) and self._may_be_asking():
+            self.loop.call_later(_LOOK_SECONDS, self.shutdown)
+        else:
+            super().shutdown()
+
+    def _may_be_asking(self) -> bool:
+        has_asked = self.cycle is not None
+        is_new = not has_asked and self.loop.time() - self._came < self.first_word_seconds
+        return is_new or self._has_begun_a_head() or has_something(self.transport.get_extra_info("socket").fileno())
+
+    def _has_begun_a_head(self) -> bool:
+        return self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
+
     def _behind_a_head_that_is_too_long(self, data: bytes) -> bytes:
         """What is left to read of `data`: h11 looks at a head's length only as long as the head is not whole."""
         most = MAX_HEAD_BYTES - (len(self.conn.trailing_data[0]) if self._head_timer else 0)
@@ -48,7 +85,7 @@ class BoundedConnection(H11Protocol):
         return b"" if self.transport.is_closing() else data[most:]
 
     def _watch_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE or self.transport.is_closing():
+        if not self._has_begun_a_head() or self.transport.is_closing():
             self._forget_head()
         elif self._head_timer is None:
             self._head_timer = self.loop.call_later(self.head_seconds, self.timeout_keep_alive_handler)
