@@ -14,6 +14,7 @@ from plimsoll_server.engine.engine import Engine
 from plimsoll_server.engine.memory import Budget, CudaBudget, free_memory, is_out_of_memory, return_large_blocks
 from plimsoll_server.engine.order import EngineOrder
 from plimsoll_server.engine.process_memory import MemoryBudgetError, process_budget
+from plimsoll_server.engine.threads import start_threads
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.models.family import Model, Placement
 from plimsoll_server.models.load import load_model
@@ -22,14 +23,12 @@ log = logging.getLogger(__name__)
 
 _THREADS_TO_COME = 8
 """While the model is loaded and until the first texts were read: those of the loader and of the tokeniser."""
-_WORTH_SHARING = 1 << 20
-"""Numbers to add up: torch has its threads take part in that many."""
 
 
 def build_engine(order: EngineOrder, worker: ThreadPoolExecutor) -> Engine:
     """Blocks while the model loads. Raises ModelError or MemoryBudgetError."""
     placement = choose_placement(order.model)
-    _start_threads(order.threads)
+    start_threads(order.threads)
     budget = _hold_memory(placement, order)
     model = _load_within_budget(order, placement, budget)
     log.info(
@@ -64,12 +63,6 @@ def _hold_memory(placement: Placement, order: EngineOrder) -> Budget | None:
         return None
     budget.hold(_THREADS_TO_COME)
     return budget
-
-
-def _start_threads(count: int) -> None:
-    """Torch's, before memory is held: a thread of theirs that finds no memory for its stack ends the process."""
-    torch.set_num_threads(count)
-    torch.ones(_WORTH_SHARING).sum()
 
 
 def _load_within_budget(order: EngineOrder, placement: Placement, budget: Budget | None) -> Model:

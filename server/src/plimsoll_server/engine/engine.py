@@ -26,6 +26,7 @@ from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
 from plimsoll_server.engine.process_memory import DeviceMemory, MemoryBudgetError
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
+from plimsoll_server.engine.stand_in import StandIn
 from plimsoll_server.engine.threads import threads_for
 from plimsoll_server.engine.trials import Trials, stretched
 from plimsoll_server.models.family import Between, Model
@@ -59,6 +60,7 @@ class Engine:
         self._suspect_since: float | None = None
         self._proof: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
+        self._stand_in = StandIn(budget)
         self._line = Line()
         self._between_batches = None if budget is None else BetweenBatches(budget, self._line, self._free)
         self._tokens = 0
@@ -172,7 +174,8 @@ class Engine:
         """`audience`: None for a guest, which has no guests of its own."""
         began = time.monotonic()
         try:
-            report = run_with_recovery(lambda part: self._forward(part, audience), batch, self._make_room)
+            forward = partial(self._forward, audience=audience)
+            report = run_with_recovery(lambda part: self._stand_in.run(partial(forward, part)), batch, self._make_room)
         except AbandonedError:
             log.info("a batch of %d is ended on its way: nobody waits for it any more", len(batch))
             report = BatchReport(())

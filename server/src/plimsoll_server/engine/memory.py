@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from plimsoll_server.engine.process_memory import DeviceMemory, ceiling_percent, private_bytes, unused_bytes
+from plimsoll_server.engine.process_memory import DeviceMemory, ceiling_percent, private_bytes, room_left, unused_bytes
 
 _NO_MEMORY_MESSAGES = (
     "can't allocate memory",  # the allocator of torch on a CPU
@@ -18,6 +18,9 @@ _NO_MEMORY_MESSAGES = (
     "out of memory",  # CUDA outside of torch's own allocator
     "ALLOC_FAILED",  # cuBLAS, cuDNN
 )
+
+_NO_KERNEL_MESSAGE = "could not create a primitive"
+"""oneDNN's. It has no other for a machine that lets nobody write code, where no limit need be set."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """Parameters of mallopt(3)."""
@@ -102,7 +105,14 @@ def device_memory(device: torch.device, budget: Budget | None) -> DeviceMemory:
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
+    if is_want_of_a_kernel(error):
+        return True
     return isinstance(error, RuntimeError) and any(message in str(error) for message in _NO_MEMORY_MESSAGES)
+
+
+def is_want_of_a_kernel(error: BaseException) -> bool:
+    """Whether there was no memory for the code of a kernel. The thread that it happened on makes none any more."""
+    return isinstance(error, RuntimeError) and str(error) == _NO_KERNEL_MESSAGE and room_left() is not None
 
 
 def return_large_blocks(limit: int) -> None:

@@ -12,6 +12,15 @@ _PRODUCTS = 12
 _WORTH_SHARING = 4_000_000
 """Products in one layer. One thread does fewer in less than a tenth of a millisecond, and a layer has a dozen places
 where several would wait for each other."""
+_WORTH_STARTING = 1 << 20
+"""Numbers to add up: torch has its threads take part in that many."""
+
+
+def start_threads(count: int) -> None:
+    """Torch's, of the thread that calls. To be done while there is memory for their stacks: one that finds none ends
+    the process."""
+    torch.set_num_threads(count)
+    torch.ones(_WORTH_STARTING).sum()
 
 
 @contextmanager
