@@ -217,3 +217,12 @@ def test_pods_that_may_not_be_seen_are_told_apart_from_none(printed: Printed) ->
 )
 def test_ages_are_told_in_one_unit(moment: str, text: str) -> None:
     assert age(moment, NOW) == text
+
+
+def test_a_long_history_of_what_was_taken_back_leaves_the_pods_in_sight(printed: Printed) -> None:
+    rejected = [{"hash": f"r{number}", "number": number, "rejected": {}} for number in range(60, 10, -1)]
+    stable = {"hash": "served", "number": 1, "stable": True, "replicas": 2, "readyReplicas": 2}
+    text = printed(found({"conditions": [AT_REST], "revisions": [*rejected, stable]}, generation=0))
+    listed = text.partition("REVISIONS")[2].partition("\n\n")[0].splitlines()[2:]
+    assert [line.split()[1] for line in listed[:-1]] == [*(f"r{number}" for number in range(60, 50, -1)), "served"]
+    assert listed[-1] == "and 40 older ones without a pod"

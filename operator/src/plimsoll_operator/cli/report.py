@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from plimsoll_operator.cli.console import bad, good, table, uneasy
+from plimsoll_operator.cli.console import bad, good, plain, table, uneasy
 from plimsoll_operator.cli.explanation.trial import parse_trial
 from plimsoll_operator.cli.explanation.wording import in_one_line
 from plimsoll_operator.cluster.parse import is_active, parse_pod
@@ -28,6 +28,9 @@ NORMAL = {
     "UpToDate": "True",
 }
 """Of a condition in this state there is nothing to say."""
+
+MOST_AT_REST = 10
+"""Revisions without a pod that are listed, the newest: what was taken back is kept fifty times over."""
 
 AS_ASKED = ("ProviderNone",)
 """Reasons for which another state is normal too."""
@@ -115,7 +118,9 @@ def _canary(rollout: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [("step", step), *(("evidence", in_one_line(signal)) for signal in trial.signals)]
 
 
-def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: datetime) -> Text | None:
+def _revisions(revisions: Sequence[Manifest], rollout: Mapping[str, Any], now: datetime) -> Text | None:
+    at_rest = [found for found in revisions if not (found.get("stable") or found.get("replicas"))]
+    left_out = at_rest[MOST_AT_REST:]
     rows = [
         (
             str(found["number"]),
@@ -125,8 +130,12 @@ def _revisions(revisions: Iterable[Manifest], rollout: Mapping[str, Any], now: d
             age(found["createdAt"], now) if "createdAt" in found else "",
         )
         for found in revisions
+        if found not in left_out
     ]
-    return table(("NUMBER", "REVISION", "ROLE", "READY", "AGE"), rows) if rows else None
+    if not rows:
+        return None
+    told = table(("NUMBER", "REVISION", "ROLE", "READY", "AGE"), rows)
+    return Text("\n").join([told, plain(f"and {len(left_out)} older ones without a pod")]) if left_out else told
 
 
 def _role(revision: Manifest, rollout: Mapping[str, Any]) -> str:
