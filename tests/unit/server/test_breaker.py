@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,16 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@dataclass
+class Device:
+    ill: bool
+
+    def answer(self, tokens: Tokens) -> Outcome:
+        if self.ill:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return LabelLogits((1.0,))
 
 
 def broken(clock: Clock, faults: int = 5) -> Breaker:
@@ -125,20 +136,14 @@ def test_a_turn_that_was_handed_on_and_one_whose_batch_runs_are_not_given_back()
 
 
 async def test_an_invalid_text_at_an_open_circuit_leaves_the_trial_to_the_next_request(tmp_path: Path) -> None:
-    ill = True
-
-    def answer(tokens: Tokens) -> Outcome:
-        if ill:
-            raise RuntimeError("CUDA error: device-side assert triggered")
-        return LabelLogits((1.0,))
-
-    engine = HeldEngine(answer)
+    device = Device(ill=True)
+    engine = HeldEngine(device.answer)
     engine.release()
     async with scheduling(tmp_path, engine) as scheduler:
         for _ in range(5):
             with pytest.raises(ModelFaultError):
                 await scheduler.answer_texts([words(1)])
-        ill = False
+        device.ill = False
         scheduler._breaker._next_try = 0.0
         for _ in range(3):
             with pytest.raises(InvalidInputError):
@@ -151,18 +156,12 @@ async def test_an_invalid_text_at_an_open_circuit_leaves_the_trial_to_the_next_r
 async def test_an_engine_that_fails_at_everything_is_left_in_peace_and_remembered_answers_are_given(
     tmp_path: Path,
 ) -> None:
-    ill = False
-
-    def answer(tokens: Tokens) -> Outcome:
-        if ill:
-            raise RuntimeError("CUDA error: device-side assert triggered")
-        return LabelLogits((1.0,))
-
-    engine = HeldEngine(answer)
+    device = Device(ill=False)
+    engine = HeldEngine(device.answer)
     engine.release()
     async with scheduling(tmp_path, engine, cache=AnswerCache(MemoryCache(1 << 20, 300))) as scheduler:
         await scheduler.answer_texts(["sea"])
-        ill = True
+        device.ill = True
         for _ in range(5):
             with pytest.raises(ModelFaultError):
                 await scheduler.answer_texts([words(1)])
