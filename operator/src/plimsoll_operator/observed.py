@@ -14,6 +14,9 @@ from plimsoll_operator.rollout.measuring.measurements import Measurements
 Manifest = Mapping[str, Any]
 """A Kubernetes object as JSON."""
 
+MEMORY = "memory"
+"""The resource, as a kubelet names it."""
+
 
 class ObjectKey(NamedTuple):
     """Identity of a child within its owner's namespace."""
@@ -90,6 +93,8 @@ class Pod:
     """How long it had run then."""
     last_pack: Pack | None = None
     milestones: Milestones | None = None
+    evicted: str = ""
+    """What its kubelet ended it for the want of, for good: memory, or other. Empty of one that was not evicted."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class Workload:
     pods: tuple[Pod, ...] = ()
     replica_failure: str = ""
     """Message of the Deployment's ReplicaFailure condition: quota, admission."""
+    evicted: tuple[Pod, ...] = ()
+    """Pods that were ended by their kubelet and never start again. They stay behind until somebody deletes them."""
 
     @property
     def ready(self) -> int:

@@ -16,9 +16,10 @@ from plimsoll_operator.cluster.parse import (
     parse_owner,
     parse_pod,
     parse_workload,
+    parse_workloads,
 )
 from plimsoll_operator.cluster.profiles import ProfileTable, parse_table
-from plimsoll_operator.observed import Manifest, Milestones, ObjectKey, Pack, Pod, Rejection, Revision
+from plimsoll_operator.observed import MEMORY, Manifest, Milestones, ObjectKey, Pack, Pod, Rejection, Revision
 
 
 def condition(kind: str, status: str, message: str = "") -> dict[str, Any]:
@@ -241,6 +242,62 @@ def test_pods_are_counted_with_their_revision_and_evicted_ones_not_at_all() -> N
     observed = assemble(make_owner(), [make_deployment(), make_revision()], pods, ProfileTable(), None)
     assert [pod.name for pod in observed.workloads[HASH].pods] == ["a", "b"]
     assert [revision.hash for revision in observed.revisions] == [HASH]
+
+
+LOW_ON_MEMORY = (
+    "The node was low on resource: memory. Threshold quantity: 100Mi, available: 72Mi. Container server was using 9Gi, "
+    "request is 8Gi, has larger consumption of memory. "
+)
+
+
+def evicted(message: str, reason: str = "Evicted", target: str = "TerminationByKubelet", **fields: Any) -> Manifest:
+    """A pod that failed; `target` is the reason of its DisruptionTarget, which has none where that is empty."""
+    conditions = [{"type": "DisruptionTarget", "status": "True", "reason": target, "lastTransitionTime": text(90)}]
+    told: Manifest = {
+        "phase": "Failed",
+        "reason": reason,
+        "message": message,
+        "conditions": conditions if target else [],
+    }
+    return make_pod("e", **told, **fields)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "resource"),
+    [
+        pytest.param(evicted(LOW_ON_MEMORY), MEMORY, id="its node ran short of memory"),
+        pytest.param(evicted("The node was low on resource: ephemeral-storage. "), "other", id="of disk"),
+        pytest.param(evicted('Usage of EmptyDir volume "tmp" exceeds the limit "1Gi". ', target=""), "other", id="own"),
+        pytest.param(evicted("The node had condition: [MemoryPressure]. ", target=""), "", id="it was never let in"),
+        pytest.param(evicted("Pod was terminated in response to a shutdown.", "Terminated"), "", id="node shut down"),
+        pytest.param(evicted("Pod was rejected as the node is shutting down.", "NodeShutdown"), "", id="going down"),
+        pytest.param(evicted("Preempted in order to admit critical pod", "Preempting"), "", id="a critical pod came"),
+        pytest.param(evicted(LOW_ON_MEMORY, target="PreemptionByScheduler"), "", id="for another pod"),
+        pytest.param(evicted("Pod was rejected", "UnexpectedAdmissionError", ""), "", id="no device"),
+    ],
+)
+def test_an_evicted_pod_is_told_from_one_that_somebody_else_ended(manifest: Manifest, resource: str) -> None:
+    workload = parse_workloads([make_deployment()], [manifest])[HASH]
+    assert (workload.pods, [pod.evicted for pod in workload.evicted]) == ((), [resource] if resource else [])
+
+
+def ended(**terminated: str) -> Manifest:
+    return {"state": {"terminated": terminated}}
+
+
+UNTOLD = {**evicted("", target=""), "metadata": {"name": "e", "creationTimestamp": text(5)}}
+
+
+@pytest.mark.parametrize(
+    ("pod", "seconds"),
+    [
+        pytest.param(evicted("", container=ended(finishedAt=text(95))), 95, id="its container"),
+        pytest.param(evicted("", container=ended()), 90, id="its condition"),
+        pytest.param(UNTOLD, 5, id="nothing"),
+    ],
+)
+def test_when_a_pod_was_evicted_is_told_by_what_there_is(pod: Manifest, seconds: int) -> None:
+    assert parse_pod(pod).last_exit_at == at(seconds)
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from builders import NOW, make_pod, make_workload
-from plimsoll_operator.observed import Milestones, Pod, Workload
+from plimsoll_operator.observed import MEMORY, Milestones, Pod, Workload
 from plimsoll_operator.rollout.evidence import Counts
 from plimsoll_operator.rollout.evidence.guards import fails_to_start
 from plimsoll_operator.rollout.measuring import pod_record
-from plimsoll_operator.rollout.measuring.pod_record import KILLS, MOST_PODS, RESTARTS, PodRecord
+from plimsoll_operator.rollout.measuring.pod_record import KILLS, LATELY, MOST_PODS, RESTARTS, PodRecord
 
 HOUR_AGO = NOW - timedelta(hours=1)
 BEGAN = PodRecord(NOW - timedelta(minutes=2))
@@ -131,6 +131,84 @@ def test_starts_that_failed_count_also_of_stable_pods_that_got_ready(ran: float,
 def test_what_the_canary_did_before_anybody_looked_is_new() -> None:
     canary = workload(ended(after=3, restarts=1))
     assert pod_record.totals(pod_record.begin(None, NOW), canary, None, NOW).canary_failed_starts == 2
+
+
+def evicted(name: str = "e", *, at: datetime = NOW, resource: str = MEMORY, **fields: object) -> Pod:
+    """A pod that served for an hour until its kubelet ended it for good."""
+    began = at - timedelta(hours=1)
+    reached = Milestones(began, scheduled=began, ready_changed=at)
+    last = {"last_exit_at": at, "last_exit_code": 137, "last_run": timedelta(hours=1), "last_exit_reason": "Error"}
+    return make_pod("new", name=name, milestones=reached, evicted=resource, **(last | fields))
+
+
+def left_behind(*pods: Pod) -> Workload:
+    return replace(workload(running()), evicted=pods)
+
+
+@pytest.mark.parametrize(
+    ("pod", "kills", "restarts", "failed_starts"),
+    [
+        pytest.param(evicted(), 1, 0, 0, id="for memory"),
+        pytest.param(evicted(resource="other"), 0, 1, 0, id="for its disk"),
+        pytest.param(evicted(resource="other", last_exit_reason="OOMKilled"), 0, 1, 0, id="a kill was before"),
+        pytest.param(evicted(last_run=None, last_exit_reason=""), 1, 0, 0, id="of which the container is lost"),
+        pytest.param(evicted(at=BEGAN.at - timedelta(minutes=1)), 1, 0, 0, id="by a kubelet whose clock is behind"),
+        pytest.param(evicted(at=BEGAN.at - LATELY), 0, 0, 0, id="long before"),
+    ],
+)
+def test_an_eviction_is_the_end_of_a_pod_whose_kubelet_makes_no_other(
+    pod: Pod, kills: int, restarts: int, failed_starts: int
+) -> None:
+    news = pod_record.news(left_behind(pod), BEGAN, NOW)
+    assert (news.kills, news.restarts, news.failed_starts) == (kills, restarts, failed_starts)
+
+
+def test_an_eviction_counts_once_however_often_anybody_looks() -> None:
+    record, evictions = pod_record.begin(None, NOW), []
+    for minute in range(30):
+        now = NOW + timedelta(minutes=minute)
+        pods = left_behind(*(evicted(f"e-{n}", at=NOW + timedelta(minutes=n)) for n in range(minute)))
+        evictions.append(pod_record.news(pods, record, now).kills)
+        record = pod_record.carried_on(record, pods, None, now)
+    assert evictions == [0] + [1] * 29
+    assert record.canary_kills == 29
+    assert len(record.exits) < LATELY / timedelta(minutes=1)
+
+
+def test_those_evicted_in_an_hour_without_an_operator_all_count() -> None:
+    pods = left_behind(*(evicted(f"e-{n}", at=NOW + timedelta(minutes=20 * n)) for n in range(4)))
+    record = pod_record.carried_on(BEGAN, left_behind(evicted("e-0")), None, NOW)
+    assert pod_record.news(pods, record, NOW + timedelta(hours=1)).kills == 3
+
+
+def test_restarts_before_an_eviction_are_not_counted_again() -> None:
+    before = workload(running("e", restarts=2, last_exit_reason="Error", last_exit_at=HOUR_AGO))
+    record = pod_record.carried_on(BEGAN, before, None, NOW)
+    assert pod_record.news(left_behind(evicted(restarts=2)), record, NOW + timedelta(minutes=1)).kills == 1
+
+
+def test_a_record_that_is_full_hides_no_eviction() -> None:
+    crowd = workload(*(ended(f"pod-{n:03}", after=3, restarts=n) for n in range(MOST_PODS + 10)))
+    record = pod_record.begin(crowd, NOW)
+    assert record.unnamed > 1
+    assert pod_record.news(left_behind(evicted(at=NOW + timedelta(seconds=5))), record, NOW).kills == 1
+
+
+def test_what_was_evicted_of_a_canary_before_it_is_tried_again_is_not_new() -> None:
+    canary = left_behind(evicted(at=NOW - timedelta(minutes=1)))
+    record = pod_record.begin(workload(), NOW, canary)
+    assert pod_record.totals(record, canary, workload(), NOW).canary_kills == 0
+
+
+def test_pods_of_stable_that_were_evicted_count_in_its_past_with_the_time_they_served() -> None:
+    stable = left_behind(evicted("x", at=HOUR_AGO), evicted("y", at=HOUR_AGO, resource="other"))
+    pods = pod_record.totals(BEGAN, workload(), stable, NOW)
+    assert (pods.stable_kills, pods.stable_minutes) == (1, 3 * 60)
+
+
+def test_the_minutes_of_a_pod_count_until_it_was_evicted() -> None:
+    gone = replace(workload(), evicted=(evicted(at=NOW - timedelta(seconds=30)),))
+    assert pod_record.news(gone, BEGAN, NOW).minutes == 1.5
 
 
 def test_what_the_canary_did_stays_when_its_pods_are_gone() -> None:

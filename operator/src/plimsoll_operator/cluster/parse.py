@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from plimsoll_operator.conditions import moment_of
@@ -16,11 +17,17 @@ from plimsoll_operator.names import (
     LABEL_REVISION,
     SERVER_CONTAINER,
 )
-from plimsoll_operator.observed import Manifest, Milestones, Owner, Pack, Pod, Workload
+from plimsoll_operator.observed import MEMORY, Manifest, Milestones, Owner, Pack, Pod, Workload
 
 LAST_WORDS = 300
 """Characters of a container's termination message that a condition quotes."""
 
+BY_KUBELET = "TerminationByKubelet"
+"""Reason of a pod's condition DisruptionTarget. Any other says that somebody else ended it, be it for a node."""
+
+_SHORT_OF_MEMORY = f"low on resource: {MEMORY}"
+_REFUSED = "The node had condition"
+"""So begins the message of a pod that a node under pressure has not let in: it never ran."""
 
 _PACK = re.compile(
     r'{"tier":"(?P<tier>[a-z0-9-]{1,32})","tokens":(?P<tokens>\d{1,9}),"sequences":(?P<sequences>\d{1,4})}'
@@ -42,15 +49,22 @@ def parse_owner(manifest: Manifest) -> Owner:
 
 
 def parse_workloads(deployments: Iterable[Manifest], pods: Iterable[Manifest]) -> dict[str, Workload]:
-    """Deployments with their pods, by revision. Evicted pods stay behind for ever and count for nothing: left out."""
-    by_revision: dict[str, list[Pod]] = {}
-    for pod in map(parse_pod, filter(is_active, pods)):
-        by_revision.setdefault(pod.revision, []).append(pod)
-    workloads = [parse_workload(deployment, by_revision) for deployment in deployments]
+    """Deployments with their pods, by revision. Of those that ended for good only the evicted ones tell anything."""
+    active: dict[str, list[Pod]] = {}
+    evicted: dict[str, list[Pod]] = {}
+    for manifest in pods:
+        pod = parse_pod(manifest)
+        if is_active(manifest):
+            active.setdefault(pod.revision, []).append(pod)
+        elif pod.evicted:
+            evicted.setdefault(pod.revision, []).append(pod)
+    workloads = [parse_workload(deployment, active, evicted) for deployment in deployments]
     return {workload.revision: workload for workload in workloads}
 
 
-def parse_workload(deployment: Manifest, pods: Mapping[str, list[Pod]]) -> Workload:
+def parse_workload(
+    deployment: Manifest, pods: Mapping[str, list[Pod]], evicted: Mapping[str, list[Pod]] = MappingProxyType({})
+) -> Workload:
     name = deployment["metadata"]["name"]
     # By its selector, which cannot be edited as the label can.
     revision = deployment["spec"]["selector"]["matchLabels"][LABEL_REVISION]
@@ -59,9 +73,14 @@ def parse_workload(deployment: Manifest, pods: Mapping[str, list[Pod]]) -> Workl
         name=name,
         revision=revision,
         replicas=deployment["spec"].get("replicas", 1),
-        pods=tuple(sorted(pods.get(revision, ()), key=lambda pod: pod.name)),
+        pods=_by_name(pods.get(revision, ())),
+        evicted=_by_name(evicted.get(revision, ())),
         replica_failure=failure.get("message", "") if failure.get("status") == "True" else "",
     )
+
+
+def _by_name(pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    return tuple(sorted(pods, key=lambda pod: pod.name))
 
 
 def parse_pod(manifest: Manifest) -> Pod:
@@ -72,6 +91,7 @@ def parse_pod(manifest: Manifest) -> Pod:
     waiting = container.get("state", {}).get("waiting", {})
     ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated") or {}
     pack = parse_pack(ended.get("message", ""))
+    evicted = _evicted(manifest)
     return Pod(
         name=metadata["name"],
         revision=_label(manifest, LABEL_REVISION),
@@ -85,11 +105,34 @@ def parse_pod(manifest: Manifest) -> Pod:
         last_exit_reason=ended.get("reason", ""),
         last_exit_code=ended.get("exitCode"),
         last_exit_message="" if pack else _one_line(ended.get("message", "")),
-        last_exit_at=moment_of(ended.get("finishedAt")),
+        last_exit_at=moment_of(ended.get("finishedAt")) or (_evicted_at(manifest) if evicted else None),
         last_run=_run(ended),
         last_pack=pack,
         milestones=_milestones(manifest, container),
+        evicted=evicted,
     )
+
+
+def _evicted(manifest: Manifest) -> str:
+    """What the pod's kubelet ended it for the want of: what its node ran short of, or what it took more of than it may.
+
+    A node that is shut down, or drained, and a pod that makes room for another one, have other reasons, and a pod that
+    was never let in did nothing.
+    """
+    status = manifest.get("status", {})
+    message = status.get("message", "")
+    if (status.get("phase"), status.get("reason")) != ("Failed", "Evicted") or _REFUSED in message:
+        return ""
+    target = _condition(manifest, "DisruptionTarget")
+    if target.get("status") == "True" and target.get("reason") != BY_KUBELET:
+        return ""
+    return MEMORY if _SHORT_OF_MEMORY in message else "other"
+
+
+def _evicted_at(manifest: Manifest) -> datetime | None:
+    """By what is there of it: a kubelet that lost sight of the container tells no time of its end."""
+    told = [_condition(manifest, kind).get("lastTransitionTime") for kind in ("DisruptionTarget", "Ready")]
+    return next(filter(None, map(moment_of, told)), moment_of(manifest["metadata"].get("creationTimestamp")))
 
 
 def _run(ended: Manifest) -> timedelta | None:

@@ -67,7 +67,7 @@ class Analysis:
         """From now on, and not before the rollout `began`: earlier evidence would not be known as of this one."""
         begin = now.replace(microsecond=0)
         since = max(begin, began or begin)
-        return cls(stable, Evidence.fresh(canary, since), pod_record.begin(pair.stable, begin))
+        return cls(stable, Evidence.fresh(canary, since), pod_record.begin(pair.stable, begin, pair.canary))
 
     def blind(self, now: datetime) -> timedelta:
         """For how long there was nothing to judge by, though there should have been."""

@@ -1,7 +1,8 @@
 """How the pods of two revisions ended, from the Kubernetes API alone: kills for memory, other restarts, failed starts.
 
 A pod tells how often its container was started and how it ended last, not how it ended each time. What is new is told
-by comparing with the counts that status keeps; it keeps those of pods that ended at all, which are few.
+by comparing with the counts that status keeps; it keeps those of pods that ended at all, which are few. A pod that its
+kubelet evicted ended as well, once and for ever; it is kept by name for as long as it may be taken for a new one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from plimsoll_operator.observed import Pod, Workload
+from plimsoll_operator.observed import MEMORY, Pod, Workload
 from plimsoll_operator.out_of_memory import OOM_KILLED
 from plimsoll_operator.rollout.evidence import Counts, Interval, Pods, SeriesKey
 
@@ -23,6 +24,9 @@ KILLED = 137
 
 MOST_PODS = 64
 """Pods whose exits status keeps: those that ended most often."""
+
+LATELY = timedelta(minutes=10)
+"""Before the record: what was evicted by then and is not named in it is new, unless the clocks are further apart."""
 
 
 @dataclass(frozen=True)
@@ -60,15 +64,18 @@ class News:
     failed_starts: int
 
 
-def begin(stable: Workload | None, now: datetime) -> PodRecord:
-    """A record in which whatever the canary does is new, and nothing that the stable revision did before."""
-    return PodRecord(now, _exits(_staying(stable)))
+def begin(stable: Workload | None, now: datetime, canary: Workload | None = None) -> PodRecord:
+    """A record in which whatever the canary does is new, and nothing that the stable revision did before.
+
+    What was evicted of a canary that is tried once more was so in the trial before.
+    """
+    return PodRecord(now, _exits([*_ended_lately(canary, now), *_lately(stable, now)]))
 
 
 def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
-    """What the pods that are there did since the record; of those that are gone nothing is known."""
-    pods = _staying(workload)
-    new = {pod.name: exits_of(pod) - record.exits.get(pod.name, record.unnamed) for pod in pods}
+    """What the pods that are there, or were evicted, did since the record; of those that are gone nothing is known."""
+    pods = _lately(workload, record.at)
+    new = {pod.name: exits_of(pod) - _known(pod, record) for pod in pods}
     ended = [pod for pod in pods if new[pod.name] > 0]
     # The last exit stands for those that were not seen: a pod that ends again and again does so for one reason.
     kills = sum(new[pod.name] for pod in ended if was_killed(pod))
@@ -83,7 +90,7 @@ def news(workload: Workload | None, record: PodRecord, now: datetime) -> News:
 def carried_on(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> PodRecord:
     """The record with what is new in it."""
     new = news(canary, record, now)
-    pods = [pod for workload in (canary, stable) for pod in _staying(workload)]
+    pods = [pod for workload in (canary, stable) for pod in _lately(workload, now)]
     return replace(
         record,
         at=now,
@@ -108,14 +115,14 @@ def interval(canary: News, stable: News, *, start: datetime, end: datetime) -> I
 def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> Pods:
     """For the rules that need no long look. The stable revision's whole past counts, as far as its pods tell it."""
     new = carried_on(record, canary, stable, now)
-    serving = _staying(stable)
+    known = [*_staying(stable), *(stable.evicted if stable else ())]
     return Pods(
         canary_kills=new.canary_kills,
-        stable_kills=sum(exits_of(pod) for pod in serving if was_killed(pod)),
-        canary_minutes=_lived(canary, now),
-        stable_minutes=_lived(stable, now),
+        stable_kills=sum(exits_of(pod) for pod in known if was_killed(pod)),
+        canary_minutes=sum(_minutes(pod, None, now) for pod in _staying(canary)),
+        stable_minutes=sum(_minutes(pod, None, now) for pod in known),
         canary_failed_starts=new.canary_failed_starts,
-        stable_failed_starts=sum(exits_of(pod) for pod in serving if failed_to_start(pod) or was_hard_to_start(pod)),
+        stable_failed_starts=sum(exits_of(pod) for pod in known if failed_to_start(pod) or was_hard_to_start(pod)),
         canary_shortages=new.canary_shortages,
         stable_shortages=new.stable_shortages,
         canary_batches=new.canary_batches,
@@ -131,12 +138,14 @@ def exits_of(pod: Pod) -> int:
 
 def was_killed(pod: Pod) -> bool:
     """For memory. The exit code alone says so only where the runtime gives no reason at all."""
+    if pod.evicted:
+        return pod.evicted == MEMORY
     return pod.last_exit_reason == OOM_KILLED or (pod.last_exit_code == KILLED and not pod.last_exit_reason)
 
 
 def failed_to_start(pod: Pod) -> bool:
     """Whether the last run ended before the pod was ready: it is not, and did not cease to be at that run's end."""
-    if pod.ready or pod.last_exit_at is None:
+    if pod.ready or pod.last_exit_at is None or (pod.evicted and pod.last_run is None):
         return False
     changed = pod.milestones.ready_changed if pod.milestones else None
     began = pod.last_exit_at - (pod.last_run or timedelta(0))
@@ -159,14 +168,26 @@ def _staying(workload: Workload | None) -> list[Pod]:
     return [pod for pod in workload.pods if not pod.terminating] if workload else []
 
 
+def _lately(workload: Workload | None, at: datetime) -> list[Pod]:
+    """Those, and the ones that were evicted since just before that moment."""
+    return [*_staying(workload), *_ended_lately(workload, at)]
+
+
+def _ended_lately(workload: Workload | None, at: datetime) -> list[Pod]:
+    evicted = workload.evicted if workload else ()
+    return [pod for pod in evicted if pod.last_exit_at is not None and pod.last_exit_at > at - LATELY]
+
+
+def _known(pod: Pod, record: PodRecord) -> int:
+    """Exits of that pod by the time of the record. One that was evicted by then, and may seem new, is named in it."""
+    unnamed = min(record.unnamed, exits_of(pod) - 1) if pod.evicted else record.unnamed
+    return record.exits.get(pod.name, unnamed)
+
+
 def _exits(pods: Iterable[Pod]) -> dict[str, int]:
     counted = {pod.name: count for pod in pods if (count := exits_of(pod)) > 0}
     kept = sorted(counted, key=lambda name: (-counted[name], name))[:MOST_PODS]
     return {name: counted[name] for name in sorted(kept)}
-
-
-def _lived(workload: Workload | None, now: datetime) -> float:
-    return sum(_minutes(pod, None, now) for pod in _staying(workload))
 
 
 def _minutes(pod: Pod, since: datetime | None, now: datetime) -> float:
@@ -175,4 +196,5 @@ def _minutes(pod: Pod, since: datetime | None, now: datetime) -> float:
     began = reached.scheduled if reached else None
     if began is None:
         return 0.0
-    return max(0.0, (now - (began if since is None else max(began, since))) / timedelta(minutes=1))
+    until = min(now, pod.last_exit_at) if pod.evicted and pod.last_exit_at else now
+    return max(0.0, (until - (began if since is None else max(began, since))) / timedelta(minutes=1))
