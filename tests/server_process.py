@@ -93,7 +93,7 @@ async def serving(
         if trust
         else f"http://127.0.0.1:{told['PLIMSOLL_HTTP_PORT']}"
     )
-    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = {kind: resource.getrlimit(kind) for kind in (resource.RLIMIT_DATA, resource.RLIMIT_NOFILE)}
     running = asyncio.create_task(serve(read_settings(told)))
     try:
         async with httpx.AsyncClient(base_url=url, timeout=60, verify=trust or True) as client:
@@ -103,7 +103,8 @@ async def serving(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         # What a server does to its own process is taken back from this one.
-        resource.setrlimit(resource.RLIMIT_DATA, limits)
+        for kind, limit in limits.items():
+            resource.setrlimit(kind, limit)
         gc.unfreeze()
 
 
