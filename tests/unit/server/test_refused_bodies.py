@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,11 +17,14 @@ from plimsoll_server.api.embed import EmbedRequest
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.shapes import TensorRequest
 from plimsoll_server.api.open_inference.tensors import read_tensors
+from plimsoll_server.api.pipeline import PipelineParameters, _wants_logits
 from plimsoll_server.api.state import Service
 from plimsoll_server.config import parse_config
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.telemetry import Identity, Telemetry
+from plimsoll_server.types import Activation
+from scheduler_builders import INFO
 from server_builders import server_config
 
 TEXT = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["a"]}
@@ -111,6 +115,16 @@ def test_rows_that_are_nested_as_their_shape_says_are_read() -> None:
     tensor = {**ROWS, "shape": [2, 2], "data": [[1, 4], [5, 2]]}
     given = read_json(TensorRequest, json.dumps({"inputs": [tensor], "parameters": None}).encode())
     assert inputs_of(read_tensors(given.inputs, b"")) == [[1, 4], [5, 2]]
+
+
+@pytest.mark.parametrize(
+    ("activation", "told"),
+    [(Activation.SOFTMAX, "scores are by softmax; ask for none"), (Activation.NONE, "plain numbers; ask for none")],
+    ids=["of classes", "of a regression"],
+)
+def test_a_function_that_a_model_was_not_trained_with_is_refused(activation: Activation, told: str) -> None:
+    with pytest.raises(InvalidInputError, match=told):
+        _wants_logits(replace(INFO, activation=activation), PipelineParameters(function_to_apply="sigmoid"))
 
 
 @pytest.mark.parametrize(("said", "read"), [(None, True), (True, True), (False, False)], ids=["null", "true", "false"])

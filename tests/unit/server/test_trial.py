@@ -205,3 +205,10 @@ def test_a_model_for_another_task_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TrialError, match="found ModernBertForTokenClassification"):
         read_subject(tmp_path, 128)
+
+
+def test_a_regression_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    told = {"architectures": ["ModernBertForSequenceClassification"], "problem_type": "regression"}
+    (tmp_path / "config.json").write_text(json.dumps(told))
+    with pytest.raises(TrialError, match="found one for regression"):
+        read_subject(tmp_path, 128)

@@ -1,4 +1,4 @@
-"""POST /infer: ready-made token ids in, the probability of the most likely class out."""
+"""POST /infer: ready-made token ids in, the score of the top class out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class InferRequest(BaseModel):
 
 
 class InferResponse(BaseModel):
-    predictions: Annotated[list[float], Field(description="For each sequence, the probability of its top class.")]
+    predictions: Annotated[list[float], Field(description="For each sequence, the score of its top class.")]
     latency_ms: float
 
 

@@ -23,7 +23,7 @@ from plimsoll_server.api.vectors import normalised
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
-from plimsoll_server.types import ModelInfo
+from plimsoll_server.types import Activation, ModelInfo
 
 router = APIRouter(tags=["hugging face pipelines"], route_class=DirectRoute)
 
@@ -91,7 +91,8 @@ async def pipeline(body: PipelineRequest, request: Request, patience: Patience =
 def _wants_logits(info: ModelInfo, parameters: PipelineParameters) -> bool:
     asked = parameters.function_to_apply
     if asked not in (None, "none", info.activation.value):
-        raise InvalidInputError(f"function_to_apply: this model's scores are by {info.activation.value}; ask for none")
+        by = "are its plain numbers" if info.activation is Activation.NONE else f"are by {info.activation.value}"
+        raise InvalidInputError(f"function_to_apply: this model's scores {by}; ask for none")
     return asked == "none"
 
 

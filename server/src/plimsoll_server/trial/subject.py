@@ -41,6 +41,8 @@ def read_subject(folder: Path, most_tokens: int) -> Subject:
         architecture = config["architectures"][0]
         if not architecture.endswith(_ARCHITECTURE):
             raise TrialError(f"expected a model for text-classification in {folder}, found {architecture}")
+        if config.get("problem_type") == "regression":
+            raise TrialError(f"expected a model that tells labels apart in {folder}, found one for regression")
         return Subject(
             folder=folder.absolute(),
             family=config["model_type"],
