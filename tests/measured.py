@@ -20,7 +20,7 @@ BOUNDS = ("0.1", "0.25", "1.0", ALL)
 
 @dataclass(frozen=True)
 class Traffic:
-    """Events per second of one replica; `slow` of them take longer than 0.25 s. `up` is when it answered first.
+    """Events per second of a replica's tier; `slow` of them take longer than 0.25 s. `up` is when it answered first.
 
     Callers give up `abandoned` more, have `remembered` more answered from memory, and send as much that is spoilt as is
     answered by the model.
@@ -33,13 +33,18 @@ class Traffic:
     slow: float = 0.0
     out_of_memory: float = 0.0
     up: datetime | None = None
+    tier: str = "short"
+
+
+Tiers = Traffic | tuple[Traffic, ...] | None
+"""Of one replica, the traffic of each of its tiers; None for one that is not known."""
 
 
 def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -> dict[tuple[str, Counter], float]:
-    """All counters of one replica with one tier, so many seconds after its first answer."""
+    """All counters of one tier of a replica, so many seconds after its first answer."""
 
     def counter(metric: str, label: str = "") -> Counter:
-        return Counter(revision, replica, "short", metric, label)
+        return Counter(revision, replica, traffic.tier, metric, label)
 
     ok, slow = round(traffic.ok * seconds), round(traffic.slow * seconds)
     failed = round(traffic.failed * seconds)
@@ -56,18 +61,14 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
     }
 
 
-def measured(
-    inquiry: Inquiry, canary: Traffic | None, stable: Traffic | None, pods: Mapping[str, str] = NO_PODS
-) -> Measurements:
-    """The answer of a Prometheus that has scraped one replica of each revision; None for one that it does not know.
-
-    `pods` are those replicas' names by revision.
-    """
+def measured(inquiry: Inquiry, canary: Tiers, stable: Tiers, pods: Mapping[str, str] = NO_PODS) -> Measurements:
+    """The answer of a Prometheus that has scraped one replica of each revision; `pods` are their names by revision."""
     moments = tuple(inquiry.first + step * inquiry.step for step in range(inquiry.steps + 1))
     series: dict[str, dict[Counter, list[float | None]]] = {}
-    for revision, traffic in ((inquiry.canary, canary), (inquiry.stable, stable)):
-        if traffic is None:
-            continue
+    each = [
+        (revision, one) for revision, of in ((inquiry.canary, canary), (inquiry.stable, stable)) for one in _each(of)
+    ]
+    for revision, traffic in each:
         up = traffic.up or moments[0] - timedelta(hours=1)
         for index, moment in enumerate(moments):
             if moment < up:
@@ -80,6 +81,10 @@ def measured(
     return Measurements(inquiry.since, moments, counters)
 
 
+def _each(tiers: Tiers) -> tuple[Traffic, ...]:
+    return (tiers,) if isinstance(tiers, Traffic) else tiers or ()
+
+
 def lose_prometheus(cluster: Cluster, seconds: float = 10) -> None:
     """One look in vain."""
     cluster.now += timedelta(seconds=seconds)
@@ -90,7 +95,7 @@ def lose_prometheus(cluster: Cluster, seconds: float = 10) -> None:
     tell(cluster)
 
 
-def look_at(cluster: Cluster, canary: Traffic | None, stable: Traffic | None) -> None:
+def look_at(cluster: Cluster, canary: Tiers, stable: Tiers) -> None:
     """Have the next reconcile see what Prometheus tells by now, if there is anything to ask."""
     inquiry = inquire(cluster.observed.owner, cluster.now)
     pods = {hash_: found.pods[0].name for hash_, found in cluster.observed.workloads.items() if found.pods}
@@ -108,9 +113,14 @@ def trial(**rollout: object) -> Cluster:
             rollout={"strategy": "Canary", **rollout},
         )
 
-    cluster = Cluster(spec(1))
+    return begun(spec(1), spec(2))
+
+
+def begun(before: Manifest, after: Manifest) -> Cluster:
+    """A canary of `after` with a ready pod beside the stable revision of `before`; nothing is measured yet."""
+    cluster = Cluster(before)
     cluster.settle()
-    cluster.change(spec(2))
+    cluster.change(after)
     for _ in range(20):
         cluster.reconcile()
         if is_canary_ready(cluster.observed.owner.status):
@@ -142,9 +152,7 @@ def is_canary_ready(status: Manifest) -> bool:
     return any(entry["hash"] == canary and entry["readyReplicas"] for entry in status.get("revisions", ()))
 
 
-def watch(
-    cluster: Cluster, canary: Traffic | None, stable: Traffic | None, looks: int = 1, seconds: float = 10
-) -> None:
+def watch(cluster: Cluster, canary: Tiers, stable: Tiers, looks: int = 1, seconds: float = 10) -> None:
     """So many looks at Prometheus, and what status says then; no pod is moved."""
     for _ in range(looks):
         cluster.now += timedelta(seconds=seconds)

@@ -13,7 +13,8 @@ from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair, carried
 from plimsoll_operator.rollout.measuring.analysis_status import read_analysis, render_analysis
 from plimsoll_operator.rollout.measuring.history import with_point
 from plimsoll_operator.rollout.measuring.inquiry import next_moment
-from plimsoll_operator.spec import Spec
+from plimsoll_operator.rollout.measuring.segments import Served, matched
+from plimsoll_operator.spec import InvalidSpecError, Spec, parse_spec
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.looks import unlooked
 
@@ -26,7 +27,8 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     canary = draft.observed.workload(target.hash)
     if canary is None or draft.spec.rollout.strategy != "Canary":
         return draft
-    pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec))
+    matching = matched(_served(target), _served(stable))
+    pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec), matching)
     settings = analysis_settings(draft.spec)
     stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
@@ -73,6 +75,16 @@ def analysis_settings(spec: Spec) -> AnalysisSettings:
 
 def _objectives(spec: Spec) -> dict[str, timedelta]:
     return {tier.name: tier.latency_objective for tier in spec.tiers if tier.latency_objective is not None}
+
+
+def _served(revision: Revision) -> Served | None:
+    """By its own input, which may be of another operator, and then not to be read."""
+    try:
+        spec = parse_spec(revision.input)
+    except InvalidSpecError:
+        return None
+    longest = {tier.name: tier.max_tokens for tier in spec.tiers}
+    return Served(longest, answers_longer=spec.long_input.policy in ("Auto", "Chunk", "Truncate"))
 
 
 def until_the_next_look(draft: Draft) -> timedelta | None:

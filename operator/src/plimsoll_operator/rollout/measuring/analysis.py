@@ -18,17 +18,19 @@ from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availa
 from plimsoll_operator.rollout.measuring.inquiry import CLOCK_SLACK
 from plimsoll_operator.rollout.measuring.measurements import Measurements, Replica
 from plimsoll_operator.rollout.measuring.pod_record import News, PodRecord
+from plimsoll_operator.rollout.measuring.segments import Matching
 from plimsoll_operator.rollout.measuring.shortages import counted, watched
 from plimsoll_operator.rollout.measuring.whole_lives import whole_lives
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The two that are compared, as their pods are now, and the tiers' objectives for their latency."""
+    """The two that are compared, as their pods are now, their tiers' objectives for latency, and which tiers match."""
 
     canary: Workload
     stable: Workload | None
     objectives: Mapping[str, timedelta] = field(default_factory=dict)
+    matching: Matching = field(default_factory=Matching)
 
     @property
     def replicas(self) -> frozenset[Replica]:
@@ -132,7 +134,9 @@ def _measured(analysis: Analysis, measurements: Measurements, pair: Pair, settin
     measurements = measurements.only(pair.replicas)
     shortages = counted(analysis.pods, measurements, evidence.canary, analysis.stable)
     analysis = replace(analysis, pods=shortages)
-    told = intervals(measurements, evidence.canary, analysis.stable, pair.objectives, awaited=pair.serving)
+    told = intervals(
+        measurements, evidence.canary, analysis.stable, pair.objectives, awaited=pair.serving, matching=pair.matching
+    )
     found = [one for one in told if one.start >= evidence.until]
     if measurements.problem is None and not found:
         # Prometheus' clock has not got there yet, or scrapes are awaited: nothing is known of its data either way.

@@ -18,13 +18,15 @@ from itertools import accumulate
 from plimsoll_operator.rollout.evidence import OBJECTIVE, Counts, Interval, SeriesKey
 from plimsoll_operator.rollout.measuring.closing import stretches
 from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Replica, Values
+from plimsoll_operator.rollout.measuring.segments import Matching, Strata
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Kind, Signal, Tally
 
-Strata = dict[SeriesKey, dict[str, Counts]]
+Counted = dict[SeriesKey, dict[str, Counts]]
 
 NOTHING = Counts(0.0, 0.0, 0.0, 0.0)
 NO_OBJECTIVES: Mapping[str, timedelta] = {}
 LATENCY = "latency"
+BY_NAME = Matching()
 
 MOST = 2.0**53
 """No counter that goes up by one gets beyond it."""
@@ -44,25 +46,29 @@ def intervals(
     stable: str,
     objectives: Mapping[str, timedelta] = NO_OBJECTIVES,
     awaited: Set[Replica] = frozenset(),
+    matching: Matching = BY_NAME,
 ) -> Iterator[Interval]:
     """What was measured in each stretch that is complete, the oldest first; without traffic an interval has no counts.
 
-    `objectives` are those of the tiers for their latency, `awaited` the replicas that Prometheus ought to scrape.
+    `objectives` are those of the canary's tiers for their latency, `awaited` the replicas that Prometheus ought to
+    scrape, `matching` tells which tiers of the two revisions are compared.
     """
+    objectives = {tier: one for tier, one in objectives.items() if tier not in matching.latency.mixed}
     moments = measurements.moments
     known = {signal: measurements.counters.get(signal.name, {}) for signal in SIGNALS}
     replicas = {signal: _replicas(_shared(counters, canary, stable)) for signal, counters in known.items()}
     for first, last in stretches(measurements, awaited):
-        counts: Strata = {}
+        counts: Counted = {}
         for index in range(first, last):
             for signal, of_signal in replicas.items():
                 for replica, tiers in of_signal.items():
                     if replica.revision in (canary, stable) and _is_comparable(signal, tiers, index):
-                        _add(counts, signal, tiers, index, is_canary=replica.revision == canary)
+                        strata = matching.of(signal.name)
+                        _add(counts, signal, tiers, index, strata, is_canary=replica.revision == canary)
         yield Interval(moments[first], moments[last], _with_objectives(counts, objectives))
 
 
-def _with_objectives(counts: Strata, objectives: Mapping[str, timedelta]) -> Strata:
+def _with_objectives(counts: Counted, objectives: Mapping[str, timedelta]) -> Counted:
     """With one more part of the latency: for each tier the bucket at, or just above, its objective.
 
     Servers of two releases may have different buckets: one that both served is better than a closer one.
@@ -120,15 +126,18 @@ def _at(tier: _Tier, moment: int) -> dict[Kind, float]:
     return {kind: value for kind, values in tier.values.items() if (value := values[moment]) is not None}
 
 
-def _add(counts: Strata, signal: Signal, tiers: tuple[_Tier, ...], index: int, *, is_canary: bool) -> None:
+def _add(
+    counts: Counted, signal: Signal, tiers: tuple[_Tier, ...], index: int, strata: Strata, *, is_canary: bool
+) -> None:
     for tier in tiers:
+        stratum = strata.of(tier.name, is_canary=is_canary)
         before, after = _at(tier, index), _at(tier, index + 1)
         # A replica's scrape is whole: a counter that was not there before was at zero.
         grown = {kind: value - before.get(kind, 0.0) for kind, value in after.items()}
         for part, tally in signal.count(grown).items():
             if tally.exposures > 0:
-                strata = counts.setdefault(SeriesKey(signal.name, part), {})
-                strata[tier.name] = _plus(strata.get(tier.name, NOTHING), tally, is_canary=is_canary)
+                of_part = counts.setdefault(SeriesKey(signal.name, part), {})
+                of_part[stratum] = _plus(of_part.get(stratum, NOTHING), tally, is_canary=is_canary)
 
 
 def _plus(counts: Counts, tally: Tally, *, is_canary: bool) -> Counts:
