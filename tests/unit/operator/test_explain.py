@@ -213,6 +213,41 @@ def test_a_rate_above_what_is_allowed_is_not_promised_a_number_of_requests(told:
     assert "more of the same will not bring it there" in told(under("Analysing", signals=[bad]))
 
 
+FAILING = make_signal("errors", part="requests", canaryRate="1", canaryBad="412", upperBound="1")
+UNCOMPARED = {"part": "0.001", "canaryRate": "0", "upperBound": "1", "allowed": "1"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        pytest.param({"canaryExposures": "0"}, "of the canary's answers none was measured", id="the canary only fails"),
+        pytest.param({"stableExposures": "0"}, "of the stable revision's answers none was measured", id="stable idles"),
+        pytest.param({}, "too few of the canary's answers are of tiers that", id="it serves other tiers"),
+    ],
+)
+def test_a_bound_that_is_none_is_not_told_but_why_there_is_none(told: Told, counts: dict[str, str], why: str) -> None:
+    latency = make_signal("latency", **UNCOMPARED, **counts)
+    missing = told(under("Inconclusive", signals=[FAILING, latency])).partition("STILL MISSING")[2]
+    assert f"slow answers: cannot be compared, for {why}" in missing
+    assert "below 100 %" not in missing
+
+
+@pytest.mark.parametrize("phase", ["Analysing", "Inconclusive", "Paused"])
+def test_what_callers_of_the_canary_meet_comes_before_all_advice(told: Told, phase: str) -> None:
+    first = told(under(phase, signals=[FAILING])).partition("WHAT TO DO NEXT\n")[2].splitlines()[0]
+    assert "errors (failed requests) 100 % (412 of 412 requests), stable 0.1 % (4 of 4,120);" in first
+    assert "kubectl plimsoll abort domains -n guardrails ends that now" in first
+    assert "callers of the canary meet" not in told(under(phase, signals=[make_signal("errors")]))
+
+
+def test_more_time_is_offered_only_where_it_can_decide(told: Told) -> None:
+    latency = make_signal("latency", **UNCOMPARED)
+    for_good = told(under("Inconclusive", signals=[FAILING, latency])).partition("WHAT TO DO NEXT")[2]
+    assert "neither more requests nor a larger spec.rollout.canary.maxDuration will promote it" in for_good
+    open_still = told(under("Inconclusive", signals=[make_signal("errors"), latency])).partition("WHAT TO DO NEXT")[2]
+    assert "with a larger spec.rollout.canary.maxDuration it goes on" in open_still
+
+
 def test_a_signal_that_was_never_measured_is_named(told: Told) -> None:
     missing = told(under("Analysing", signals=[make_signal("errors")])).partition("STILL MISSING TO PROMOTE")[2]
     assert "out of memory: not measured yet" in missing

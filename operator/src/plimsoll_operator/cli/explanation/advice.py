@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from plimsoll_operator.cli.explanation.missing import harm, never_with_more
 from plimsoll_operator.cli.explanation.stalled import next_steps, stalled_by
 from plimsoll_operator.cli.explanation.trial import Json, Trial
 
@@ -59,8 +60,8 @@ FIRST_LOOK: Mapping[str, str] = {
     "OutOfMemory": "lower memoryUtilizationPercent or the tiers' concurrency, or raise the limit",
     "OOMKilled": "lower memoryUtilizationPercent or the tiers' concurrency, or raise the limit",
     "HigherLatency": "compare dtype, attention, concurrency and the model's size with those of revision {stable}",
-    "MoreErrors": "read the canary's logs of these minutes, where they are kept: its pods are gone",
-    "MoreRestarts": "read the canary's logs of these minutes, where they are kept: its pods are gone",
+    "MoreErrors": "read the canary's logs of these minutes: of its pods while one is left, else where logs are kept",
+    "MoreRestarts": "read the canary's logs of these minutes: of its pods while one is left, else where logs are kept",
     "FailsToStart": "mend what the pods' last words name",
     "NotReadyInTime": "mend what its pods lack, or allow them longer by spec.rollout.progressDeadline",
     "CanaryMissing": "see that Prometheus scrapes pods of every revision: they serve metrics on port 9090",
@@ -86,9 +87,16 @@ BY_PHASE: Mapping[str, tuple[str, ...]] = {
     ),
     "Inconclusive": (
         "decide: kubectl plimsoll promote {name}, or kubectl plimsoll abort {name}",
-        "more requests, or a larger spec.rollout.canary.maxDuration, decide by themselves the next time",
+        "or let it be compared on: with a larger spec.rollout.canary.maxDuration it goes on, and may be decided then",
     ),
 }
+_UNDECIDED_FOR_GOOD = (
+    "decide: kubectl plimsoll promote {name}, or kubectl plimsoll abort {name}",
+    "neither more requests nor a larger spec.rollout.canary.maxDuration will promote it: see what is missing above",
+)
+_HARM = "callers of the canary meet this all the while: {harm}; kubectl plimsoll abort {name} ends that now"
+_SERVING = ("Analysing", "Inconclusive", "Paused")
+"""Phases in which a canary has its share of the requests."""
 _PROMOTED = ("nothing: revision {stable} serves; kubectl plimsoll rollback {name} returns to the one before",)
 _UNCOMPARED = (
     "nothing: no rollout was compared yet; the next change of what runs is",
@@ -96,7 +104,7 @@ _UNCOMPARED = (
 )
 
 
-def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]:
+def advice(found: Json, trial: Trial | None, rejected_for: str, margin: float) -> Iterator[str]:
     """Lines of what to do, the likeliest first. `rejected_for` is the reason in one word, or empty."""
     rollout: Json = found.get("status", {}).get("rollout", {})
     canary: Json = found["spec"].get("rollout", {}).get("canary", {})
@@ -108,18 +116,23 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
         "max_duration": canary.get("maxDuration", "30m"),
         "undecided": UNDECIDED[canary.get("onInconclusive", "Pause")],
         "without_data": WITHOUT_DATA[canary.get("onNoData", "Hold")],
+        "harm": harm(trial) if trial and rollout.get("phase") in _SERVING else "",
     }
+    if words["harm"]:
+        yield _HARM.format(**words)
     stalled = stalled_by(found)
-    lines = next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for)
+    lines = next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for, margin)
     yield from (line.format(**words) for line in lines)
 
 
-def _lines(rollout: Json, trial: Trial | None, rejected_for: str) -> tuple[str, ...]:
+def _lines(rollout: Json, trial: Trial | None, rejected_for: str, margin: float) -> tuple[str, ...]:
     phase = str(rollout.get("phase", ""))
     if by_reason := BY_REASON.get(str(rollout.get("reason", ""))):
         return by_reason
     if phase == "Surging" and trial and trial.requests:
         return _NEXT_STEP
+    if phase == "Inconclusive" and trial and never_with_more(trial, margin):
+        return _UNDECIDED_FOR_GOOD
     rejected = _RESTART_REJECTED if rollout.get("restart") else _REJECTED
     look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
     if phase == "RolledBack":

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from plimsoll_operator.cli.explanation.trial import Json, Signal, Trial
-from plimsoll_operator.cli.explanation.wording import PER_MINUTE, REQUESTS, bound, bound_naming, called, naming, number
+from plimsoll_operator.cli.explanation.wording import (
+    PER_MINUTE,
+    REQUESTS,
+    bound,
+    bound_naming,
+    called,
+    naming,
+    number,
+    seen,
+)
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
@@ -57,8 +66,50 @@ def exposures_needed(signal: Signal, margin: float) -> int | None:
     return enough
 
 
+def never_with_more(trial: Trial, margin: float) -> bool:
+    """Whether more of the same requests, however many, would not promote it."""
+    return any(
+        exposures_needed(signal, margin) is None
+        for signal in trial.signals
+        if not signal.passes and not _is_uncompared(signal) and bound_naming(signal).per != PER_MINUTE
+    )
+
+
+def harm(trial: Trial) -> str:
+    """What callers of the canary meet that a promotion would not allow; empty where little or nothing was seen."""
+    if trial.requests < MIN_REQUESTS:
+        return ""
+    beyond = (
+        f"{called(signal)} {seen(signal, signal.canary_rate, signal.canary_bad, signal.canary_exposures, unit=True)}, "
+        f"stable {seen(signal, signal.stable_rate, signal.stable_bad, signal.stable_exposures)}"
+        for signal in trial.signals
+        if signal.name in NEEDED and signal.part == signal.bound_part and _is_beyond(signal)
+    )
+    return "; ".join(beyond)
+
+
+def _is_beyond(signal: Signal) -> bool:
+    rate, allowed = signal.bound_rate, signal.allowed
+    return rate is not None and allowed is not None and not signal.bounds_nothing and rate >= allowed
+
+
+def _is_uncompared(signal: Signal) -> bool:
+    """Whether there is no bound of it, and not since it never happened: of latencies, without any of the same tier."""
+    return signal.name == "latency" and signal.bounds_nothing and not signal.passes
+
+
+def _uncompared(signal: Signal) -> str:
+    if not signal.canary_exposures:
+        return "of the canary's answers none was measured: those that fail have no latency"
+    if not signal.stable_exposures:
+        return "of the stable revision's answers none was measured meanwhile"
+    return "too few of the canary's answers are of tiers that the stable revision answered meanwhile"
+
+
 def _line(signal: Signal, margin: float, requests: int) -> str:
     """By the counts that the bound is of: of what tells most there may be more, or fewer."""
+    if _is_uncompared(signal):
+        return f"{naming(signal.name).called}: cannot be compared, for {_uncompared(signal)}"
     named, said = bound_naming(signal), called(signal, signal.bound_part)
     if signal.upper_bound is None or signal.allowed is None:
         return f"{said}: not measured yet"

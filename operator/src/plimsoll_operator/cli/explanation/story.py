@@ -70,7 +70,7 @@ def tell(found: Json, pods: Sequence[Pod]) -> Story:
         decided_at=at,
         missing=tuple(still_missing(trial, rollout, _margin(found))) if trial and phase not in _OVER else (),
         pods=tuple(_lacks(pods, trial.canary if trial else rollout.get("canary", ""))),
-        next=tuple(advice(found, trial, rejection.get("reason", ""))),
+        next=tuple(advice(found, trial, rejection.get("reason", ""), _margin(found))),
         trial=trial,
     )
 
