@@ -113,7 +113,8 @@ def _pod_counts(trace: Trace, bad: Counted, at: int) -> Counts:
 
 def _pods(trace: Trace, at: int, evidence: Evidence) -> Pods:
     """What whole lives of pods tell. Batches and shortages are Prometheus' to tell."""
-    minutes, kills = trace.minutes[: at + 1].sum(axis=0), trace.kills[: at + 1].sum(axis=0)
+    of_pods = (trace.minutes, trace.kills, trace.restarts)
+    minutes, kills, restarts = (of_each[: at + 1].sum(axis=0) for of_each in of_pods)
     told = np.flatnonzero(trace.measured[: at + 1])
     known = told[-1] + 1 if len(told) else 0
     shortages, batches = (trace_of[:known].sum(axis=(0, 2)) for trace_of in (trace.out_of_memory, trace.batches))
@@ -123,6 +124,8 @@ def _pods(trace: Trace, at: int, evidence: Evidence) -> Pods:
         stable_kills=trace.past.kills + int(kills[STABLE]),
         canary_minutes=float(minutes[CANARY]),
         stable_minutes=trace.past.minutes + float(minutes[STABLE]),
+        canary_ends=int(restarts[CANARY]),
+        stable_ends=trace.past.restarts + int(restarts[STABLE]),
         canary_shortages=int(shortages[CANARY]),
         stable_shortages=trace.past.out_of_memory + int(shortages[STABLE]),
         canary_batches=float(batches[CANARY]),
@@ -133,5 +136,6 @@ def _pods(trace: Trace, at: int, evidence: Evidence) -> Pods:
             shortages=round(compared.stable_bad),
             batches=compared.stable,
             measured_minutes=float(trace.minutes[told, STABLE].sum()),
+            ends=int(restarts[STABLE]),
         ),
     )

@@ -37,7 +37,8 @@ class Scenario:
     of requests on either side with a tail of Pareto's: 1/x of them take longer than x seconds. `hanging` is the share
     of the canary's that take half a minute. Stable had run for `past` intervals before, at `past_load` of the load as
     the rollout begins. `storms` is the chance that an interval begins a minute in which memory is ten times as short on
-    all pods.
+    all pods. A node, of two pods, reboots `reboots` times an interval; `upgrades` is the chance that an interval begins
+    a round of reboots of all nodes, of which half do so twice: none was in the past.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Scenario:
     past: int = 360
     past_load: float = 1.0
     storms: float = 0.0
+    reboots: float = 0.0
+    upgrades: float = 0.0
     noise: float = 0.0
     resets: float = 0.0
     gaps: float = 0.0
@@ -93,6 +96,8 @@ PEAK = replace(
 )
 """Fourteen hours without need of memory, then a load under which both revisions run short of it, and together."""
 
+MONTH = 30 * 24 * 360
+
 NULL = (
     STATIONARY,
     replace(STATIONARY, name="diurnal", swing=0.8),
@@ -106,6 +111,8 @@ NULL = (
     replace(STATIONARY, name="operator restarts", operator_restarts=0.3),
     replace(PEAK, name="quiet night, then a peak with kills", kills_per_minute=0.05),
     replace(PEAK, name="quiet night, then a peak with shortages", out_of_memory=0.005),
+    replace(STATIONARY, name="node reboots", restarts_per_minute=0.0, reboots=0.001),
+    replace(STATIONARY, name="upgrades of all nodes", restarts_per_minute=0.0, upgrades=0.002, past=MONTH),
     replace(PEAK, name="half the load, then a peak", past_load=0.5, kills_per_minute=0.003, out_of_memory=0.002),
 )
 

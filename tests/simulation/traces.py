@@ -23,6 +23,8 @@ STORM = 6
 """Intervals for which memory is short on all pods."""
 STORMY = 10
 """Times as short."""
+ON_A_NODE = 2
+"""Pods: the canary's has one of stable beside it, and all restart as their node does."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Past:
     batches: int
     out_of_memory: int
     kills: int
+    restarts: int
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
     minutes = np.full((length, pods), INTERVAL_SECONDS / 60)
     risk = scenario.kills_per_minute * (load[:, None] * trouble[..., 0] * short[..., 0])
     kills = rng.poisson(risk * minutes)
-    restarts = rng.poisson(scenario.restarts_per_minute * minutes)
+    restarts = rng.poisson(scenario.restarts_per_minute * minutes) + _reboots(scenario, pods, rng)
     return Trace(
         requests=_both(requests * kept),
         failed=_both(failed * kept),
@@ -136,6 +139,18 @@ def _storms(scenario: Scenario, rng: np.random.Generator) -> Numbers:
     return short
 
 
+def _reboots(scenario: Scenario, pods: int, rng: np.random.Generator) -> Counted:
+    """How often each pod restarts with its node: now and then, and all nodes in turn, an interval apart, some twice."""
+    nodes = -(-pods // ON_A_NODE)
+    reboots = rng.poisson(scenario.reboots, (scenario.intervals, nodes))
+    for begin in np.flatnonzero(rng.random(scenario.intervals) < scenario.upgrades):
+        turns = begin + rng.permutation(nodes)
+        for twice in range(2):
+            due = (turns + twice * nodes < scenario.intervals) & (rng.random(nodes) < 1 / (1 + twice))
+            reboots[(turns + twice * nodes)[due], np.flatnonzero(due)] += 1
+    return np.asarray(np.repeat(reboots, ON_A_NODE, axis=1)[:, :pods], dtype=np.int64)
+
+
 def _past(scenario: Scenario, pods: int, load: Numbers, rate: float, rng: np.random.Generator) -> Past:
     """At a share of the load as the rollout begins, and with the trouble that so much makes."""
     before = scenario.past_load * float(load[0])
@@ -147,6 +162,7 @@ def _past(scenario: Scenario, pods: int, load: Numbers, rate: float, rng: np.ran
         batches,
         out_of_memory=int(rng.binomial(batches, min(1.0, scenario.out_of_memory * trouble))),
         kills=int(rng.poisson(scenario.kills_per_minute * before * trouble * minutes)),
+        restarts=int(rng.poisson((scenario.restarts_per_minute + 6 * scenario.reboots) * minutes)),
     )
 
 

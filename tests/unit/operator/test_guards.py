@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from math import comb
 
 import pytest
 
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Meanwhile, Pods
-from plimsoll_operator.rollout.evidence.guards import killed_too_often, runs_out_more_often, runs_out_too_often
+from plimsoll_operator.rollout.evidence.guards import (
+    ends_too_often,
+    fails_to_start,
+    killed_too_often,
+    runs_out_more_often,
+    runs_out_too_often,
+)
 
 MOST_EVENTS = 60
 NOTHING = Meanwhile()
@@ -20,6 +27,11 @@ Found = Callable[[AnalysisSettings, int, int, float], bool]
 def kills(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
     seen = Pods(canary_kills=canary, stable_kills=stable, canary_minutes=1, stable_minutes=times_as_long)
     return killed_too_often(seen, settings)
+
+
+def ends(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
+    seen = Pods(canary_ends=canary, stable_ends=stable, canary_minutes=1, stable_minutes=times_as_long)
+    return ends_too_often(seen, settings)
 
 
 def shortages(settings: AnalysisSettings, canary: int, stable: int, times_as_long: float) -> bool:
@@ -54,20 +66,81 @@ def chance_of_a_false_alarm(found: Found, settings: AnalysisSettings, times_as_l
 
 @pytest.mark.parametrize("times_as_long", [1.0, 3.0, 9.0, 11.5, 30.0, 1000.0])
 @pytest.mark.parametrize("false_rollback", [0.01, 0.001])
-def test_a_good_canary_is_taken_back_for_its_memory_no_more_often_than_allowed(
+def test_a_good_canary_is_taken_back_by_a_guard_no_more_often_than_allowed(
     times_as_long: float, false_rollback: float
 ) -> None:
     settings = AnalysisSettings(false_rollback=false_rollback)
     assert chance_of_a_false_alarm(kills, settings, times_as_long) <= settings.guarded
+    assert chance_of_a_false_alarm(ends, settings, times_as_long) <= settings.guarded_restarts
     assert chance_of_a_false_alarm(shortages, settings, times_as_long) <= settings.guarded_shortages
 
 
-def test_memory_has_no_more_than_its_quarter_of_the_false_alarms() -> None:
+def test_no_signal_has_more_than_its_quarter_of_the_false_alarms() -> None:
     settings = AnalysisSettings()
     spent = settings.guarded + settings.guarded_shortages + 1 / settings.threshold("oom")
     assert spent == pytest.approx(settings.false_rollback / 4)
+    assert settings.guarded_restarts + 1 / settings.threshold("restarts") == pytest.approx(settings.false_rollback / 4)
     assert settings.threshold("oom") == pytest.approx(1000)
+    assert settings.threshold("restarts") == pytest.approx(800)
     assert settings.threshold("errors") == pytest.approx(400)
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable", "times_as_long", "expected"),
+    [
+        pytest.param(2, 0, 43_200, False, id="two may be reboots"),
+        pytest.param(3, 0, 43_200, True, id="three, beside a pod of a month"),
+        pytest.param(3, 1, 43_200, True, id="which ended once as well"),
+        pytest.param(3, 0, 11.6, True, id="in 11.6 times as many pod-minutes: (1.25 / 12.85)³ is 0.092 %"),
+        pytest.param(3, 0, 11.4, False, id="in 11.4 times as many: (1.25 / 12.65)³ is 0.096 %"),
+        pytest.param(4, 0, 8.95, True, id="four in 8.95 times as many: (1.25 / 10.2)⁴ is 0.0226 %"),
+        pytest.param(4, 0, 8.75, False, id="four in 8.75 times as many: (1.25 / 10)⁴ is 0.0244 %"),
+        pytest.param(3, 30, 43_200, True, id="stable ends once a day"),
+        pytest.param(3, 12_000, 43_200, False, id="stable ends every four minutes"),
+    ],
+)
+def test_a_canary_that_ends_again_and_again_is_told_by_stables_whole_life(
+    canary: int, stable: int, times_as_long: float, expected: bool
+) -> None:
+    """At most 0.094 % at three ends, 0.0234 % at four, with a tolerance of 25 %."""
+    assert ends(AnalysisSettings(), canary, stable, times_as_long) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param((2, 0, 1), True, id="stable never fails"),
+        pytest.param((1, 0, 9), False, id="once"),
+        pytest.param((2, 1, 4), True, id="one of five: 5 of 35 ways"),
+        pytest.param((2, 1, 3), False, id="one of four: 4 of 20 ways"),
+        pytest.param((3, 1, 3), True, id="and a third time: 4 of 35 ways"),
+        pytest.param((4, 1, 2), True, id="one of three, four times: 3 of 21 ways"),
+        pytest.param((9, 1, 1), False, id="every other start fails"),
+        pytest.param((2, 4, 9), True, id="four of 13: 715 of 5,005 ways"),
+        pytest.param((2, 9, 3), False, id="as hard to start"),
+        pytest.param((5, 2, 0), False, id="stable never got ready"),
+    ],
+)
+def test_a_start_that_failed_once_excuses_no_crash_loop(seen: tuple[int, int, int], expected: bool) -> None:
+    """Of all ways to share the failed starts out among the starts of both that succeed, the canary's under way too."""
+    canary, failed, started = seen
+    pods = Pods(canary_failed_starts=canary, stable_failed_starts=failed, canary_started=1, stable_started=started)
+    assert fails_to_start(pods) is expected
+
+
+@pytest.mark.parametrize("started", [1, 2, 4, 9])
+@pytest.mark.parametrize(("fails", "most"), [(0.01, 0.0001), (0.05, 0.0025), (0.1, 0.01), (0.2, 0.04)])
+def test_a_canary_as_easy_to_start_is_hardly_ever_taken_back_for_its_starts(
+    started: int, fails: float, most: float
+) -> None:
+    """Exactly, over all that may have failed of stable's starts."""
+    alarms = 0.0
+    for failed in range(30):
+        chance = comb(failed + started - 1, failed) * fails**failed * (1 - fails) ** started
+        before = Pods(canary_started=1, stable_started=started, stable_failed_starts=failed)
+        takes = next((n for n in range(2, 30) if fails_to_start(replace(before, canary_failed_starts=n))), 30)
+        alarms += chance * fails**takes
+    assert alarms <= most
 
 
 @pytest.mark.parametrize("found", [kills, shortages])
@@ -120,6 +193,19 @@ def test_stables_past_is_as_long_as_it_is_like_the_canarys_time(load: float, kil
 )
 def test_a_peak_that_kills_both_is_no_verdict(seen: Pods, expected: bool) -> None:
     assert killed_too_often(seen, AnalysisSettings()) is expected
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(at_night(1.0, canary_ends=3), True, id="under the same load"),
+        pytest.param(at_night(1 / 60, canary_ends=3), False, id="after a night without load"),
+        pytest.param(at_night(1.0, Meanwhile(ends=1), canary_ends=3), False, id="nodes reboot under both"),
+        pytest.param(at_night(1.0, Meanwhile(ends=1), canary_ends=6), True, id="nodes reboot, but it ends far more"),
+    ],
+)
+def test_ends_of_both_at_once_are_no_verdict(seen: Pods, expected: bool) -> None:
+    assert ends_too_often(seen, AnalysisSettings()) is expected
 
 
 @pytest.mark.parametrize(

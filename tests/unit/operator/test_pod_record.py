@@ -128,6 +128,14 @@ def test_starts_that_failed_count_also_of_stable_pods_that_got_ready(ran: float,
     assert fails_to_start(pods) == (failed == 0)
 
 
+def test_stables_past_tells_starts_that_failed_from_ends_while_it_served() -> None:
+    crashed = running("b", restarts=4, last_exit_reason="Error", last_exit_at=HOUR_AGO)
+    stable = workload(running("a"), crashed, hard_to_start("c", ran=5), ended("d", after=3))
+    pods = pod_record.totals(BEGAN, workload(), stable, NOW)
+    assert (pods.stable_ends, pods.stable_failed_starts) == (4, 3 + 1)
+    assert pods.stable_started == 4 + 3, "before each end while it served, and of each pod that is ready"
+
+
 def test_what_the_canary_did_before_anybody_looked_is_new() -> None:
     canary = workload(ended(after=3, restarts=1))
     assert pod_record.totals(pod_record.begin(None, NOW), canary, None, NOW).canary_failed_starts == 2

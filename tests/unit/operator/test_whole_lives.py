@@ -12,15 +12,18 @@ from measured import Traffic, trial, watch
 from plimsoll_operator.observed import Milestones, Workload
 from plimsoll_operator.rollout.evidence import BATCHES, Evidence, Meanwhile
 from plimsoll_operator.rollout.evidence.series import Series
-from plimsoll_operator.rollout.measuring.pod_record import KILLS, PodRecord
+from plimsoll_operator.rollout.measuring.pod_record import KILLS, RESTARTS, PodRecord
 from plimsoll_operator.rollout.measuring.whole_lives import whole_lives
 
 SEEN = {
     KILLS: Series(canary=30, stable=90, canary_bad=3, stable_bad=2),
+    RESTARTS: Series(canary=30, stable=90, canary_bad=5, stable_bad=1),
     BATCHES: Series(canary=250, stable=900, stable_bad=4),
 }
 EVIDENCE = replace(Evidence.fresh("new", NOW - timedelta(minutes=30)), series=SEEN)
-RECORD = PodRecord(NOW, canary_kills=3, canary_batches=200, stable_batches=7000, stable_seconds=5400)
+RECORD = PodRecord(
+    NOW, canary_kills=3, canary_failed_starts=2, canary_batches=200, stable_batches=7000, stable_seconds=5400
+)
 
 
 def pods_since(hours: float, count: int = 1) -> Workload:
@@ -50,8 +53,14 @@ def test_the_canarys_minutes_are_those_of_all_its_pods(canary_hours: float, afte
 def test_stable_is_told_of_its_whole_life_and_of_the_canarys_time() -> None:
     seen = whole_lives(EVIDENCE, RECORD, pods_since(0.5), pods_since(24, 3), NOW + timedelta(minutes=1))
     assert (seen.stable_minutes, seen.stable_batches) == (3 * 1441, 7000)
-    assert seen.meanwhile == Meanwhile(kills=2, minutes=93, shortages=4, batches=900, measured_minutes=90)
+    assert seen.meanwhile == Meanwhile(kills=2, minutes=93, shortages=4, batches=900, measured_minutes=90, ends=1)
     assert seen.canary_batches == 250
+
+
+def test_ends_while_the_canary_served_are_told_from_starts_that_failed() -> None:
+    seen = whole_lives(EVIDENCE, RECORD, pods_since(0.5), pods_since(24, 3), NOW)
+    assert (seen.canary_ends, seen.canary_failed_starts) == (3, 2)
+    assert seen.canary_started == 1 + 3
 
 
 @pytest.mark.parametrize(

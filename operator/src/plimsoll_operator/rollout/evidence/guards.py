@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from math import exp, lgamma, log, log1p
+from math import comb, exp, lgamma, log, log1p
 
 from plimsoll_operator.rollout.evidence.pods import Compared, Pods
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 
 COUNTED_KILLS = 3
 """Fewer `oomKills` are the user's word that none is chance: then a ninth of the exposure is little enough."""
+
+COUNTED_ENDS = 3
+"""Two may be a node that reboots under both pods of a good canary, or under one of them twice."""
 
 _LITTLE = 1 / 9
 """A tenth of the stable revision's exposure, with the default tolerance."""
@@ -24,18 +27,27 @@ _SAME_TIME = 1 / 40
 
 FAILED_STARTS = 2
 
+_AS_HARD_TO_START = 1 / 6
+"""Chance from which on stable is as hard to start: two failed starts beside one that failed and four that did not."""
+
 
 def killed_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
     """At least `oomKills` of the canary, and more of all kills than chance gives it by its share of the pod-minutes."""
-    return _too_often(pods.kills, pods.kills_meanwhile, settings, settings.guarded)
+    return _too_often(pods.kills, pods.kills_meanwhile, settings, settings.guarded, settings.oom_kills)
 
 
 def runs_out_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
     """The same of shortages and batches: each lowers the server's line for minutes, so that there are few."""
-    return _too_often(pods.shortages, pods.shortages_meanwhile, settings, settings.guarded_shortages)
+    budget = settings.guarded_shortages
+    return _too_often(pods.shortages, pods.shortages_meanwhile, settings, budget, settings.oom_kills)
 
 
-def _too_often(lives: Compared, meanwhile: Compared, settings: AnalysisSettings, budget: float) -> bool:
+def ends_too_often(pods: Pods, settings: AnalysisSettings) -> bool:
+    """The same of ends while it served, of any other kind: crashes, a probe that failed, evictions."""
+    return _too_often(pods.ends, pods.ends_meanwhile, settings, settings.guarded_restarts, COUNTED_ENDS)
+
+
+def _too_often(lives: Compared, meanwhile: Compared, settings: AnalysisSettings, budget: float, least: int) -> bool:
     """Whether x of x + y events are the canary's by less than that chance.
 
     Were it as good as is tolerated, they would be binomial with its share of the exposure (Przyborowski & Wilenski,
@@ -43,12 +55,12 @@ def _too_often(lives: Compared, meanwhile: Compared, settings: AnalysisSettings,
     revision's come before the canary's xth, and the looks at all x have the budget. That the events of the same minutes
     have to agree can only take alarms away: a peak that kills both is no verdict, whatever was before.
     """
-    further = lives.canary - settings.oom_kills
+    further = lives.canary - least
     if further < 0:
         return False
     first = _FIRST_SHARE * budget
-    if settings.oom_kills < COUNTED_KILLS:
-        first = max(first, _LITTLE**settings.oom_kills)
+    if least < COUNTED_KILLS:
+        first = max(first, _LITTLE**least)
     ratio = settings.tolerated_ratio
     return _chance(lives, ratio) <= first * _NEXT**further and _agrees(meanwhile, ratio, _SAME_TIME)
 
@@ -84,5 +96,27 @@ def _at_least(hits: int, trials: int, chance: float) -> float:
 
 
 def fails_to_start(pods: Pods) -> bool:
-    """Two failed starts against a stable revision with none: a crash loop is not waited for."""
-    return pods.canary_failed_starts >= FAILED_STARTS and pods.stable_failed_starts == 0
+    """Two failed starts, unless stable is as hard to start: a crash loop is not waited for."""
+    if pods.canary_failed_starts < FAILED_STARTS:
+        return False
+    return not pods.stable_failed_starts or _chance_of_failures(pods) <= _AS_HARD_TO_START
+
+
+def _chance_of_failures(pods: Pods) -> float:
+    """That so many of all failed starts are the canary's, were its starts as likely to fail as the stable one's.
+
+    Attempts until one succeeds are geometric, and given their sum all ways to share the failures out are as likely:
+    the negative hypergeometric distribution (Johnson, Kotz & Kemp, Univariate Discrete Distributions, 2nd ed., ch. 6).
+    The canary's attempts under way count as a success, so that all looks at one canary are the same one.
+    """
+    canary, stable = max(1, pods.canary_started), pods.stable_started
+    failed = pods.canary_failed_starts + pods.stable_failed_starts
+    ways = sum(
+        _ways(ours, canary) * _ways(failed - ours, stable) for ours in range(pods.canary_failed_starts, failed + 1)
+    )
+    return ways / _ways(failed, canary + stable)
+
+
+def _ways(failures: int, starts: int) -> int:
+    """To share them out before so many successes."""
+    return comb(failures + starts - 1, failures) if starts else int(not failures)

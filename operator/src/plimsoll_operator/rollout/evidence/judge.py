@@ -6,6 +6,7 @@ from plimsoll_operator.rollout.evidence import wording
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
 from plimsoll_operator.rollout.evidence.figures import signal_figures
 from plimsoll_operator.rollout.evidence.guards import (
+    ends_too_often,
     fails_to_start,
     killed_too_often,
     runs_out_more_often,
@@ -39,6 +40,8 @@ def _guarded(
         return Verdict("Rollback", "restarts", "FailsToStart", words, evidence.requests, signals)
     if killed_too_often(pods, settings):
         return Verdict("Rollback", "oom", "OOMKilled", wording.kills(pods), evidence.requests, signals)
+    if ends_too_often(pods, settings):
+        return Verdict("Rollback", "restarts", "MoreRestarts", wording.ends(pods), evidence.requests, signals)
     if runs_out_too_often(pods, settings):
         return Verdict("Rollback", "oom", "OutOfMemory", wording.shortages(pods), evidence.requests, signals)
     return None

@@ -27,6 +27,7 @@ class Meanwhile:
     shortages: int = 0
     batches: float = 0
     measured_minutes: float = 0
+    ends: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,19 @@ class Pods:
     """Counts of the canary since it began, of the stable revision since it can be known.
 
     Shortages are batches in which memory ran out: they and the batches are from the servers' own counters, for stable
-    of the processes that run. The rest is from the Kubernetes API. What was not measured is zero.
+    of the processes that run. The rest is from the Kubernetes API: kills for memory, ends of any other kind while the
+    server served, and starts, of which those that failed ended before it did. What was not measured is zero.
     """
 
     canary_kills: int = 0
     stable_kills: int = 0
     canary_minutes: float = 0
     stable_minutes: float = 0
+    canary_ends: int = 0
+    stable_ends: int = 0
+    canary_started: int = 0
+    """How often a server of it got ready, or may still."""
+    stable_started: int = 0
     canary_failed_starts: int = 0
     stable_failed_starts: int = 0
     canary_shortages: int = 0
@@ -67,13 +74,22 @@ class Pods:
         Where the risk of a minute goes with the load to any power up to p, a life T with the mean load r holds as much
         of it as T·rᵖ minutes at the load of now at least (r ≤ 1; Jensen, Acta Math. 30, 1906).
         """
-        past = self.stable_minutes * self.load**_STEEPEST
         kills = max(self.stable_kills, self.meanwhile.kills)
-        return Compared(self.canary_kills, kills, self.canary_minutes, max(past, self.meanwhile.minutes))
+        return Compared(self.canary_kills, kills, self.canary_minutes, self._minutes)
 
     @property
     def kills_meanwhile(self) -> Compared:
         return Compared(self.canary_kills, self.meanwhile.kills, self.canary_minutes, self.meanwhile.minutes)
+
+    @property
+    def ends(self) -> Compared:
+        """By pod-minutes under the present load, as kills: a crash may need a request of its own kind to come."""
+        ends = max(self.stable_ends, self.meanwhile.ends)
+        return Compared(self.canary_ends, ends, self.canary_minutes, self._minutes)
+
+    @property
+    def ends_meanwhile(self) -> Compared:
+        return Compared(self.canary_ends, self.meanwhile.ends, self.canary_minutes, self.meanwhile.minutes)
 
     @property
     def shortages(self) -> Compared:
@@ -89,6 +105,11 @@ class Pods:
     def shortages_meanwhile(self) -> Compared:
         events = self.meanwhile.shortages + self.meanwhile.kills
         return Compared(self.canary_shortages, events, self._batches, self.meanwhile.batches)
+
+    @property
+    def _minutes(self) -> float:
+        """Of stable, as far as they are like those of now; of the canary's own time all are."""
+        return max(self.stable_minutes * self.load**_STEEPEST, self.meanwhile.minutes)
 
     @property
     def _batches(self) -> float:

@@ -8,9 +8,6 @@ from math import log
 
 from plimsoll_operator.rollout.evidence.judged import JUDGED
 
-GUARDED = "oom"
-"""The signal that has guards beside its evidence."""
-
 MIN_REQUESTS = 100
 """Canary requests before any promotion."""
 
@@ -44,10 +41,15 @@ class AnalysisSettings:
         """The tenth of it that goes to the guard on shortages."""
         return self.budget / 10
 
+    @property
+    def guarded_restarts(self) -> float:
+        """The half of the restarts' budget that goes to the guard on them."""
+        return self.budget / 2
+
     def threshold(self, signal: str) -> float:
-        """Evidence at which that signal takes the canary back: 400 at 1 %, and 1,000 for memory."""
-        guards = self.guarded + self.guarded_shortages if signal == GUARDED else 0.0
-        return 1 / (self.budget - guards)
+        """Evidence at which that signal takes the canary back: 400 at 1 %, 800 for restarts, and 1,000 for memory."""
+        guards = {"oom": self.guarded + self.guarded_shortages, "restarts": self.guarded_restarts}
+        return 1 / (self.budget - guards.get(signal, 0.0))
 
     @property
     def log_threshold(self) -> float:

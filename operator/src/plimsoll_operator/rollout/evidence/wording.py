@@ -82,8 +82,14 @@ def _exposed(seen: Compared, unit: str) -> str:
     )
 
 
+def ends(pods: Pods) -> str:
+    return f"ended while it served: {_exposed(pods.ends, 'pod-minutes')}"
+
+
 def failed_starts(pods: Pods) -> str:
-    return f"the canary failed to start {pods.canary_failed_starts} times, the stable revision never"
+    failed, started = pods.stable_failed_starts, pods.stable_started
+    stable = f"in {failed} of {failed + started} starts" if failed else "never"
+    return f"the canary failed to start {pods.canary_failed_starts} times, the stable revision {stable}"
 
 
 def percent(rate: float) -> str:

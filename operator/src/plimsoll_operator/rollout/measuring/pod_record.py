@@ -112,17 +112,27 @@ def interval(canary: News, stable: News, *, start: datetime, end: datetime) -> I
     )
 
 
+def hard_starts(workload: Workload) -> int:
+    """Ends of pods that serve by now and did not before: nobody may have looked while they failed to start."""
+    return sum(exits_of(pod) for pod in _staying(workload) if was_hard_to_start(pod))
+
+
 def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, now: datetime) -> Pods:
     """For the rules that need no long look. The stable revision's whole past counts, as far as its pods tell it."""
     new = carried_on(record, canary, stable, now)
     known = [*_staying(stable), *(stable.evicted if stable else ())]
+    hard = [pod for pod in known if failed_to_start(pod) or was_hard_to_start(pod)]
+    served = [pod for pod in known if pod not in hard]
     return Pods(
         canary_kills=new.canary_kills,
         stable_kills=sum(exits_of(pod) for pod in known if was_killed(pod)),
         canary_minutes=sum(_minutes(pod, None, now) for pod in _staying(canary)),
         stable_minutes=sum(_minutes(pod, None, now) for pod in known),
         canary_failed_starts=new.canary_failed_starts,
-        stable_failed_starts=sum(exits_of(pod) for pod in known if failed_to_start(pod) or was_hard_to_start(pod)),
+        stable_failed_starts=sum(map(exits_of, hard)),
+        stable_ends=sum(exits_of(pod) for pod in served if not was_killed(pod)),
+        canary_started=len(_staying(canary)),
+        stable_started=sum(map(exits_of, served)) + sum(pod.ready for pod in known),
         canary_shortages=new.canary_shortages,
         stable_shortages=new.stable_shortages,
         canary_batches=new.canary_batches,

@@ -9,7 +9,7 @@ from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.evidence import BATCHES, Evidence, Meanwhile, Pods
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.measuring import pod_record
-from plimsoll_operator.rollout.measuring.pod_record import PodRecord
+from plimsoll_operator.rollout.measuring.pod_record import PodRecord, hard_starts
 
 
 def whole_lives(
@@ -19,11 +19,15 @@ def whole_lives(
 
     What was counted between two looks is in the evidence; what is new since the last one is in nothing else yet.
     """
-    kills, batches = (evidence.series.get(key, Series()) for key in (pod_record.KILLS, BATCHES))
+    keys = pod_record.KILLS, pod_record.RESTARTS, BATCHES
+    kills, restarts, batches = (evidence.series.get(key, Series()) for key in keys)
     new_canary, new_stable = (pod_record.news(workload, record, now) for workload in (canary, stable))
     pods = pod_record.totals(record, canary, stable, now)
+    ends = round(restarts.canary_bad) + new_canary.restarts - pods.canary_failed_starts - hard_starts(canary)
     return replace(
         pods,
+        canary_ends=max(0, ends),
+        canary_started=pods.canary_started + max(0, ends),
         canary_minutes=max(pods.canary_minutes, kills.canary + new_canary.minutes),
         canary_batches=max(pods.canary_batches, batches.canary),
         meanwhile=Meanwhile(
@@ -32,5 +36,6 @@ def whole_lives(
             shortages=round(batches.stable_bad),
             batches=batches.stable,
             measured_minutes=record.stable_seconds / 60,
+            ends=round(restarts.stable_bad) + new_stable.restarts,
         ),
     )
