@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from plimsoll_operator.cli.explanation.missing import harm, never_with_more
+from plimsoll_operator.cli.explanation.missing import harm, margin_of, never_with_more
 from plimsoll_operator.cli.explanation.stalled import next_steps, stalled_by
 from plimsoll_operator.cli.explanation.trial import Json, Trial
 
@@ -104,7 +104,7 @@ _UNCOMPARED = (
 )
 
 
-def advice(found: Json, trial: Trial | None, rejected_for: str, margin: float) -> Iterator[str]:
+def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]:
     """Lines of what to do, the likeliest first. `rejected_for` is the reason in one word, or empty."""
     rollout: Json = found.get("status", {}).get("rollout", {})
     canary: Json = found["spec"].get("rollout", {}).get("canary", {})
@@ -121,7 +121,9 @@ def advice(found: Json, trial: Trial | None, rejected_for: str, margin: float) -
     if words["harm"]:
         yield _HARM.format(**words)
     stalled = stalled_by(found)
-    lines = next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for, margin)
+    lines = (
+        next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for, margin_of(found))
+    )
     yield from (line.format(**words) for line in lines)
 
 

@@ -25,8 +25,15 @@ NO_DATA = {
 }
 NEEDED = ("oom", "errors", "latency")
 """Signals without which nothing is promoted."""
+MARGIN_PERCENT = 1
+"""The API's default of `spec.rollout.analysis.marginPercent`."""
 TOO_MANY = 10_000_000
 """Exposures beyond which nobody waits."""
+
+
+def margin_of(found: Json) -> float:
+    """What an object's spec lets a promotion leave open, as a rate."""
+    return int(found["spec"].get("rollout", {}).get("analysis", {}).get("marginPercent", MARGIN_PERCENT)) / 100
 
 
 def still_missing(trial: Trial, rollout: Json, margin: float) -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from plimsoll_operator.cli.explanation.advice import advice
-from plimsoll_operator.cli.explanation.missing import still_missing
+from plimsoll_operator.cli.explanation.missing import margin_of, still_missing
 from plimsoll_operator.cli.explanation.stalled import stalled_by
 from plimsoll_operator.cli.explanation.trial import Json, Trial, parse_trial
 from plimsoll_operator.cli.explanation.wording import moment, number, span
@@ -27,8 +27,6 @@ VERDICTS = {
     "Inconclusive": "undecided",
 }
 STALLED = "stalled"
-MARGIN_PERCENT = 1
-"""The API's default of `spec.rollout.analysis.marginPercent`."""
 _UNDECIDED = "promoted though the evidence was undecided: kubectl get events says why"
 """Of an operator that did not keep its reason."""
 _TAKEN_BACK = ("RollingBack", "RolledBack")
@@ -68,15 +66,11 @@ def tell(found: Json, pods: Sequence[Pod]) -> Story:
         compared=tuple(_compared(rollout, trial)) if trial else (),
         decision=decision,
         decided_at=at,
-        missing=tuple(still_missing(trial, rollout, _margin(found))) if trial and phase not in _OVER else (),
+        missing=tuple(still_missing(trial, rollout, margin_of(found))) if trial and phase not in _OVER else (),
         pods=tuple(_lacks(pods, trial.canary if trial else rollout.get("canary", ""))),
-        next=tuple(advice(found, trial, rejection.get("reason", ""), _margin(found))),
+        next=tuple(advice(found, trial, rejection.get("reason", ""))),
         trial=trial,
     )
-
-
-def _margin(found: Json) -> float:
-    return int(found["spec"].get("rollout", {}).get("analysis", {}).get("marginPercent", MARGIN_PERCENT)) / 100
 
 
 def _of_this_rollout(trial: Trial | None, rollout: Json) -> Trial | None:
