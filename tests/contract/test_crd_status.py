@@ -14,7 +14,7 @@ import yaml
 
 import canaries
 from builders import Cluster, make_pod, make_spec
-from measured import Traffic, look_at, lose_prometheus, promoted_undecided, tell, trial, watch
+from measured import Traffic, begun, look_at, lose_prometheus, promoted_undecided, tell, trial, watch
 from plimsoll_operator.observed import Pack
 from rollouts import at_rest, look, reject, watched_start
 
@@ -105,6 +105,21 @@ def status_of_a_step_after_an_outage() -> Any:
     return trials.observed.owner.status
 
 
+def status_of_two_tiers() -> Any:
+    """Status where one tier fails, and another has come to one side only."""
+
+    def spec(version: int) -> dict[str, Any]:
+        tiers = [{"name": name, "maxTokens": most, "concurrency": 8} for name, most in (("short", 512), ("long", 1024))]
+        fixed = {"minReplicas": 3, "provider": "None"}
+        model = {"uri": f"pvc://models/v{version}"}
+        return make_spec(model=model, tiers=tiers, scaling=fixed, rollout={"strategy": "Canary"})
+
+    cluster = begun(spec(1), spec(2))
+    stable = (Traffic(), Traffic(tier="long"))
+    watch(cluster, (Traffic(ok=5, failed=5), Traffic(tier="long"), Traffic(tier="none")), stable, looks=2)
+    return cluster.observed.owner.status
+
+
 def status_by_a_clock_that_is_ahead() -> Any:
     """Status where the operator's clock shows a minute more than Prometheus'."""
     cluster, ahead = trial(), timedelta(minutes=1)
@@ -167,6 +182,7 @@ def test_every_field_of_the_status_is_written_by_somebody() -> None:
         status_of_a_rejection(),
         promoted_undecided().observed.owner.status,
         status_of_a_step_after_an_outage(),
+        status_of_two_tiers(),
         status_by_a_clock_that_is_ahead(),
         status_without_a_decision(),
         status_where_only_the_canary_serves(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from plimsoll_operator.rollout.evidence import AnalysisSettings
 from plimsoll_server import telemetry
 
 LATENCY_BUCKETS: tuple[float, ...] = telemetry._BUCKETS
@@ -21,6 +22,8 @@ class Tier:
 
 
 TIERS = (Tier("short", 0.70, 0.04, 0.1), Tier("medium", 0.25, 0.2, 0.4), Tier("long", 0.05, 1.2, 2.5))
+SETTINGS = AnalysisSettings(tiers=len(TIERS))
+"""The defaults."""
 SPREAD = 0.45
 """Standard deviation of the logarithm of a latency."""
 
@@ -55,6 +58,7 @@ class Scenario:
     stragglers: float = 0.0
     worse_incidents: float = 1.0
     worse_latency: float = 1.0
+    worse_short_latency: float = 1.0
     worse_out_of_memory: float = 1.0
     worse_abandoned: float = 1.0
     failing_batches: float = 0.0
@@ -75,7 +79,8 @@ class Scenario:
 
     @property
     def is_healthy(self) -> bool:
-        factors = (self.worse_incidents, self.worse_latency, self.worse_out_of_memory, self.worse_abandoned)
+        latency = self.worse_latency, self.worse_short_latency
+        factors = (self.worse_incidents, *latency, self.worse_out_of_memory, self.worse_abandoned)
         return set(factors) == {1.0} and not (self.failing_batches or self.hanging)
 
 
@@ -144,4 +149,5 @@ WORSE = (
         failing_batches=0.1,
         batch=32,
     ),
+    replace(DENSE, name="short texts five times slower, the others as before, 10/s", worse_short_latency=5.0),
 )

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from plimsoll_operator.rollout.evidence import AnalysisSettings
 from plimsoll_operator.rollout.evidence.upper_bound import BETA
 from simulation.conftest import Run
-from simulation.scenarios import NULL, WORSE
+from simulation.scenarios import NULL, SETTINGS, WORSE
 from simulation.trials import PLIMSOLL
 
 pytestmark = pytest.mark.timeout(12 * 3600)
 
-ALPHA = AnalysisSettings().false_rollback
+ALPHA = SETTINGS.false_rollback
 
 
 @pytest.mark.parametrize("name", [scenario.name for scenario in NULL])

@@ -88,8 +88,7 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
         incidents[:, 0] += together
         failed[:, 0] = np.minimum(failed[:, 0] + scenario.batch * together, requests[:, 0])
     answered = requests - failed
-    worse[0] = scenario.worse_latency
-    slower = _slower(scenario, answered, worse * slowness * trouble, factor, rng)
+    slower = _slower(scenario, answered, _slowness(scenario, pods) * slowness * trouble, factor, rng)
     batches = -(-requests // scenario.batch)
     worse[0] = scenario.worse_out_of_memory
     short = _storms(scenario, rng)
@@ -185,6 +184,14 @@ def _impatience(scenario: Scenario, pods: int, rng: np.random.Generator) -> Numb
     for later in range(CONNECTION):
         lives[later:] |= begins[: scenario.intervals - later]
     return np.asarray(lives / 5, dtype=np.float64)
+
+
+def _slowness(scenario: Scenario, pods: int) -> Numbers:
+    """Factor on the latency of each pod and tier."""
+    slowness = np.ones((pods, len(TIERS)))
+    slowness[0] = scenario.worse_latency
+    slowness[0, 0] *= scenario.worse_short_latency
+    return slowness
 
 
 def _slower(

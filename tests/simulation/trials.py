@@ -18,10 +18,9 @@ from zlib import crc32
 import numpy as np
 
 from plimsoll_operator.rollout import evidence
-from plimsoll_operator.rollout.evidence import AnalysisSettings
 from simulation import plimsoll_rule, threshold_rules
 from simulation.outcome import Outcome
-from simulation.scenarios import Scenario
+from simulation.scenarios import SETTINGS, Scenario
 from simulation.traces import draw
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,7 +94,6 @@ def kept_chunk(scenario: Scenario, number: int, rollouts: int) -> Tallies:
 
 
 def chunk(scenario: Scenario, number: int, rollouts: int) -> Tallies:
-    settings = AnalysisSettings()
     rng = np.random.default_rng([crc32(scenario.name.encode()), number])
     tallies = {rule: Tally() for rule in (PLIMSOLL, *threshold_rules.RULES)}
     healthy = scenario.is_healthy
@@ -103,7 +101,7 @@ def chunk(scenario: Scenario, number: int, rollouts: int) -> Tallies:
         trace = draw(scenario, rng)
         held = healthy and rollout % HELD_EVERY == 0
         restarts = scenario.operator_restarts
-        tallies[PLIMSOLL].add(plimsoll_rule.follow(trace, settings, rng, operator_restarts=restarts, held=held))
+        tallies[PLIMSOLL].add(plimsoll_rule.follow(trace, SETTINGS, rng, operator_restarts=restarts, held=held))
         for name, rule in threshold_rules.RULES.items():
             tallies[name].add(rule(trace))
     return tallies

@@ -188,6 +188,15 @@ def test_a_bound_is_told_by_the_counts_that_it_is_of(told: Told) -> None:
     assert line.startswith("errors (failed requests): 412 of about "), "as people count, not as failures come together"
 
 
+def test_a_tier_that_tells_by_itself_is_named_and_the_bound_is_of_all(told: Told) -> None:
+    of_tier = {"tier": "long", "part": "requests", "canaryExposures": "4", "canaryBad": "4", "canaryRate": "1"}
+    bound = {"boundPart": "requests", "boundExposures": "400", "boundBad": "4"}
+    text = told(under("Analysing", signals=[make_signal("errors", "62", **of_tier, **bound)]))
+    assert "errors (failed requests) in tier long" in text
+    [line] = [line for line in text.splitlines() if "its bound" in line]
+    assert line.startswith("errors (failed requests): 412 of about ")
+
+
 @pytest.mark.parametrize(("found", "verdict", "advice"), PHASES.values(), ids=PHASES.keys())
 def test_every_phase_says_how_it_stands_and_what_to_do(
     told: Told, found: dict[str, Any], verdict: str, advice: str

@@ -7,14 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from plimsoll_operator.rollout.evidence import AnalysisSettings
 from simulation import clopper_pearson
 from simulation.plimsoll_rule import follow
-from simulation.scenarios import NULL, WORSE, Scenario
+from simulation.scenarios import NULL, SETTINGS, WORSE, Scenario
 from simulation.threshold_rules import RULES
 from simulation.traces import draw
-
-SETTINGS = AnalysisSettings()
 
 
 def decisions(scenario: Scenario, rollouts: int) -> Counter[str]:
@@ -28,9 +25,10 @@ def decisions(scenario: Scenario, rollouts: int) -> Counter[str]:
 
 @pytest.mark.parametrize("scenario", NULL, ids=lambda scenario: scenario.name)
 def test_good_canaries_are_promoted_and_none_is_taken_back(scenario: Scenario) -> None:
+    """Nine of ten in time: of the ten thousand it is 95 in a hundred, and of some no more."""
     found = decisions(scenario, 30)
     assert found["Rollback"] == 0
-    assert found["Promote"] >= 28
+    assert found["Promote"] >= 27
 
 
 @pytest.mark.parametrize("scenario", WORSE[1:7], ids=lambda scenario: scenario.name)

@@ -130,7 +130,7 @@ def test_a_tier_that_only_the_canary_serves_does_not_hold_its_latency_up() -> No
     verdict, _ = watched({**GOOD, **alone}, 60)
     assert verdict.decision == "Promote"
     assert verdict.message.endswith(
-        "(allowed 20 %; 23 % of its answers are in tiers that stable did not serve meanwhile)"
+        "(allowed 20 %; 23 % of its answers are to texts of lengths that stable did not answer meanwhile)"
     )
 
 

@@ -70,6 +70,7 @@ def analysis_settings(spec: Spec) -> AnalysisSettings:
         margin=analysis.margin_percent / 100,
         oom_kills=analysis.oom_kills,
         interval=analysis.interval,
+        tiers=len(spec.tiers),
     )
 
 

@@ -40,6 +40,8 @@ class Signal:
     """Of which counts the bound is: those that are furthest from a promotion, which need not tell most."""
     bound_exposures: float = 0
     bound_bad: float = 0
+    tier: str = ""
+    """Whose counts these are; empty where they are of all tiers, as the bound is always."""
 
     @property
     def reached(self) -> bool:
@@ -185,6 +187,7 @@ def _signal(found: Json, requests: int) -> Signal:
         stable_exposures=_number(found.get("stableExposures")) or 0,
         stable_bad=_number(found.get("stableBad")) or 0,
         part=part,
+        tier=str(found.get("tier", "")),
         bound_part=bound_part,
         bound_exposures=_number(found.get("boundExposures")) or (requests if of_requests else exposures),
         bound_bad=bad if (told := _number(found.get("boundBad"))) is None else told,

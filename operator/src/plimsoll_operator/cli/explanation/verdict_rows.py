@@ -41,7 +41,7 @@ def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
     end = ">" if most == WIDEST else "|"
     axes.plot([0, most], [row, row], color=colour, linewidth=1.6, marker=end, markevery=[1], clip_on=False)
     axes.plot([canary], [row], color=colour, marker=mark, markersize=7, clip_on=False)
-    if signal.stable_rate is not None and signal.part == signal.bound_part:
+    if signal.stable_rate is not None and signal.part == signal.bound_part and not signal.tier:
         stable = min(signal.stable_rate / signal.allowed, WIDEST)
         axes.plot([stable], [row], color="black", marker="o", markersize=7, fillstyle="none", clip_on=False)
     axes.annotate(

@@ -49,8 +49,11 @@ def bounds_requests(signal: Signal) -> bool:
 
 
 def called(signal: Signal, part: str | None = None) -> str:
-    """With the time above which an answer counts as slow; by another part than the most telling one where stated."""
-    part = signal.part if part is None else part
+    """With the time above which an answer counts as slow, and the tier if it is of one; by another part than the most
+    telling one, of all tiers, where stated."""
+    if part is None:
+        of_tier = f" in tier {signal.tier}" if signal.tier else ""
+        return f"{called(signal, signal.part)}{of_tier}"
     name = naming(signal.name, part).called
     if signal.name != "latency" or not part:
         return name

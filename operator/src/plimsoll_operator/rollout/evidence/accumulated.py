@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from plimsoll_operator.rollout.evidence import dispersion
-from plimsoll_operator.rollout.evidence.counts import ABANDONED, INCIDENTS, REFUSED, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence import dispersion, tiers
+from plimsoll_operator.rollout.evidence.counts import ABANDONED, INCIDENTS, REFUSED, Counts, Interval, SeriesKey
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
+from plimsoll_operator.rollout.evidence.waiting import Waiting, met
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of `canary` from `since` up to `until`."""
+    """What is known of `canary` from `since` up to `until`. What is `waiting` has no like on the other side yet."""
 
     canary: str
     since: datetime
     until: datetime
     series: Mapping[SeriesKey, Series] = field(default_factory=dict)
+    waiting: Waiting = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, canary: str, now: datetime) -> Evidence:
@@ -29,21 +31,39 @@ class Evidence:
         """With one more interval. One that was seen before, or has no length, changes nothing."""
         if interval.end <= interval.start or interval.start < self.until:
             return self
-        return Evidence(self.canary, self.since, interval.end, self._grown(interval, settings))
+        strata, waiting = met(self.waiting, interval.counts)
+        series = {**self.series, **self._grown(interval.counts, strata, settings)}
+        return Evidence(self.canary, self.since, interval.end, series, waiting)
 
     def with_pods(self, interval: Interval, settings: AnalysisSettings) -> Evidence:
         """With what the Kubernetes API counted of the pods: in times of its own, which move no `until`.
 
         The caller sees to it that nothing is counted twice.
         """
-        return Evidence(self.canary, self.since, self.until, self._grown(interval, settings))
-
-    def _grown(self, interval: Interval, settings: AnalysisSettings) -> Mapping[SeriesKey, Series]:
-        grown = {
-            key: self.series.get(key, Series()).updated(strata, settings, dispersion.most(key, settings))
-            for key, strata in interval.counts.items()
+        strata = {
+            key: {stratum: counts for stratum, counts in seen.items() if counts.of_both}
+            for key, seen in interval.counts.items()
         }
-        return {**self.series, **grown}
+        series = {**self.series, **self._grown(interval.counts, strata, settings)}
+        return Evidence(self.canary, self.since, self.until, series, self.waiting)
+
+    def _grown(
+        self,
+        counts: Mapping[SeriesKey, Mapping[str, Counts]],
+        strata: Mapping[SeriesKey, Mapping[str, Counts]],
+        settings: AnalysisSettings,
+    ) -> dict[SeriesKey, Series]:
+        grown = {}
+        for whole, seen in counts.items():
+            compared, most = strata[whole], dispersion.most(whole, settings)
+            grown[whole] = self._known(whole).updated(seen.values(), compared.values(), settings, most)
+            for key in tiers.of(whole, seen, self.series, settings):
+                own = [compared[key.tier]] if key.tier in compared else []
+                grown[key] = self._known(key).updated([seen[key.tier]], own, settings, most)
+        return grown
+
+    def _known(self, key: SeriesKey) -> Series:
+        return self.series.get(key, Series())
 
     @property
     def requests(self) -> float:

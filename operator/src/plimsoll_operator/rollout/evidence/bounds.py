@@ -50,7 +50,7 @@ def _bound(key: SeriesKey, evidence: Evidence, settings: AnalysisSettings) -> Bo
 
     Half an hour of a few pods bounds no rate per minute usefully: there, the rate itself must not be twice stable's.
     Batches without memory are bounded as a share of the requests, of which they fail one at least, as errors are.
-    Latencies are bounded where the stable revision served the same tier: how long a text takes is no fault by itself.
+    Latencies are bounded where the stable revision served the same lengths: how long texts take is no fault by itself.
     """
     series = evidence.series[key]
     if key in (KILLS, RESTARTS):

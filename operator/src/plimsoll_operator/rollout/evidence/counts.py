@@ -16,10 +16,12 @@ class SeriesKey(NamedTuple):
     """One pair of counters that is compared: `part` tells apart what a signal is made of.
 
     Those of the constants below, ("latency", "0.25") for each bucket, ("oom", "kills") and ("restarts", "").
+    With a `tier` it is that tier's alone, else of all of them.
     """
 
     signal: str
     part: str = ""
+    tier: str = ""
 
 
 INCIDENTS = SeriesKey("errors")
@@ -32,6 +34,12 @@ ABANDONED = SeriesKey("errors", "abandoned")
 REFUSED = SeriesKey("errors", "refused")
 """All requests, and those whose callers gave up, or were told that they asked for something invalid."""
 CALLERS = (ABANDONED, REFUSED)
+
+MOST_STRATA = 16
+"""What is kept of each by itself. An object has eight tiers; a server may name on its metrics what it likes."""
+
+MOST_NAME = 512
+"""Characters of a stratum's name that status has room for: eight tiers' names."""
 
 OBJECTIVE = SeriesKey("latency", "objective")
 BATCHES = SeriesKey("oom", "batches")
@@ -50,6 +58,19 @@ class Counts:
         values = (self.canary, self.stable, self.canary_bad, self.stable_bad)
         if not (min(values) >= 0 and isfinite(sum(values))):
             raise ValueError(f"expected counts of zero or more, found {self}: difference the counters first")
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.canary + other.canary,
+            self.stable + other.stable,
+            self.canary_bad + other.canary_bad,
+            self.stable_bad + other.stable_bad,
+        )
+
+    @property
+    def of_both(self) -> bool:
+        """Whether there is anything to compare."""
+        return self.canary > 0 and self.stable > 0
 
 
 @dataclass(frozen=True, slots=True)

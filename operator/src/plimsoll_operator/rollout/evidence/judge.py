@@ -58,7 +58,9 @@ def _taken_back(evidence: Evidence, signals: tuple[SignalFigures, ...]) -> Verdi
 def _promoted(evidence: Evidence, pods: Pods, signals: tuple[SignalFigures, ...]) -> Verdict | None:
     measured = {figures.name for figures in signals}
     enough = evidence.requests >= MIN_REQUESTS and measured.issuperset(NEEDED)
-    if not enough or runs_out_more_often(pods) or not all(figures.within_bound for figures in signals):
+    if not enough or runs_out_more_often(pods) or any(figures.suspicious for figures in signals):
+        return None
+    if not all(figures.within_bound for figures in signals):
         return None
     words = f"no worse than stable in {wording.count(evidence.requests)} canary requests: {_bounds(signals)}"
     return Verdict("Promote", "", "NoWorse", words, evidence.requests, signals)
@@ -83,6 +85,11 @@ def _undecided(evidence: Evidence, pods: Pods, signals: tuple[SignalFigures, ...
     if runs_out_more_often(pods):
         words = f"{wording.shortages(pods)}: not promoted while that is more than chance"
         return Verdict("Undecided", "oom", "GatheringEvidence", words, requests, signals)
+    for figures in signals:
+        if figures.suspicious:
+            return Verdict(
+                "Undecided", figures.name, "GatheringEvidence", wording.suspected(figures), requests, signals
+            )
     furthest = max(signals, key=lambda figures: (not figures.within_bound, figures.upper_bound - figures.allowed))
     words = wording.waiting(furthest, requests)
     return Verdict("Undecided", furthest.name, "GatheringEvidence", words, requests, signals)

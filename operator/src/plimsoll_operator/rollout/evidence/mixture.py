@@ -30,11 +30,11 @@ _LOG_RATIOS = tuple(log(ratio) for ratio in RATIOS)
 
 
 def log_likelihood_ratios(strata: Iterable[Counts], tolerated_ratio: float) -> tuple[float, ...]:
-    """L(ψ) of one interval for each of `RATIOS`, in nats. Where one side saw nothing, nothing is said."""
+    """L(ψ) of one interval for each of `RATIOS`, in nats. Each stratum has exposures of both sides."""
     sums = FLAT
     for counts in strata:
         events = counts.canary_bad + counts.stable_bad
-        if events == 0 or counts.canary <= 0 or counts.stable <= 0:
+        if events == 0:
             continue
         norms = _log_norms(counts.canary / (counts.canary + counts.stable), tolerated_ratio)
         canary_bad, rows = counts.canary_bad, zip(sums, _LOG_RATIOS, norms, strict=True)

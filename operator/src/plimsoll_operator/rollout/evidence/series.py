@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from plimsoll_operator.rollout.evidence import dispersion, mixture
@@ -14,8 +14,8 @@ from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 class Series:
     """Sums over the intervals. `log_ratios`: the tempered L(ψ), one for each alternative.
 
-    `compared` are the canary's exposures in strata that the stable revision served at the same time, `compared_bad` the
-    bad events among them, `expected` what these were, had they gone at the stable revision's rate there and then.
+    `compared` are the canary's exposures that the stable revision has the like of, `compared_bad` the bad events among
+    them, `expected` what these were, had they gone at the stable revision's rate there and then.
     """
 
     log_ratios: tuple[float, ...] = mixture.FLAT
@@ -27,27 +27,30 @@ class Series:
     compared_bad: float = 0.0
     expected: float = 0.0
 
-    def updated(self, strata: Mapping[str, Counts], settings: AnalysisSettings, most: float) -> Series:
-        """With one more interval, which may add `most` nats."""
+    def updated(
+        self, seen: Iterable[Counts], strata: Iterable[Counts], settings: AnalysisSettings, most: float
+    ) -> Series:
+        """With one more interval, which may add `most` nats: what was `seen`, and the strata that can be compared."""
+        strata = tuple(strata)
         gained = self._gained(strata, settings, most)
         canary, stable, canary_bad, stable_bad = self.canary, self.stable, self.canary_bad, self.stable_bad
         compared, compared_bad, expected = self.compared, self.compared_bad, self.expected
-        for counts in strata.values():
+        for counts in seen:
             canary, canary_bad = canary + counts.canary, canary_bad + counts.canary_bad
             stable, stable_bad = stable + counts.stable, stable_bad + counts.stable_bad
-            if counts.stable > 0:
-                compared, compared_bad = compared + counts.canary, compared_bad + counts.canary_bad
-                expected += counts.canary * counts.stable_bad / counts.stable
+        for counts in strata:
+            compared, compared_bad = compared + counts.canary, compared_bad + counts.canary_bad
+            expected += counts.canary * counts.stable_bad / counts.stable
         log_ratios = tuple([old + new for old, new in zip(self.log_ratios, gained, strict=True)])
         return Series(log_ratios, canary, stable, canary_bad, stable_bad, compared, compared_bad, expected)
 
-    def _gained(self, strata: Mapping[str, Counts], settings: AnalysisSettings, most: float) -> tuple[float, ...]:
-        raw = mixture.log_likelihood_ratios(strata.values(), settings.tolerated_ratio)
+    def _gained(self, strata: tuple[Counts, ...], settings: AnalysisSettings, most: float) -> tuple[float, ...]:
+        raw = mixture.log_likelihood_ratios(strata, settings.tolerated_ratio)
         if raw is mixture.FLAT:
             return raw
         # The rate of before: what an interval may say must not depend on what it says.
         rate = self.stable_bad / self.stable if self.stable else 0.0
-        eta = dispersion.temper(rate * sum([counts.canary for counts in strata.values()]))
+        eta = dispersion.temper(rate * sum([counts.canary for counts in strata]))
         return tuple([min(eta * value, most) for value in raw])
 
     @property

@@ -25,6 +25,8 @@ class AnalysisSettings:
     margin: float = 0.01
     oom_kills: int = 3
     interval: timedelta = timedelta(seconds=10)
+    tiers: int = 1
+    """How many are compared: the evidence of each has its share."""
 
     @property
     def budget(self) -> float:

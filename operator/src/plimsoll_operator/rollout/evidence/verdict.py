@@ -15,7 +15,8 @@ class SignalFigures:
     `upper_bound` of the canary's rate must fall below `allowed` for a promotion. Both are those of `bound_part`, the
     part that is furthest from it, which need not be the one that `evidence` comes from: it is the bound of
     `bound_bad` in `bound_exposures`, none where nothing is bounded so. `unmatched` is the share of the canary's
-    exposures there that the stable revision had no like of, and that are not in the bound.
+    exposures there that the stable revision had no like of, and that are not in the bound. `tier` is the one that the
+    rates are of, empty where they are of all, and `suspicious` one that looks too bad for a promotion.
     """
 
     name: str
@@ -35,6 +36,8 @@ class SignalFigures:
     bound_exposures: float = 0.0
     bound_bad: float = 0.0
     unmatched: float = 0.0
+    tier: str = ""
+    suspicious: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ def compared(figures: SignalFigures) -> str:
         )
     subject = _subject(figures.name, figures.part)
     subject = subject if subject == "errors" else f"{subject}:"
+    of_tier = f"tier {figures.tier}: " if figures.tier else ""
     return (
-        f"{subject} {percent(figures.canary_rate)} of {canary} canary {JUDGED[figures.name].unit} "
+        f"{of_tier}{subject} {percent(figures.canary_rate)} of {canary} canary {JUDGED[figures.name].unit} "
         f"against {percent(figures.stable_rate)} of {stable} on stable"
     )
 
@@ -42,10 +43,18 @@ def waiting(figures: SignalFigures, requests: float) -> str:
         return f"{_ENDED[figures.name]} more than twice as often per minute as on stable; {so_far}"
     if figures.allowed >= 1:
         return f"{figures.name} cannot be compared yet; {so_far}"
-    return (
-        f"{_subject(figures.name, figures.bound_part)}: up to {percent(figures.upper_bound)} of the canary's requests "
-        f"cannot be ruled out yet, must be below {percent(figures.allowed)}; {so_far}{_unmatched(figures)}"
-    )
+    seen = figures.bound_bad / figures.bound_exposures if figures.bound_exposures else 0.0
+    if seen >= figures.allowed:
+        found = f"{percent(seen)} of the canary's requests"
+    else:
+        found = f"up to {percent(figures.upper_bound)} of the canary's requests cannot be ruled out yet"
+    subject, allowed = _subject(figures.name, figures.bound_part), percent(figures.allowed)
+    return f"{subject}: {found}, must be below {allowed}; {so_far}{_unmatched(figures)}"
+
+
+def suspected(figures: SignalFigures) -> str:
+    """Why nothing is promoted, whatever all tiers together look like."""
+    return f"{compared(figures)}: not promoted while that is more than chance"
 
 
 def bounded(figures: SignalFigures) -> str:
@@ -62,7 +71,7 @@ def _unmatched(figures: SignalFigures) -> str:
     """Said where it is more than chance: a tier that only the canary serves."""
     if figures.unmatched < WORTH_TELLING:
         return ""
-    return f"; {percent(figures.unmatched)} of its answers are in tiers that stable did not serve meanwhile"
+    return f"; {percent(figures.unmatched)} of its answers are to texts of lengths that stable did not answer meanwhile"
 
 
 def kills(pods: Pods) -> str:

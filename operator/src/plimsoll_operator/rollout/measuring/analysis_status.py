@@ -67,6 +67,7 @@ def _figures(figures: SignalFigures) -> dict[str, Any]:
     rendered = {
         "name": figures.name,
         "part": figures.part,
+        "tier": figures.tier,
         "evidence": decimal(figures.evidence),
         "threshold": decimal(figures.threshold),
         "canaryRate": decimal(figures.canary_rate),
