@@ -61,7 +61,7 @@ async def _prove(
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
     with phases.timed("self_test"):
         await _test(engine, tokeniser, tiers)
-    tokeniser.max_text_bytes = _longest_text(settings)
+    _bound_texts(tokeniser)
     with phases.timed("calibrate"):
         calibration = await _calibrate(engine, tokeniser, tiers)
     scheduler = Scheduler(
@@ -105,12 +105,12 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> 
     )
 
 
-def _longest_text(settings: Settings) -> int:
-    """What an idle server has no memory for will never be answered: it is refused as too long, not with "try again".
-    Raises MemoryBudgetError when that is nearly every text."""
+def _bound_texts(tokeniser: Tokeniser) -> None:
+    """To what an idle server has memory for. Raises MemoryBudgetError when that is hardly any text."""
     _check_room(_SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE, f"a text of {_SHORT_TEXT_BYTES} bytes")
     room = room_left()
-    return settings.max_text_bytes if room is None else min(settings.max_text_bytes, room // BYTES_PER_TEXT_BYTE)
+    if room is not None:
+        tokeniser.idle_with(room)
 
 
 def _check_room(needed: int, what: str) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tokenizers import normalizers
 
 from plimsoll_server.scheduler.documents import Border
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
-from plimsoll_server.scheduler.tokenise import Tokeniser
+from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from server_builders import CLS, SEP, byte_tokenizer, save_tokenizer, word_tokenizer
 
 Make = Callable[..., Tokeniser]
@@ -97,6 +98,35 @@ async def test_a_text_is_measured_in_bytes_before_it_is_tokenised(make: Make, te
         return
     with pytest.raises(TooLongError, match="at most 64 are tokenised"):
         await tokeniser.document(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        pytest.param("sea " * 3000, 12_000, id="as it is"),
+        pytest.param("🚢" * 3000, 12_000, id="characters of four bytes"),
+        pytest.param("\ufdfa" * 3000, 99_000, id="eleven times as long in the form that the model reads"),
+    ],
+)
+async def test_memory_is_asked_for_by_the_bytes_that_the_model_reads(tmp_path: Path, text: str, read: int) -> None:
+    asked: list[int] = []
+    tokenizer = byte_tokenizer()
+    tokenizer.normalizer = normalizers.NFKC()
+    save_tokenizer(tokenizer, tmp_path)
+    tokeniser = Tokeniser(
+        str(tmp_path / "tokenizer.json"),
+        threads=1,
+        max_text_bytes=100_000,
+        cut_above=16,
+        with_offsets=False,
+        has_room=lambda size: asked.append(size) is None,
+    )
+    await tokeniser.document(text)
+    assert asked == [read * BYTES_PER_TEXT_BYTE]
+    tokeniser.idle_with((read - 1) * BYTES_PER_TEXT_BYTE)
+    with pytest.raises(TooLongError, match="fit this server's memory"):
+        await tokeniser.document(text)
+    tokeniser.close()
 
 
 async def test_a_text_for_which_there_is_no_memory_now_is_refused_for_now(make: Make) -> None:

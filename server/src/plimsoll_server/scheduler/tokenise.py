@@ -22,12 +22,15 @@ _PENDING_PER_THREAD = 64
 _PENDING_LONG_BYTES = 4 << 20
 """Of long texts together: they are read one at a time, and so many take seconds."""
 
-BYTES_PER_TEXT_BYTE = 420
-"""Memory of an encoding per byte of text when every byte is a token; ordinary English takes 165. The library ends the
-process when it gets none, so it must be there."""
+BYTES_PER_TEXT_BYTE = 560
+"""Memory of an encoding per byte of normalised text; ordinary English takes 160, and spaces of which each becomes a
+token of three bytes 500. The library ends the process when it gets none, so it must be there."""
 
 BYTES_PER_FILE_BYTE = 12
 """Memory of one thread's copy of the tokenizer per byte of its file."""
+
+_NORMALISED_AT_ONCE = 4096
+"""Characters: eleven times as many bytes, which is the most that Unicode's forms make of one, are little."""
 
 _SHORT_CHARACTERS = 512
 """Up to here a text takes a tenth of a millisecond or two, less than handing it to a thread and back does."""
@@ -55,7 +58,8 @@ class Tokeniser:
         bytes of memory are left."""
         self._file = file
         self.max_text_bytes = max_text_bytes
-        """Of one text; lowered once it is known how much memory is left for it."""
+        """Of one text."""
+        self._idle_room: int | None = None
         self._cut_above = cut_above
         self._with_offsets = with_offsets
         self._has_room = has_room
@@ -70,12 +74,19 @@ class Tokeniser:
         self._start_threads(max(2, threads))
         self._readers = Readers(self._pool)
         self._first = self._copies[0]
+        self._normalizer = self._first.normalizer
         self.frame = _frame_of(self._first)
+
+    def idle_with(self, room: int) -> None:
+        """An idle server leaves so many bytes: texts that need more are never answered, so they are refused as too long
+        and not for now."""
+        self._idle_room = room
+        self.max_text_bytes = min(self.max_text_bytes, room // BYTES_PER_TEXT_BYTE)
 
     async def document(self, text: str) -> Document:
         """Raises TooLongError, OverloadedError or InvalidInputError."""
         size = self._checked_size(text)
-        if len(text) <= _SHORT_CHARACTERS and self._has_room(_most_memory(text)):
+        if len(text) <= _SHORT_CHARACTERS and self._has_room(self._memory_for(text)):
             document = self._encode(self._first, text)
         else:
             document = await self._encoded_in_a_thread(text, size)
@@ -139,8 +150,22 @@ class Tokeniser:
             )
         return size
 
+    def _memory_for(self, text: str) -> int:
+        """Bytes that tokenising takes. What the normaliser makes of the text may be eleven times as long, and is found
+        out piece by piece, since that takes memory too."""
+        size = len(text.encode())
+        if self._normalizer is not None:
+            pieces = (text[at : at + _NORMALISED_AT_ONCE] for at in range(0, len(text), _NORMALISED_AT_ONCE))
+            size = max(size, sum(len(self._normalizer.normalize_str(piece).encode()) for piece in pieces))
+        return size * BYTES_PER_TEXT_BYTE
+
     def _wait_for_room(self, size: int) -> None:
-        """A running batch takes much memory, but not for long. What an idle server has no room for came no further."""
+        """A running batch takes much memory, but not for long."""
+        if self._idle_room is not None and size > self._idle_room:
+            raise TooLongError(
+                f"the text has {size // BYTES_PER_TEXT_BYTE} bytes in the form that the model reads, at most "
+                f"{self._idle_room // BYTES_PER_TEXT_BYTE} fit this server's memory; split it"
+            )
         for _ in range(_ROOM_CHECKS):
             if self._has_room(size):
                 return
@@ -148,7 +173,7 @@ class Tokeniser:
         raise OverloadedError("what runs leaves too little memory to tokenise the text; try again", retry_after=5)
 
     def _encode_once_there_is_room(self, text: str) -> Document:
-        self._wait_for_room(_most_memory(text))
+        self._wait_for_room(self._memory_for(text))
         return self._encode(self._local.tokenizer, text)
 
     def _encode(self, tokenizer: Tokenizer, text: str) -> Document:
@@ -170,10 +195,6 @@ def _opened(file: str) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
-
-
-def _most_memory(text: str) -> int:
-    return len(text) * BYTES_PER_TEXT_BYTE
 
 
 def _frame_of(tokenizer: Tokenizer) -> Frame:
