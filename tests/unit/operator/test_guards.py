@@ -6,10 +6,11 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from math import comb
+from typing import Any
 
 import pytest
 
-from plimsoll_operator.rollout.evidence import AnalysisSettings, Meanwhile, Pods
+from plimsoll_operator.rollout.evidence import AnalysisSettings, Gone, Meanwhile, Pods
 from plimsoll_operator.rollout.evidence.guards import (
     ends_too_often,
     fails_to_start,
@@ -149,7 +150,7 @@ def test_fewer_are_enough_for_one_who_says_so(found: Found, events: int, expecte
     assert found(AnalysisSettings(oom_kills=1), events, 0, 10) is expected
 
 
-def at_night(load: float, meanwhile: Meanwhile = NOTHING, **seen: int) -> Pods:
+def at_night(load: float, meanwhile: Meanwhile = NOTHING, **seen: Any) -> Pods:
     """A canary of ten minutes beside three pods of ten hours, whose load was that share of what it is now."""
     return Pods(
         canary_minutes=10,
@@ -176,6 +177,29 @@ def test_stables_past_is_as_long_as_it_is_like_the_canarys_time(load: float, kil
     seen = at_night(load)
     assert seen.kills.stable_exposed == pytest.approx(kills)
     assert seen.shortages.stable_exposed == pytest.approx(shortages)
+
+
+@pytest.mark.parametrize(
+    ("load", "minutes"),
+    [
+        pytest.param(1.0, 1800 + 9000 / 9, id="the same load: a third of it squared"),
+        pytest.param(0.5, 450 + 9000 / 9, id="half of it"),
+        pytest.param(0.2, 72 + 9000 * (3300 / 1770 / 10) ** 2, id="a fifth of it: as before the canary, 18.6 %"),
+        pytest.param(1 / 60, 30, id="none until it began"),
+        pytest.param(0.0, 1800 + 9000 / 9, id="not measured"),
+    ],
+)
+def test_pods_that_are_gone_count_as_if_they_had_had_little_load(load: float, minutes: float) -> None:
+    seen = replace(at_night(load, canary_kills=3), gone=Gone(minutes=9000, kills=2, ends=1))
+    assert seen.kills.stable_exposed == seen.ends.stable_exposed == pytest.approx(minutes)
+    assert (seen.kills.stable, seen.ends.stable) == (2, 1)
+
+
+def test_a_young_pod_of_stable_hides_no_kills_where_others_served_before_it() -> None:
+    young = Pods(canary_kills=3, canary_minutes=5, stable_minutes=10)
+    assert not killed_too_often(young, AnalysisSettings())
+    assert killed_too_often(replace(young, gone=Gone(minutes=43_200)), AnalysisSettings())
+    assert not killed_too_often(replace(young, gone=Gone(minutes=43_200, kills=900)), AnalysisSettings())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.rollout.evidence import AnalysisSettings
 from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair, carried_on
 from plimsoll_operator.rollout.measuring.analysis_status import read_analysis, render_analysis
+from plimsoll_operator.rollout.measuring.bygone import Bygone, followed, read_bygone
 from plimsoll_operator.rollout.measuring.history import with_point
 from plimsoll_operator.rollout.measuring.inquiry import next_moment
 from plimsoll_operator.rollout.measuring.segments import Served, matched
@@ -28,7 +29,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     if canary is None or draft.spec.rollout.strategy != "Canary":
         return draft
     matching = matched(_served(target), _served(stable))
-    pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec), matching)
+    pair = Pair(canary, draft.observed.workload(stable.hash), _objectives(draft.spec), matching, bygone_of(draft))
     settings = analysis_settings(draft.spec)
     stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
@@ -46,6 +47,12 @@ def weigh_the_evidence(draft: Draft) -> Draft:
         ended=analysis.ended(pair, draft.now),
         verdict=analysis.verdict(pair, settings, draft.now, unseen=unseen),
     )
+
+
+def bygone_of(draft: Draft) -> Bygone:
+    """What pods of the stable revision did that are gone."""
+    serving = draft.observed.workload(draft.stable.hash) if draft.stable else None
+    return followed(read_bygone(draft.observed.owner.status), serving, draft.now)
 
 
 def _goes_on(draft: Draft, target: Revision) -> bool:

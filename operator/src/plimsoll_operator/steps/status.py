@@ -8,11 +8,12 @@ from plimsoll_operator.conditions import Condition, render_conditions, timestamp
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.out_of_memory import render_out_of_memory
 from plimsoll_operator.rollout.canary.stage import render_stage
+from plimsoll_operator.rollout.measuring.bygone import render_bygone
 from plimsoll_operator.rollout.placed import render_placed
 from plimsoll_operator.steps.asked_for import is_a_restart, revision_asked_for
 from plimsoll_operator.steps.decision_time import decided_at
 from plimsoll_operator.steps.draft import Draft
-from plimsoll_operator.steps.evidence import render_evidence
+from plimsoll_operator.steps.evidence import bygone_of, render_evidence
 from plimsoll_operator.steps.request import last_request
 from plimsoll_operator.steps.starts import render_starts
 
@@ -28,6 +29,7 @@ def render_status(draft: Draft, conditions: tuple[Condition, ...]) -> Manifest:
         "revisions": [_revision(draft, revision) for revision in sorted(draft.revisions, key=lambda r: -r.number)],
         "loadLine": _load_line(draft),
         "starts": render_starts(draft),
+        "served": render_bygone(bygone_of(draft)),
         "outOfMemory": render_out_of_memory(draft.observed, draft.now),
     }
     return {field: value for field, value in status.items() if value not in ([], {})}

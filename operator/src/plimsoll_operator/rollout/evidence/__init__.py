@@ -28,7 +28,7 @@ from plimsoll_operator.rollout.evidence.counts import (
 )
 from plimsoll_operator.rollout.evidence.judge import judge
 from plimsoll_operator.rollout.evidence.judged import JUDGED
-from plimsoll_operator.rollout.evidence.pods import Meanwhile, Pods
+from plimsoll_operator.rollout.evidence.pods import Gone, Meanwhile, Pods
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings, step_is_done
 from plimsoll_operator.rollout.evidence.state import from_status, to_status
 from plimsoll_operator.rollout.evidence.verdict import Decision, SignalFigures, Verdict
@@ -47,6 +47,7 @@ __all__ = [
     "Data",
     "Decision",
     "Evidence",
+    "Gone",
     "Interval",
     "Meanwhile",
     "Pods",

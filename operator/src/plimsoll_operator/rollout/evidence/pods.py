@@ -8,6 +8,9 @@ from typing import NamedTuple
 _STEEPEST = 2
 """The power of the load up to which a kill may come more often: a night at half the load counts a quarter."""
 
+_UNKNOWN_LOAD = 1 / 3
+"""Of the present load: more is not taken for that of pods which are gone, since nobody counted their batches."""
+
 
 class Compared(NamedTuple):
     """Events of both revisions, and what either was exposed to: pod-minutes, or batches."""
@@ -16,6 +19,15 @@ class Compared(NamedTuple):
     stable: int
     canary_exposed: float
     stable_exposed: float
+
+
+@dataclass(frozen=True)
+class Gone:
+    """Of the stable revision's pods that are there no more."""
+
+    minutes: float = 0
+    kills: int = 0
+    ends: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,7 @@ class Pods:
     canary_batches: float = 0
     stable_batches: float = 0
     meanwhile: Meanwhile = Meanwhile()
+    gone: Gone = Gone()
 
     @property
     def load(self) -> float:
@@ -68,13 +81,24 @@ class Pods:
         return min(1.0, self.stable_batches / self.stable_minutes / (now.batches / now.measured_minutes))
 
     @property
+    def _load_of_gone(self) -> float:
+        """At most that of the pods that are there, before the canary's time; none where all have come in it."""
+        now = self.meanwhile
+        if not (self.stable_batches and now.batches and now.measured_minutes):
+            return _UNKNOWN_LOAD
+        minutes, batches = self.stable_minutes - now.minutes, self.stable_batches - now.batches
+        if minutes <= 0 or batches <= 0:
+            return 0.0
+        return min(_UNKNOWN_LOAD, batches / minutes / (now.batches / now.measured_minutes))
+
+    @property
     def kills(self) -> Compared:
         """By pod-minutes under the present load.
 
         Where the risk of a minute goes with the load to any power up to p, a life T with the mean load r holds as much
         of it as T·rᵖ minutes at the load of now at least (r ≤ 1; Jensen, Acta Math. 30, 1906).
         """
-        kills = max(self.stable_kills, self.meanwhile.kills)
+        kills = max(self.stable_kills + self.gone.kills, self.meanwhile.kills)
         return Compared(self.canary_kills, kills, self.canary_minutes, self._minutes)
 
     @property
@@ -84,7 +108,7 @@ class Pods:
     @property
     def ends(self) -> Compared:
         """By pod-minutes under the present load, as kills: a crash may need a request of its own kind to come."""
-        ends = max(self.stable_ends, self.meanwhile.ends)
+        ends = max(self.stable_ends + self.gone.ends, self.meanwhile.ends)
         return Compared(self.canary_ends, ends, self.canary_minutes, self._minutes)
 
     @property
@@ -98,7 +122,8 @@ class Pods:
         Without batches nothing is compared: that nobody counted is not that there was none.
         """
         past = self.stable_batches * self.load ** (_STEEPEST - 1)
-        events = max(self.stable_shortages, self.meanwhile.shortages) + self.kills.stable
+        kills = max(self.stable_kills, self.meanwhile.kills)
+        events = max(self.stable_shortages, self.meanwhile.shortages) + kills
         return Compared(self.canary_shortages, events, self._batches, max(past, self.meanwhile.batches))
 
     @property
@@ -109,7 +134,8 @@ class Pods:
     @property
     def _minutes(self) -> float:
         """Of stable, as far as they are like those of now; of the canary's own time all are."""
-        return max(self.stable_minutes * self.load**_STEEPEST, self.meanwhile.minutes)
+        gone = self.gone.minutes * self._load_of_gone**_STEEPEST
+        return max(self.stable_minutes * self.load**_STEEPEST + gone, self.meanwhile.minutes)
 
     @property
     def _batches(self) -> float:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from plimsoll_operator.observed import Pod, Workload
 from plimsoll_operator.rollout.evidence import AnalysisSettings, Evidence, Verdict, judge
 from plimsoll_operator.rollout.measuring import pod_record
+from plimsoll_operator.rollout.measuring.bygone import Bygone
 from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.data import BLIND, Availability, availability
 from plimsoll_operator.rollout.measuring.inquiry import CLOCK_SLACK
@@ -25,12 +26,16 @@ from plimsoll_operator.rollout.measuring.whole_lives import whole_lives
 
 @dataclass(frozen=True)
 class Pair:
-    """The two that are compared, as their pods are now, their tiers' objectives for latency, and which tiers match."""
+    """The two that are compared, as their pods are now, their tiers' objectives for latency, and which tiers match.
+
+    `bygone` is what pods of stable did that are gone.
+    """
 
     canary: Workload
     stable: Workload | None
     objectives: Mapping[str, timedelta] = field(default_factory=dict)
     matching: Matching = field(default_factory=Matching)
+    bygone: Bygone = field(default_factory=Bygone)
 
     @property
     def replicas(self) -> frozenset[Replica]:
@@ -99,7 +104,7 @@ class Analysis:
 
         Nothing is promoted by what was measured before data began to lack, unless it may be `unseen`.
         """
-        pods = whole_lives(self.evidence, self.pods, pair.canary, pair.stable, now)
+        pods = whole_lives(self.evidence, self.pods, pair.canary, pair.stable, now, pair.bygone)
         verdict = judge(self.evidence, settings, pods)
         known = self.availability
         if verdict.decision == "Undecided" and known.data in BLIND:

@@ -125,12 +125,12 @@ def totals(record: PodRecord, canary: Workload | None, stable: Workload | None, 
     served = [pod for pod in known if pod not in hard]
     return Pods(
         canary_kills=new.canary_kills,
-        stable_kills=sum(exits_of(pod) for pod in known if was_killed(pod)),
+        stable_kills=sum(map(kills_of, known)),
         canary_minutes=sum(_minutes(pod, None, now) for pod in _staying(canary)),
         stable_minutes=sum(_minutes(pod, None, now) for pod in known),
         canary_failed_starts=new.canary_failed_starts,
         stable_failed_starts=sum(map(exits_of, hard)),
-        stable_ends=sum(exits_of(pod) for pod in served if not was_killed(pod)),
+        stable_ends=sum(map(ended_serving, known)),
         canary_started=len(_staying(canary)),
         stable_started=sum(map(exits_of, served)) + sum(pod.ready for pod in known),
         canary_shortages=new.canary_shortages,
@@ -151,6 +151,16 @@ def was_killed(pod: Pod) -> bool:
     if pod.evicted:
         return pod.evicted == MEMORY
     return pod.last_exit_reason == OOM_KILLED or (pod.last_exit_code == KILLED and not pod.last_exit_reason)
+
+
+def kills_of(pod: Pod) -> int:
+    """How often it was, of one whose past nobody followed: the last exit stands for all."""
+    return exits_of(pod) if was_killed(pod) else 0
+
+
+def ended_serving(pod: Pod) -> int:
+    """Likewise, how often it ended in another way once it was ready."""
+    return 0 if was_killed(pod) or failed_to_start(pod) or was_hard_to_start(pod) else exits_of(pod)
 
 
 def failed_to_start(pod: Pod) -> bool:

@@ -9,11 +9,17 @@ from plimsoll_operator.observed import Workload
 from plimsoll_operator.rollout.evidence import BATCHES, Evidence, Meanwhile, Pods
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.measuring import pod_record
+from plimsoll_operator.rollout.measuring.bygone import Bygone
 from plimsoll_operator.rollout.measuring.pod_record import PodRecord, hard_starts
 
 
 def whole_lives(
-    evidence: Evidence, record: PodRecord, canary: Workload, stable: Workload | None, now: datetime
+    evidence: Evidence,
+    record: PodRecord,
+    canary: Workload,
+    stable: Workload | None,
+    now: datetime,
+    bygone: Bygone | None = None,
 ) -> Pods:
     """The canary's minutes are those of all its pods, as its kills are: one that took another's place is young.
 
@@ -26,6 +32,7 @@ def whole_lives(
     ends = round(restarts.canary_bad) + new_canary.restarts - pods.canary_failed_starts - hard_starts(canary)
     return replace(
         pods,
+        gone=bygone.gone(now) if bygone else pods.gone,
         canary_ends=max(0, ends),
         canary_started=pods.canary_started + max(0, ends),
         canary_minutes=max(pods.canary_minutes, kills.canary + new_canary.minutes),
