@@ -24,16 +24,17 @@ from redis_process import RedisProcess
 PATHS = {"/predict", "/v1/embeddings"}.__contains__
 
 
-def waits(window: SlidingWindow, *moments: float) -> list[float]:
+def waits(window: SlidingWindow, *moments: float) -> list[float | None]:
     return [window.wait_for("a", moment) for moment in moments]
 
 
 def test_so_many_are_admitted_and_the_next_is_told_when() -> None:
     window = SlidingWindow(3, 60)
-    assert waits(window, 600, 601, 602) == [0, 0, 0]
+    assert waits(window, 600, 601, 602) == [None] * 3
     [wait] = waits(window, 603)
+    assert wait is not None
     assert 0 < wait <= 120
-    assert waits(window, 603 + wait + 0.001) == [0], "it was told the truth"
+    assert waits(window, 603 + wait + 0.001) == [None], "it was told the truth"
 
 
 def test_whoever_keeps_to_what_it_is_told_loses_nothing_more() -> None:
@@ -41,26 +42,58 @@ def test_whoever_keeps_to_what_it_is_told_loses_nothing_more() -> None:
     window, now, admitted = SlidingWindow(10, 60), 0.0, 0
     while now < 3600:
         wait = window.wait_for("a", now)
-        admitted += not wait
-        now += wait + 0.001
+        admitted += wait is None
+        now += (wait or 0) + 0.001
     assert 60 * 10 * 0.8 <= admitted <= 61 * 10
 
 
 def test_a_caller_who_never_stops_asking_gets_its_rate_and_no_minute_has_much_more() -> None:
     window = SlidingWindow(100, 60)
-    times = [moment for tenth in range(6000) if not window.wait_for("a", moment := tenth / 10)]
+    times = [moment for tenth in range(6000) if window.wait_for("a", moment := tenth / 10) is None]
     assert 900 <= len(times) <= 1150, "in ten minutes"
     busiest = max(sum(start <= moment < start + 60 for moment in times) for start in times)
     assert busiest <= 150, "two counters only approximate"
 
 
+def test_a_burst_at_the_end_of_a_window_gets_at_most_twice_the_rate_within_any_minute() -> None:
+    """The most that two counters let through: docs/server.md states it."""
+    window = SlidingWindow(100, 60)
+    moments = [600 + 59.9 + step / 1000 for step in range(60_000)]
+    times = [moment for moment in moments if window.wait_for("a", moment) is None]
+    busiest = max(sum(start <= moment < start + 60 for moment in times) for start in times)
+    assert 190 <= busiest <= 200
+
+
+def test_at_the_border_of_two_windows_nothing_is_admitted_without_being_counted() -> None:
+    window = SlidingWindow(100, 60)
+    assert waits(window, *[59.0] * 100) == [None] * 100
+    assert waits(window, *[60.0] * 300) == [0] * 300, "refused until the next instant"
+    assert waits(window, *[60.001] * 3) == [None, *[pytest.approx(0.599)] * 2]
+
+
+class AtTheBorder:
+    """Counts that admit again in the next instant."""
+
+    async def wait_for(self, caller: str) -> float | None:
+        return 0.0
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_whoever_may_come_in_the_next_instant_is_refused_in_this_one() -> None:
+    call = caller_of(RateLimit(Inner(), Rates("1/hour", SlidingWindow(1, 3600), AtTheBorder()), PATHS))
+    answer = await call()
+    assert (answer.status_code, answer.headers.get("retry-after")) == (429, "1")
+
+
 def test_each_caller_has_its_own_and_those_who_left_are_forgotten() -> None:
     window = SlidingWindow(1, 60)
-    assert [window.wait_for(name, 600) for name in ("a", "b")] == [0, 0]
-    assert window.wait_for("a", 600) > 0
+    assert [window.wait_for(name, 600) for name in ("a", "b")] == [None, None]
+    assert window.wait_for("a", 600) is not None
     for number in range(MAX_CALLERS):
         window.wait_for(f"other {number}", 601)
-    assert window.wait_for("a", 601) == 0
+    assert window.wait_for("a", 601) is None
 
 
 def limited(inner: Inner | Auth, amount: int, shared: SharedRates | None = None) -> Call:
@@ -152,8 +185,8 @@ async def test_pods_count_together_in_a_redis(redis: RedisProcess) -> None:
 
 async def test_deployments_that_share_a_redis_do_not_count_each_others_callers(redis: RedisProcess) -> None:
     rates = [SharedRates("1/hour", lambda: redis.url, name, lambda: None) for name in ("a/one", "b/one")]
-    assert [await one.wait_for("caller") for one in rates] == [0, 0]
-    assert await rates[0].wait_for("caller") > 0
+    assert [await one.wait_for("caller") for one in rates] == [None, None]
+    assert await rates[0].wait_for("caller") is not None
     for one in rates:
         await one.close()
 
@@ -193,10 +226,10 @@ async def test_many_who_wait_for_the_same_silence_say_so_once(
 
 async def test_a_redis_that_was_restarted_is_used_again(redis: RedisProcess) -> None:
     counted = Counted(redis, 2)
-    assert await counted.rates.wait_for("caller") == 0
+    assert await counted.rates.wait_for("caller") is None
     redis.stop()
     redis.start()
-    assert await counted.rates.wait_for("caller") == 0, "over a connection of its own: the old one is gone"
+    assert await counted.rates.wait_for("caller") is None, "over a connection of its own: the old one is gone"
     assert counted.failures == 0
     await counted.rates.close()
 

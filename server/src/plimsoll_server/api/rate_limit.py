@@ -25,8 +25,8 @@ class AwayError(Exception):
 
 
 class Counting(Protocol):
-    async def wait_for(self, caller: str) -> float:
-        """0 when a request of `caller` is admitted, else the seconds until one may be. Raises AwayError."""
+    async def wait_for(self, caller: str) -> float | None:
+        """None when a request of `caller` is admitted, else the seconds until one may be. Raises AwayError."""
 
     async def close(self) -> None: ...
 
@@ -40,8 +40,8 @@ class Rates:
         self._own = own
         self._shared = shared
 
-    async def wait_for(self, caller: str) -> float:
-        """0 when a request of `caller` is admitted, else the seconds until one may be."""
+    async def wait_for(self, caller: str) -> float | None:
+        """None when a request of `caller` is admitted, else the seconds until one may be."""
         if self._shared is not None:
             try:
                 return await self._shared.wait_for(caller)
@@ -68,7 +68,7 @@ class RateLimit:
             return
         state = scope.setdefault("state", {})
         seconds = await self._rates.wait_for(state.get(CALLER) or _address(scope))
-        if not seconds:
+        if seconds is None:
             await self._app(scope, receive, send)
             return
         state["problem"] = RATE_LIMITED

@@ -46,8 +46,8 @@ class SharedRates:
         self._connected: _Connected | None = None
         self._next_try = 0.0
 
-    async def wait_for(self, caller: str) -> float:
-        """0 when a request of `caller` is admitted, else the seconds until one may be. Raises AwayError."""
+    async def wait_for(self, caller: str) -> float | None:
+        """None when a request of `caller` is admitted, else the seconds until one may be. Raises AwayError."""
         if time.monotonic() < self._next_try:
             raise AwayError
         try:
@@ -63,12 +63,12 @@ class SharedRates:
         if connected is not None:
             await connected.pool.disconnect()
 
-    async def _ask(self, caller: str) -> float:
+    async def _ask(self, caller: str) -> float | None:
         if self._connected is None:
             self._connected = _connect(self._url())
         limiter = self._connected.limiter
         if await limiter.hit(self._limit, self._deployment, caller):
-            return 0.0
+            return None
         stats = await limiter.get_window_stats(self._limit, self._deployment, caller)
         return max(1.0, stats.reset_time - time.time())
 

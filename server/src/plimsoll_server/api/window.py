@@ -22,7 +22,8 @@ class SlidingWindow:
 
     What came in the window before counts by the share of it that lies within the last `seconds`: the approximation
     that `limits` makes in a Redis too, so that both admit the same. Its own memory has a task for every request walk
-    through all callers.
+    through all callers. Whoever spends a window's amount at its end and goes on at the rate gets up to twice the
+    amount within `seconds`, and never more: the approximation takes the burst as spread over its window.
     """
 
     def __init__(self, amount: int, seconds: float) -> None:
@@ -30,14 +31,15 @@ class SlidingWindow:
         self._seconds = seconds
         self._callers: OrderedDict[str, _Counts] = OrderedDict()
 
-    def wait_for(self, caller: str, now: float) -> float:
-        """0 when a request of `caller` is admitted at `now`, which counts it; else the seconds until one would be."""
+    def wait_for(self, caller: str, now: float) -> float | None:
+        """None when a request of `caller` is admitted at `now`, which counts it; else the seconds until one would be:
+        0 where that is the next instant, as at the border of two windows."""
         counts = self._counts_of(caller, int(now // self._seconds))
         left = 1 - now / self._seconds % 1
         if counts.now + math.floor(counts.before * left) < self._amount:
             counts.now += 1
-            return 0.0
-        return self._seconds * self._share_to_wait(counts, left)
+            return None
+        return self._seconds * max(0.0, self._share_to_wait(counts, left))
 
     def _share_to_wait(self, counts: _Counts, left: float) -> float:
         """Of a window, until one more fits."""
