@@ -27,6 +27,8 @@ def test_no_text_ends_a_process_in_little_memory_however_much_its_form_grows(tmp
     )
     with process(tmp_path, variables) as server:
         server.until_ready()
+        threads = Path(f"/proc/{server.process.pid}/task")
+        before = len([*threads.iterdir()])
         for character, size in (("\ufdfa", 3), ("\U0001d160", 4), ("\U0001f9ff", 4)):
             for length in (200_000, 400_000):
                 text = character * (length // size)
@@ -35,3 +37,4 @@ def test_no_text_ends_a_process_in_little_memory_however_much_its_form_grows(tmp
                 assert told in ((413, "Validation"), (429, "Overloaded")), refused.text
         assert httpx.post(f"{server.url}/predict", json={"inputs": "\ufdfa \U0001d160"}, timeout=60).status_code == 200
         assert server.process.poll() is None
+        assert len([*threads.iterdir()]) == before, "the library starts none, whose stacks would take the texts' memory"

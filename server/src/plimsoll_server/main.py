@@ -42,6 +42,8 @@ def serve() -> None:
     from plimsoll_server.settings import read_settings
 
     configure_logs("info")
+    # One text at a time needs none of the library's threads, whose stacks would be the memory of its text.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     try:

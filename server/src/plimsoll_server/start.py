@@ -99,7 +99,7 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> 
         info.tokenizer_file,
         threads=threads,
         max_text_bytes=settings.max_text_bytes,
-        cut_above=LongInput(settings.config.long_input, tiers, info.window).chunk_size,
+        cut_above=LongInput(settings.config.long_input, tiers, info.window).cuts_above,
         with_offsets=info.task == "token-classification",
         has_room=has_room,
     )

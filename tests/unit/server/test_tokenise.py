@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ Make = Callable[..., Tokeniser]
 def make(tmp_path: Path) -> Iterator[Make]:
     made: list[Tokeniser] = []
 
-    def tokeniser(kind: str = "bytes", max_text_bytes: int = 100_000, room: bool = True) -> Tokeniser:
+    def tokeniser(kind: str = "bytes", max_text_bytes: int = 1 << 20, room: bool = True) -> Tokeniser:
         save_tokenizer(byte_tokenizer() if kind == "bytes" else word_tokenizer(["sea"]), tmp_path)
         made.append(
             Tokeniser(
@@ -110,6 +112,11 @@ async def test_a_text_is_measured_in_bytes_before_it_is_tokenised(make: Make, te
 )
 async def test_memory_is_asked_for_by_the_bytes_that_the_model_reads(tmp_path: Path, text: str, read: int) -> None:
     asked: list[int] = []
+
+    def has_room(size: int) -> bool:
+        asked.append(size)
+        return True
+
     tokenizer = byte_tokenizer()
     tokenizer.normalizer = normalizers.NFKC()
     save_tokenizer(tokenizer, tmp_path)
@@ -119,7 +126,7 @@ async def test_memory_is_asked_for_by_the_bytes_that_the_model_reads(tmp_path: P
         max_text_bytes=100_000,
         cut_above=16,
         with_offsets=False,
-        has_room=lambda size: asked.append(size) is None,
+        has_room=has_room,
     )
     await tokeniser.document(text)
     assert asked == [read * BYTES_PER_TEXT_BYTE]
@@ -159,3 +166,41 @@ async def test_a_short_text_does_not_wait_for_the_threads_that_read_long_ones(ma
     assert (await tokeniser.document("sea")).content
     assert not any(task.done() for task in long)
     await asyncio.gather(*long)
+
+
+async def test_the_interpreter_goes_on_while_a_long_text_is_read(make: Make) -> None:
+    """Its other threads, that is, the event loop's among them."""
+    tokeniser = make()
+    reading = threading.Event()
+    longest = 0.0
+
+    def go_on() -> None:
+        nonlocal longest
+        before = time.monotonic()
+        while reading.is_set():
+            time.sleep(0.001)
+            now = time.monotonic()
+            longest, before = max(longest, now - before), now
+
+    reading.set()
+    other = threading.Thread(target=go_on)
+    other.start()
+    began = time.monotonic()
+    try:
+        await tokeniser.document("the old harbour " * 65_000)
+    finally:
+        took = time.monotonic() - began
+        reading.clear()
+        other.join()
+    assert longest < took / 4
+
+
+@pytest.mark.parametrize("text", ["the sea", "zz 🚢🚢 [SEP] sea " * 20, "\n\n"], ids=["words", "many kinds", "lines"])
+async def test_a_text_is_read_alike_on_a_thread_and_without(make: Make, text: str) -> None:
+    """What is longer than 512 characters goes to a thread."""
+    tokeniser = make()
+    alone = await tokeniser.document(text)
+    repeated = await tokeniser.document(text * 600)
+    assert [*repeated.content[: len(alone.content)]] == [*alone.content]
+    assert [*repeated.offsets[: len(alone.content)]] == [*alone.offsets]
+    assert repeated.borders[: len(alone.borders)] == alone.borders

@@ -49,6 +49,8 @@ class LongInput:
         # A chunk that had to shrink keeps the proportion of its overlap.
         self.overlap = config.overlap_tokens * self.chunk_size // config.chunk_tokens
         self.longest_pass = min(largest, window)
+        self.cuts_above = self.chunk_size if config.policy in ("Auto", "Chunk") else None
+        """Tokens beyond which a document may be cut into chunks; None: none is."""
 
     def route(self, document: Document, *, truncate: bool = False) -> Route:
         """How `document` is run. `truncate`: the caller would rather have it cut than refused; what the policy reads

@@ -1,5 +1,9 @@
 """Texts to documents: short ones at once, others in a few threads of their own, for a long text must not hold up the
-event loop."""
+event loop.
+
+A thread alone would not do: Tokenizer.encode, and Encoding.offsets of a long text, keep the interpreter from all other
+threads until they are done. encode_batch lets it go, and offsets are asked for one by one.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import pairwise
+from typing import cast
 
 from tokenizers import Encoding, Tokenizer
 
@@ -50,12 +54,12 @@ class Tokeniser:
         *,
         threads: int,
         max_text_bytes: int,
-        cut_above: int,
+        cut_above: int | None,
         with_offsets: bool,
         has_room: Callable[[int], bool],
     ) -> None:
-        """`cut_above`: tokens beyond which a document may be cut, so its borders matter. `has_room`: whether so many
-        bytes of memory are left."""
+        """`cut_above`: tokens beyond which a document may be cut, so its borders matter; None: it never is. `has_room`:
+        whether so many bytes of memory are left."""
         self._file = file
         self.max_text_bytes = max_text_bytes
         """Of one text."""
@@ -87,7 +91,7 @@ class Tokeniser:
         """Raises TooLongError, OverloadedError or InvalidInputError."""
         size = self._checked_size(text)
         if len(text) <= _SHORT_CHARACTERS and self._has_room(self._memory_for(text)):
-            document = self._encode(self._first, text)
+            document = self._document(self._first.encode(text))
         else:
             document = await self._encoded_in_a_thread(text, size)
         if not document.content:
@@ -174,18 +178,19 @@ class Tokeniser:
 
     def _encode_once_there_is_room(self, text: str) -> Document:
         self._wait_for_room(self._memory_for(text))
-        return self._encode(self._local.tokenizer, text)
+        (encoding,) = self._local.tokenizer.encode_batch([text])
+        return self._document(encoding)
 
-    def _encode(self, tokenizer: Tokenizer, text: str) -> Document:
-        encoding: Encoding = tokenizer.encode(text)
-        head, tail = len(self.frame.prefix), len(encoding.ids) - len(self.frame.suffix)
-        long = len(encoding.ids) > self._cut_above
-        offsets = encoding.offsets[head:tail] if self._with_offsets or long else ()
+    def _document(self, encoding: Encoding) -> Document:
+        ids = encoding.ids
+        content = range(len(self.frame.prefix), len(ids) - len(self.frame.suffix))
+        characters = _characters(encoding)
+        cut = self._cut_above is not None and len(ids) > self._cut_above
         return Document(
-            encoding.ids[head:tail],
+            ids[content.start : content.stop],
             self.frame,
-            offsets if self._with_offsets else (),
-            _borders(offsets, encoding.word_ids[head:tail]) if long else b"",
+            [characters(token) for token in content] if self._with_offsets else (),
+            _borders(encoding, content) if cut else b"",
         )
 
 
@@ -204,11 +209,20 @@ def _frame_of(tokenizer: Tokenizer) -> Frame:
     return Frame(tuple(empty.ids[:lead]), tuple(empty.ids[lead:]))
 
 
-def _borders(offsets: Sequence[tuple[int, int]], words: Sequence[int | None]) -> bytes:
-    kinds = [Border.WORD]
-    for (before, after), (word, next_word) in zip(pairwise(offsets), pairwise(words), strict=True):
-        if word is None or word != next_word:
+def _characters(encoding: Encoding) -> Callable[[int], tuple[int, int]]:
+    """Of a token that there is, which is why it is never None."""
+    return cast(Callable[[int], tuple[int, int]], encoding.token_to_chars)
+
+
+def _borders(encoding: Encoding, content: range) -> bytes:
+    words, characters = encoding.word_ids, _characters(encoding)
+    kinds = bytearray()
+    word, end = None, 0
+    for token in content:
+        start, next_end = characters(token)
+        if word is None or word != words[token]:
             kinds.append(Border.WORD)
         else:
-            kinds.append(Border.CHARACTER if after[0] >= before[1] else Border.INSIDE_CHARACTER)
+            kinds.append(Border.CHARACTER if start >= end else Border.INSIDE_CHARACTER)
+        word, end = words[token], next_end
     return bytes(kinds)
