@@ -90,9 +90,9 @@ class Client:
 def never_asked(body: Any, number: int) -> Any:
     """The body with a number at the end of each text: a text that was asked before is answered from memory."""
     inputs = body["inputs"]
-    texts = [inputs] if isinstance(inputs, str) else inputs
-    numbered = [f"{text} {number}{place or ''}" for place, text in enumerate(texts)]
-    return body | {"inputs": numbered[0] if isinstance(inputs, str) else numbered}
+    if isinstance(inputs, str):
+        return body | {"inputs": f"{inputs} {number}"}
+    return body | {"inputs": [[f"{text} {number}{place or ''}"] for place, [text] in enumerate(inputs)]}
 
 
 def _session(*, kept: bool) -> aiohttp.ClientSession:

@@ -67,7 +67,7 @@ def pod(recipe: str, percent: int, model: Path) -> tuple[int, dict[str, str]]:
 def ask(server: ServerProcess) -> int:
     """Texts that all but fill the tier, a full batch of them, none asked before: such a one would be no load. 0 when no
     answer came."""
-    body = {"inputs": [f"{number:04}{'x' * 1011}" for number in itertools.islice(_NUMBERS, FULL_BATCH)]}
+    body = {"inputs": [[f"{number:04}{'x' * 1011}"] for number in itertools.islice(_NUMBERS, FULL_BATCH)]}
     try:
         return httpx.post(f"{server.url}/predict", json=body, timeout=PATIENCE_SECONDS).status_code
     except httpx.TransportError:

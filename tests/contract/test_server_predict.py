@@ -61,11 +61,17 @@ async def test_one_text_is_answered_by_its_labels_in_falling_order(server: Serve
     assert sum(entry["score"] for entry in sea) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("nested", [False, True], ids=["list of texts", "list of lists"])
-async def test_a_batch_is_answered_by_a_list_of_lists_in_its_order(server: Server, nested: bool) -> None:
-    texts = [SHORT, "tyre", "anchor"]
-    answer = (await server.predict([[text] for text in texts] if nested else texts)).json()
+async def test_a_batch_is_answered_by_a_list_of_lists_in_its_order(server: Server) -> None:
+    answer = (await server.predict([[SHORT], ["tyre"], ["anchor"]])).json()
     assert [labels_of(prediction)[0] for prediction in answer] == ["sea", "land", "sea"]
+
+
+@pytest.mark.parametrize(("inputs", "batch"), [([SHORT], False), ([[SHORT]], True)], ids=["in a list", "a batch of it"])
+async def test_the_innermost_list_is_one_input_as_text_embeddings_inference_reads_it(
+    server: Server, inputs: list[Any], batch: bool
+) -> None:
+    one = (await server.predict(SHORT)).json()
+    assert (await server.predict(inputs)).json() == ([one] if batch else one)
 
 
 async def test_raw_scores_are_logits(server: Server) -> None:
@@ -79,7 +85,7 @@ async def test_a_batch_over_http_equals_its_texts_one_by_one(tmp_path: Path) -> 
     folder = random_model(tmp_path)
     texts = ["near the sea " * number for number in (1, 2, 5, 9)]
     async with serving(server_config(folder)) as server:
-        together = (await server.predict(texts)).json()
+        together = (await server.predict([[text] for text in texts])).json()
         alone = [(await server.predict(text)).json() for text in texts]
     for batched, single in zip(together, alone, strict=True):
         assert labels_of(batched) == labels_of(single)
@@ -128,7 +134,7 @@ async def test_one_passage_of_a_long_text(topics: Path, aggregation: str, winner
 
 
 async def test_headers_tell_how_each_text_was_read(server: Server) -> None:
-    response = await server.predict(["tides", "tides " * 100, "tides " * 300])
+    response = await server.predict([["tides"], ["tides " * 100], ["tides " * 300]])
     assert response.headers["x-plimsoll-tier"] == "short,long,long"
     assert response.headers["x-plimsoll-tokens"] == "3,102,302"
     assert response.headers["x-plimsoll-chunks"].startswith("1,1,")
@@ -208,14 +214,23 @@ BAD: list[tuple[str, bytes, int, str]] = [
     ("no inputs", b"{}", 422, "inputs: Field required"),
     ("a number", b'{"inputs": 5}', 422, "inputs"),
     ("null", b'{"inputs": null}', 422, "inputs"),
-    ("a number among texts", b'{"inputs": ["a", 5]}', 422, "inputs"),
+    ("a number among texts", b'{"inputs": [["a"], [5]]}', 422, "inputs"),
     ("empty text", b'{"inputs": ""}', 422, "inputs: the text is empty; send a text"),
     ("brackets without an end", b"[" * 4_000, 400, "the body is not JSON"),
-    ("an empty text in a batch", b'{"inputs": ["sea", ""]}', 422, "inputs.1: the text is empty"),
+    ("an empty text in a batch", b'{"inputs": [["sea"], [""]]}', 422, "inputs.1.0: the text is empty"),
     ("white space", b'{"inputs": "  \\n"}', 422, "empty once tokenised"),
     ("empty batch", b'{"inputs": []}', 422, "the list is empty"),
-    ("a pair", b'{"inputs": [["a", "b"]]}', 422, "pairs of texts are not served"),
-    ("too many texts", json.dumps({"inputs": ["a"] * 33}).encode(), 422, "33 entries, at most 32"),
+    ("an empty batch in a list", b'{"inputs": [[]]}', 422, "the list is empty"),
+    (
+        "a pair",
+        b'{"inputs": ["a", "b"]}',
+        422,
+        "not served; send a batch of texts as [[text], [text]]",
+    ),
+    ("three texts in a list", b'{"inputs": ["a", "b", "c"]}', 422, "send a batch of texts as [[text], [text]]"),
+    ("a pair in a batch", b'{"inputs": [["a"], ["b", "c"]]}', 422, "pairs of texts are not served"),
+    ("a text and a list", b'{"inputs": ["a", ["b"]]}', 422, "inputs"),
+    ("too many texts", json.dumps({"inputs": [["a"]] * 33}).encode(), 422, "33 entries, at most 32"),
     ("a word in the place of a boolean", b'{"inputs": "sea", "truncate": "yes"}', 422, "truncate"),
     ("half a character", b'{"inputs": "\\ud800"}', 400, "the body is not JSON: unexpected end of hex escape"),
     ("not text at all", b"\xff\xfe", 400, "the body is not JSON"),

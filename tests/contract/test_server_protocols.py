@@ -39,7 +39,7 @@ async def infer(server: Server, tokens: Any, **fields: Any) -> Any:
 async def test_infer_gives_the_probability_of_the_top_class_for_each_sequence(server: Server, topics: Path) -> None:
     tides, tyre = ids_of(topics, "tides"), ids_of(topics, "tyre")
     answer = (await infer(server, [tides, tyre, tides], batch_size=2)).json()
-    by_text = (await server.predict(["tides", "tyre", "tides"])).json()
+    by_text = (await server.predict([["tides"], ["tyre"], ["tides"]])).json()
     assert answer["predictions"] == pytest.approx([labels[0]["score"] for labels in by_text], abs=1e-6)
     assert answer["latency_ms"] > 0
 

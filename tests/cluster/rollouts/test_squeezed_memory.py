@@ -16,7 +16,7 @@ from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.thorough, pytest.mark.timeout(1800)]
 
-FULL_BATCHES = Load([{"inputs": [LONG_TEXT] * FULL_BATCH}], rate=0.5, at_once=2, enough=4)
+FULL_BATCHES = Load([{"inputs": [[LONG_TEXT]] * FULL_BATCH}], rate=0.5, at_once=2, enough=4)
 """Each takes seconds of both processors. No more than two wait, so that none is refused for want of a place."""
 DEADLINE = 1200
 RECIPES = {recipe.name: recipe for recipe in BAD_ROLLOUTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -13,6 +14,7 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.inputs import AT_FIRST_ERROR, Off, Text, TruncationDirection
+from plimsoll_server.api.large_answers import EntitiesResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -23,8 +25,11 @@ from plimsoll_server.scheduler.scores import Scores
 
 router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
 
-Batch = Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
-Inputs = Text | Batch | Annotated[list[Batch], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
+Listed = Annotated[
+    list[Text], Field(min_length=1, max_length=MAX_BATCH, json_schema_extra={"maxItems": 1}), AT_FIRST_ERROR
+]
+"""One text. More are read only to be refused with what to write in their place."""
+Inputs = Text | Listed | Annotated[list[Listed], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
 
 
 class PredictRequest(BaseModel):
@@ -33,8 +38,8 @@ class PredictRequest(BaseModel):
     inputs: Annotated[
         Inputs,
         Field(
-            description="One text, or a batch of them as [text, …] or [[text], …]. A batch is answered by a list of "
-            "lists. Pairs of texts are not served.",
+            description="One text, as text or [text], or a batch of them as [[text], …], which is answered by a list "
+            "of lists. [text, text] is a pair in text-embeddings-inference; pairs are not served.",
             examples=["What is a load line?"],
         ),
     ]
@@ -82,20 +87,32 @@ async def predict(body: PredictRequest, request: Request, patience: Patience = N
     require_task(scheduler, "text-classification", "token-classification")
     options = Options(truncate=bool(body.truncate), raw=bool(body.raw_scores), timeout_seconds=patience)
     answers = await ask(request, scheduler, texts_of(body.inputs), options)
-    predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
-    content = predictions[0] if isinstance(body.inputs, str) else predictions
-    return JSONResponse(content, headers=reading_headers(request, answers))
+    headers = reading_headers(request, answers)
+
+    def made() -> JSONResponse:
+        predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
+        return EntitiesResponse(predictions if isinstance(body.inputs[0], list) else predictions[0], headers=headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 def texts_of(inputs: Inputs) -> list[str]:
+    """As text-embeddings-inference reads them: the innermost list is one input. Raises ValueError for a pair."""
     if isinstance(inputs, str):
         return [inputs]
-    texts = []
-    for entry in inputs:
-        if not isinstance(entry, str) and len(entry) != 1:
-            raise ValueError(f"an inner list holds one text, found {len(entry)}; pairs of texts are not served")
-        texts.append(entry if isinstance(entry, str) else entry[0])
-    return texts
+    if isinstance(inputs[0], str):
+        return [_only(inputs)]
+    return [_only(entry) for entry in inputs]
+
+
+def _only(texts: Sequence[str | list[str]]) -> str:
+    match texts:
+        case [str(text)]:
+            return text
+    raise ValueError(
+        f"expected one text in the innermost list, found {len(texts)}: two are a pair in text-embeddings-inference, "
+        "and pairs of texts are not served; send a batch of texts as [[text], [text]]"
+    )
 
 
 def _encode(answer: Answer, labels: tuple[str, ...]) -> list[dict[str, object]]:
