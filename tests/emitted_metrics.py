@@ -22,7 +22,7 @@ def server_metrics() -> dict[str, set[str]]:
     telemetry.set_load(0.5, {"short": 0, "long": 7})
     telemetry.set_load_line("short", 4, 2048)
     telemetry.set_measured(4096, 1.0)
-    telemetry.set_memory(1, 2, 0)
+    telemetry.set_memory(1, 4, 0, 3)
     telemetry.set_certificate_expiry(1.0)
     telemetry.devices.set_phases({"load": 1.0})
     telemetry.devices.worker_up(0, up=True)

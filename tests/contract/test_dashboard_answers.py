@@ -96,7 +96,7 @@ def _server(revision: str) -> ServerTelemetry:
     telemetry.set_load(0.5, {"short": 7})
     telemetry.set_load_line("short", 4, 2048)
     telemetry.set_measured(4096, 1.0)
-    telemetry.set_memory(1, 2, 0)
+    telemetry.set_memory(1, 4, 0, 3)
     telemetry.set_certificate_expiry(time.time() + 86400)
     telemetry.set_cache(1024)
     telemetry.set_circuit(is_open=False)

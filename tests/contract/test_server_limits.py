@@ -74,7 +74,10 @@ async def test_what_may_be_remembered_is_no_room_for_batches(tmp_path: Path) -> 
         told = {"PLIMSOLL_MEMORY_LIMIT_BYTES": str(limit), "PLIMSOLL_CACHE_BYTES": str(promised)}
         async with serving(config, trust=None, **told) as server:
             measured = (await server.client.get("/info")).json()["load_line"]["measured"]
+            metrics = await server.metrics()
         assert measured["promised"] == promised
+        assert metrics["plimsoll_device_memory_bytes", "limit"] == limit, "the container's, not the plan"
+        assert metrics["plimsoll_device_memory_bytes", "planned"] == limit * 85 // 100
         return int(measured["room"])
 
     difference = await room(0) - await room(cache)

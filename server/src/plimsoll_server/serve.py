@@ -168,7 +168,7 @@ async def _publish(telemetry: Telemetry, engine: AnyEngine, scheduler: Scheduler
         telemetry.set_cache(scheduler.cached_bytes())
         telemetry.set_circuit(is_open=scheduler.circuit_open())
         memory = engine.memory()
-        telemetry.set_memory(memory.used, memory.limit, memory.unused)
+        telemetry.set_memory(memory.used, memory.limit, memory.unused, memory.planned)
         _publish_line(telemetry, engine, scheduler)
         await asyncio.sleep(_PUBLISH_SECONDS)
 

@@ -147,8 +147,8 @@ class Telemetry:
         for tier, tokens in queued_tokens.items():
             self._queue_tokens.labels(*self._labels, tier).set(tokens)
 
-    def set_memory(self, used: int, limit: int | None, unused: int | None = None) -> None:
-        for kind, size in (("used", used), ("limit", limit), ("unused", unused)):
+    def set_memory(self, used: int, limit: int | None, unused: int | None = None, planned: int | None = None) -> None:
+        for kind, size in (("used", used), ("limit", limit), ("unused", unused), ("planned", planned)):
             if size is not None:
                 self._memory.labels(*self._labels, kind).set(size)
 

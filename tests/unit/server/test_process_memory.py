@@ -7,7 +7,9 @@ import resource
 import threading
 
 import pytest
+import torch
 
+from plimsoll_server.engine.memory import device_memory
 from plimsoll_server.engine.process_memory import (
     MemoryBudgetError,
     ProcessBudget,
@@ -26,7 +28,16 @@ MEBIBYTE = 1 << 20
 )
 def test_allocations_fail_somewhat_above_the_plan_and_before_the_limit(percent: int, ceiling: int) -> None:
     limit = 100 * (private_bytes() // 10)
-    assert process_budget(limit, percent) == ProcessBudget(limit * percent // 100, limit * ceiling // 100)
+    assert process_budget(limit, percent) == ProcessBudget(limit * percent // 100, limit * ceiling // 100, limit=limit)
+
+
+def test_the_limit_is_told_apart_from_what_is_planned_of_it() -> None:
+    limit = 100 * (private_bytes() // 10)
+    told = device_memory(torch.device("cpu"), process_budget(limit, 85))
+    assert (told.limit, told.planned) == (limit, limit * 85 // 100)
+    assert 0 < told.used < limit
+    unlimited = device_memory(torch.device("cpu"), None)
+    assert (unlimited.limit, unlimited.planned) == (None, None)
 
 
 def test_a_limit_below_what_the_server_needs_is_refused_with_both_numbers() -> None:

@@ -44,6 +44,10 @@ class Budget(Protocol):
     def promised(self) -> int:
         """Of what is planned with, what is not for batches and not taken yet."""
 
+    @property
+    def limit(self) -> int | None:
+        """Of what the plan and the ceiling are parts."""
+
     def room(self) -> int:
         """What is left of the plan."""
 
@@ -64,11 +68,11 @@ class CudaBudget:
 
     @property
     def planned(self) -> int:
-        return self._total * self.percent // 100
+        return self.limit * self.percent // 100
 
     @property
     def ceiling(self) -> int:
-        return self._total * ceiling_percent(self.percent) // 100
+        return self.limit * ceiling_percent(self.percent) // 100
 
     @property
     def promised(self) -> int:
@@ -76,7 +80,7 @@ class CudaBudget:
         return 0
 
     @property
-    def _total(self) -> int:
+    def limit(self) -> int:
         return torch.cuda.get_device_properties(self.device).total_memory
 
     def room(self) -> int:
@@ -94,12 +98,12 @@ class CudaBudget:
 
 
 def device_memory(device: torch.device, budget: Budget | None) -> DeviceMemory:
-    """The limit of a process is what is planned with, where anything is; a GPU's is all that it has."""
+    planned = None if budget is None else budget.planned
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return DeviceMemory(total - free, total, unused)
-    return DeviceMemory(private_bytes(), None if budget is None else budget.planned, unused_bytes())
+        return DeviceMemory(total - free, total, unused, planned)
+    return DeviceMemory(private_bytes(), None if budget is None else budget.limit, unused_bytes(), planned)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

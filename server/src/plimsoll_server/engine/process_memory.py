@@ -41,11 +41,16 @@ class MemoryBudgetError(StartError):
 
 @dataclass(frozen=True, slots=True)
 class DeviceMemory:
+    """In bytes, and the same of a GPU and of a process on a CPU."""
+
     used: int
     limit: int | None
+    """All there is: the card, or where the kernel kills the process. None where nothing sets a limit."""
     unused: int | None = None
     """Of what is used: what the allocator holds free. If it grows while the load does not, memory breaks into pieces.
     None where nobody tells."""
+    planned: int | None = None
+    """Of the limit, what batches are planned with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class ProcessBudget:
     ceiling: int
     promised: int = 0
     """Of what is planned with: what the process does not hold yet and will, such as remembered answers."""
+    limit: int | None = None
+    """Of what the plan and the ceiling are parts, where they are."""
 
     def room(self) -> int:
         """What is left of the plan."""
@@ -105,7 +112,7 @@ def process_budget(limit: int, percent: int, promised: int = 0) -> ProcessBudget
             f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
         )
-    return ProcessBudget(budget, limit * ceiling_percent(percent) // 100, promised)
+    return ProcessBudget(budget, limit * ceiling_percent(percent) // 100, promised, limit)
 
 
 def ceiling_percent(planned: int) -> int:

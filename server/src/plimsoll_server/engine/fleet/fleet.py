@@ -98,6 +98,7 @@ class Fleet:
             sum(memory.used for memory in memories),
             _sum([memory.limit for memory in memories]),
             _sum([memory.unused for memory in memories]),
+            _sum([memory.planned for memory in memories]),
         )
 
     def busy_seconds(self) -> float:
