@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from plimsoll_server.scheduler.documents import Border
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
 from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
 from server_builders import CLS, SEP, byte_tokenizer, save_tokenizer, word_tokenizer
+from standstill import standstill
 
 Make = Callable[..., Tokeniser]
 
@@ -171,28 +170,9 @@ async def test_a_short_text_does_not_wait_for_the_threads_that_read_long_ones(ma
 async def test_the_interpreter_goes_on_while_a_long_text_is_read(make: Make) -> None:
     """Its other threads, that is, the event loop's among them."""
     tokeniser = make()
-    reading = threading.Event()
-    longest = 0.0
-
-    def go_on() -> None:
-        nonlocal longest
-        before = time.monotonic()
-        while reading.is_set():
-            time.sleep(0.001)
-            now = time.monotonic()
-            longest, before = max(longest, now - before), now
-
-    reading.set()
-    other = threading.Thread(target=go_on)
-    other.start()
-    began = time.monotonic()
-    try:
+    with standstill() as found:
         await tokeniser.document("the old harbour " * 65_000)
-    finally:
-        took = time.monotonic() - began
-        reading.clear()
-        other.join()
-    assert longest < took / 4
+    assert found.longest < found.whole / 4
 
 
 @pytest.mark.parametrize("text", ["the sea", "zz 🚢🚢 [SEP] sea " * 20, "\n\n"], ids=["words", "many kinds", "lines"])

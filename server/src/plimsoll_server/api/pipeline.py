@@ -15,6 +15,7 @@ from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.embed import EmbedRequest
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.inputs import AT_FIRST_ERROR
+from plimsoll_server.api.large_answers import EntitiesResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.predict import LabelScore, ranked
 from plimsoll_server.api.reading import reading_headers
@@ -84,8 +85,12 @@ async def pipeline(body: PipelineRequest, request: Request, patience: Patience =
         case "feature-extraction":
             vectors = [normalised(answer.embedding) if body.normalize else answer.embedding for answer in answers]
             return JSONResponse(vectors, headers=headers)
-    entities = [_entities(answer, text, parameters) for answer, text in zip(answers, texts, strict=True)]
-    return JSONResponse(entities[0] if isinstance(body.inputs, str) else entities, headers=headers)
+
+    def made() -> JSONResponse:
+        entities = [_entities(answer, text, parameters) for answer, text in zip(answers, texts, strict=True)]
+        return EntitiesResponse(entities[0] if isinstance(body.inputs, str) else entities, headers=headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 def _wants_logits(info: ModelInfo, parameters: PipelineParameters) -> bool:

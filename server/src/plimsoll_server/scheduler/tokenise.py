@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
 from tokenizers import Encoding, Tokenizer
 
 from plimsoll_server.scheduler.documents import Border, Document, Frame
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
 from plimsoll_server.scheduler.readers import LONG_BYTES, Readers
+
+Done = TypeVar("Done")
 
 _PENDING_PER_THREAD = 64
 """Texts that may wait for each thread. A text waits for milliseconds, so a longer queue is an overload."""
@@ -125,6 +127,10 @@ class Tokeniser:
         head, tail = len(self.frame.prefix), len(tokens) - len(self.frame.suffix)
         whole = head <= tail and (*tokens[:head],) == self.frame.prefix and (*tokens[tail:],) == self.frame.suffix
         return Document(tokens[head:tail], self.frame) if whole else Document(tokens, Frame())
+
+    async def aside(self, work: Callable[[], Done]) -> Done:
+        """What `work` gives, on one of the threads."""
+        return await asyncio.wrap_future(self._pool.submit(work))
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -13,6 +13,7 @@ from plimsoll_server.api.asking import ask
 from plimsoll_server.api.bodies import read_json, require_json
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
+from plimsoll_server.api.large_answers import made_of
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
 from plimsoll_server.api.open_inference.route import HEADER_LENGTH, HeaderLength, TensorRoute
@@ -71,7 +72,6 @@ async def infer(
     parameters = body.parameters or InferParameters()
     answers = await ask(request, scheduler, inputs, _options(parameters, patience))
     headers = reading_headers(request, answers)
-    tensors = [tensor_of(output, answers, scheduler.info, normalise=bool(parameters.normalize)) for output in wanted]
     told = {
         "model_name": service.model_name,
         "model_version": service.model_version,
@@ -80,7 +80,13 @@ async def infer(
             header.removeprefix("X-Plimsoll-").lower().replace("-", "_"): value for header, value in headers.items()
         },
     }
-    return _written(told, tensors, list(wanted.values()), headers)
+
+    def made() -> Response:
+        normalise = bool(parameters.normalize)
+        tensors = [tensor_of(output, answers, scheduler.info, normalise=normalise) for output in wanted]
+        return _written(told, tensors, list(wanted.values()), headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 @router.post(

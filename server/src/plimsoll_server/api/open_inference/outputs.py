@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from plimsoll_server.api.large_answers import dumped
 from plimsoll_server.api.open_inference.tensors import OutputTensor
 from plimsoll_server.api.vectors import normalised
 from plimsoll_server.scheduler.answers import Answer
@@ -42,7 +42,7 @@ def _entities(answer: Answer, info: ModelInfo, normalise: bool) -> Sequence[str]
         {"label": entity.label, "score": entity.score, "start": entity.start, "end": entity.end}
         for entity in answer.entities
     ]
-    return [json.dumps(found, ensure_ascii=False)]
+    return [dumped(found)]
 
 
 OUTPUTS: Mapping[str, Mapping[str, Output]] = {

@@ -16,6 +16,8 @@ from plimsoll_server.types import Activation, ModelInfo
 
 _DOUBLE_BYTES = 8
 _MAX_BYTES = 1 << 20
+_SMALLEST_ENTITY_BYTES = 13
+"""So that what is too large is not written first."""
 _LARGEST = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 """Of the numbers that a model gives: they come in float32 at most."""
 
@@ -48,6 +50,8 @@ class Codec:
 
     def encode(self, answer: Answer) -> bytes | None:
         """None for one that is too large to be handed about."""
+        if len(answer.entities) * _SMALLEST_ENTITY_BYTES > _MAX_BYTES:
+            return None
         stored = _Stored(
             tier=answer.tier.name,
             tokens=answer.tokens,
