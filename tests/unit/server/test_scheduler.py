@@ -264,3 +264,13 @@ async def test_the_pack_that_runs_is_on_record_for_the_case_that_it_never_return
         engine.release()
         await ask
         assert record.read_text() == ""
+
+
+async def test_many_ready_made_tokens_are_looked_at_on_a_thread(tmp_path: Path) -> None:
+    async with scheduling(tmp_path, HeldEngine()) as scheduler:
+        wrong = [*[SEA] * 500_000, 7_000]
+        asked = asyncio.create_task(scheduler.answer_tokens([wrong]))
+        await asyncio.sleep(0)
+        assert not asked.done(), "the event loop goes on meanwhile"
+        with pytest.raises(InvalidInputError, match="found 4 to 7000"):
+            await asked

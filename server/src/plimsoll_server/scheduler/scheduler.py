@@ -32,6 +32,8 @@ from plimsoll_server.types import ModelInfo
 _DEADLINE_RETRY_AFTER = 5
 _TOKENS_AT_ONCE = 2_048
 """Of a text with entities: were each token one, they would be put together in about eight milliseconds."""
+_IDS_AT_ONCE = 16_384
+"""Of ready-made token ids: a millisecond's."""
 
 
 class Observer(BatchObserver, Protocol):
@@ -86,6 +88,11 @@ class Scheduler:
         """Tokens that may run in one piece."""
         return self._long_input.longest_pass
 
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Of the tiers, those in which anything ever runs."""
+        return tuple(lane for lane in self._lanes.values() if lane.tier.usable)
+
     async def run(self) -> None:
         """Feeds the engine until cancelled."""
         try:
@@ -108,11 +115,9 @@ class Scheduler:
         self, sequences: Sequence[Sequence[int]], options: Options = DEFAULT, *, at_once: int = MAX_BATCH
     ) -> list[Answer]:
         """One answer per list of token ids, at most `at_once` of them in the works. Raises a RequestError."""
-        self._check_vocabulary(sequences)
-        questions = [
-            _Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
-        ]
-        return await self._answers(questions, options, at_once)
+        read = partial(self._questions_of, sequences, options)
+        many = sum(map(len, sequences)) > _IDS_AT_ONCE
+        return await self._answers(await self.aside(read) if many else read(), options, at_once)
 
     async def aside(self, work: Callable[[], Done]) -> Done:
         """What `work` gives, on a thread that reads texts: for what would hold up the event loop."""
@@ -137,6 +142,12 @@ class Scheduler:
 
     def circuit_open(self) -> bool:
         return self._breaker.open
+
+    def _questions_of(self, sequences: Sequence[Sequence[int]], options: Options) -> list[_Question]:
+        self._check_vocabulary(sequences)
+        return [
+            _Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
+        ]
 
     async def _answers(self, questions: Sequence[_Question], options: Options, at_once: int) -> list[Answer]:
         """What was answered before is answered at once, and what is not, once however many ask."""
