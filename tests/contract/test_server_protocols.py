@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,43 @@ async def test_info_tells_what_is_served_and_within_which_limits(server: Server,
     assert info["tiers"][0] == {"name": "short", "max_tokens": 32, "concurrency": 8, "running_limit": 8}
     assert info["long_input"]["policy"] == "Auto"
     assert info["version"]
+
+
+TEXT_EMBEDDINGS_INFERENCE: dict[str, type | tuple[type, ...]] = {
+    "model_id": str,
+    "model_sha": (str, type(None)),
+    "model_dtype": str,
+    "model_type": dict,
+    "max_concurrent_requests": int,
+    "max_input_length": int,
+    "max_batch_tokens": int,
+    "max_batch_requests": (int, type(None)),
+    "max_client_batch_size": int,
+    "auto_truncate": bool,
+    "tokenization_workers": int,
+    "version": str,
+    "sha": (str, type(None)),
+    "docker_label": (str, type(None)),
+}
+"""The fields of its /info: a typed client needs each of them, also those that are null."""
+
+
+async def test_info_has_every_field_of_text_embeddings_inference_with_numbers_that_hold(topics: Path) -> None:
+    before = _tokenising_threads()
+    async with serving(server_config(topics, longInput={"policy": "Truncate"})) as server:
+        info = (await server.client.get("/info")).json()
+        threads = _tokenising_threads() - before
+    assert all(isinstance(info[name], kind) for name, kind in TEXT_EMBEDDINGS_INFERENCE.items()), info
+    safe = [(tier["running_limit"], tier["max_tokens"]) for tier in info["tiers"]]
+    assert info["max_batch_tokens"] == max(min(32, count) * tokens for count, tokens in safe)
+    assert info["max_batch_requests"] == max(count for count, _ in safe)
+    assert info["max_concurrent_requests"] == sum(64 + count for count, _ in safe), "64 may wait in each of few"
+    assert info["auto_truncate"] is True
+    assert info["tokenization_workers"] == len(threads)
+
+
+def _tokenising_threads() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name.startswith("tokenise")}
 
 
 async def test_info_of_a_token_classifier_says_that_spans_are_united(tmp_path: Path) -> None:

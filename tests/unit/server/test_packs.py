@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane, Work
-from plimsoll_server.scheduler.packs import Pack, Room, take_pack
+from plimsoll_server.scheduler.packs import Pack, Room, most_tokens, take_pack
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.types import LoadLine
 
@@ -67,6 +67,20 @@ def test_the_next_pack(waiting: list[int], room: Room, expected: list[int]) -> N
     assert lengths_of(taken(waiting, room)) == expected
 
 
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        pytest.param([Tier("512", 512, 16, 16)], 16 * 512, id="as many as may run"),
+        pytest.param([Tier("512", 512, 100, 100)], MAX_BATCH * 512, id="a full batch"),
+        pytest.param([Tier("512", 512, 100, 100), Tier("1k", 1024, 20, 20)], MAX_BATCH * 1024, id="of short tiers"),
+        pytest.param([Tier("512", 512, 8, 8), Tier("8k", 8192, 2, 2)], 2 * 8192, id="of the long one"),
+        pytest.param([], 0, id="none"),
+    ],
+)
+def test_the_most_that_a_pack_may_hold(tiers: list[Tier], expected: int) -> None:
+    assert most_tokens([Lane(tier, Devices(), changed=lambda: None) for tier in tiers]) == expected
+
+
 @given(st.lists(st.integers(1, 8192), max_size=60), st.integers(1, 20_000), st.integers(1, 20_000))
 def test_no_pack_goes_beyond_the_line(waiting: list[int], first: int, tokens: int) -> None:
     async def check() -> None:
@@ -78,6 +92,7 @@ def test_no_pack_goes_beyond_the_line(waiting: list[int], first: int, tokens: in
         assert len(pack.works) <= MAX_BATCH
         assert pack.tokens == sum(len(work.tokens) for work in pack.works)
         assert pack.tokens <= tokens or len(pack.works) == 1
+        assert pack.tokens <= most_tokens(lanes)
         assert len(pack.works[0].tokens) <= first
         assert sum(count / lane.limit for lane, count in pack.lanes) <= 1 + 1e-6
         assert all(lane.running == count for lane, count in pack.lanes)

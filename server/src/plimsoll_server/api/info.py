@@ -1,8 +1,8 @@
-"""GET /info: what is served and within which limits. A superset of text-embeddings-inference's answer."""
+"""GET /info: what is served and within which limits. All that text-embeddings-inference tells, and more."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +14,8 @@ from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.load_line import EXAMPLE, LoadLineInfo, load_line
 from plimsoll_server.api.state import SchedulerOf, ServiceOf
-from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
+from plimsoll_server.scheduler.packs import most_tokens
 from plimsoll_server.types import ModelInfo
 
 router = APIRouter(tags=["text-embeddings-inference"])
@@ -27,6 +28,8 @@ _MODEL_TYPES: Mapping[str, str] = {
 """By the task, as text-embeddings-inference names them."""
 _OTHERS: Mapping[str, str] = {"token-classification": "Union", "feature-extraction": "Mean"}
 """How chunks become one answer where there is but one way."""
+_TOKENISATION_WORKERS = 2
+"""Threads, on however many processors: one is for long texts."""
 
 
 _EXAMPLE = {
@@ -34,9 +37,16 @@ _EXAMPLE = {
     "model_sha": None,
     "model_dtype": "bfloat16",
     "model_type": {"classifier": {"id2label": {"0": "sea", "1": "land"}, "label2id": {"sea": 0, "land": 1}}},
+    "max_concurrent_requests": 160,
     "max_input_length": 8192,
+    "max_batch_tokens": 16384,
+    "max_batch_requests": 32,
     "max_client_batch_size": 32,
+    "auto_truncate": False,
+    "tokenization_workers": 2,
     "version": "0.1.0",
+    "sha": None,
+    "docker_label": None,
     "model_name": "domains",
     "model_verified_by": "SHA256SUMS",
     "family": "modernbert",
@@ -73,7 +83,7 @@ class LongInputInfo(BaseModel):
 
 
 class Info(BaseModel):
-    """The first seven are text-embeddings-inference's."""
+    """Those up to docker_label are text-embeddings-inference's. What it counts in requests are single inputs."""
 
     model_config = ConfigDict(protected_namespaces=())
 
@@ -81,9 +91,20 @@ class Info(BaseModel):
     model_sha: str | None
     model_dtype: str
     model_type: dict[str, dict[str, Any]]
+    max_concurrent_requests: int
+    """Inputs, or chunks of long ones, that may run or wait at once in all tiers; of long ones fewer."""
     max_input_length: int
+    max_batch_tokens: int
+    """As the load line is now."""
+    max_batch_requests: int | None
     max_client_batch_size: int
+    auto_truncate: bool
+    """Whether the policy for long input is Truncate: else nothing is cut unless a request allows it."""
+    tokenization_workers: int
     version: str
+    sha: str | None
+    """Nobody tells of which commit the server was built, nor of which image: both are null."""
+    docker_label: str | None
     model_name: str
     model_verified_by: str | None
     """What the model's files were compared with at the start: hub, SHA256SUMS, or nothing."""
@@ -115,8 +136,13 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
         "model_dtype": model.dtype,
         "model_type": _model_type(model),
         "max_input_length": scheduler.longest_pass,
+        **_bounds(scheduler.lanes),
         "max_client_batch_size": MAX_BATCH,
+        "auto_truncate": long_input.policy == "Truncate",
+        "tokenization_workers": _TOKENISATION_WORKERS,
         "version": version("plimsoll-server"),
+        "sha": None,
+        "docker_label": None,
         "model_name": service.model_name,
         "model_verified_by": model.verified_by or None,
         "family": model.family,
@@ -149,6 +175,14 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
         },
     }
     return JSONResponse(content)
+
+
+def _bounds(lanes: Sequence[Lane]) -> dict[str, int]:
+    return {
+        "max_concurrent_requests": sum(lane.capacity for lane in lanes),
+        "max_batch_tokens": most_tokens(lanes),
+        "max_batch_requests": max((lane.batch_limit for lane in lanes), default=0),
+    }
 
 
 def _model_type(model: ModelInfo) -> dict[str, Any]:

@@ -82,6 +82,11 @@ class Lane:
         return self.limit * self._engine.devices
 
     @property
+    def capacity(self) -> int:
+        """Sequences that may run or wait: fewer of long ones, of which the tokens are bounded too."""
+        return self._max_items + self.at_once if self.tier.usable else 0
+
+    @property
     def for_one_request(self) -> int:
         """Sequences of one request that may be in the works: a batch for each device leaves room for others."""
         return max(2, self.batch_limit * self._engine.devices)

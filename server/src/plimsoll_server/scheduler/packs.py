@@ -44,6 +44,18 @@ def take_pack(lanes: Sequence[Lane], room: Room) -> Pack | None:
     return None
 
 
+def most_tokens(lanes: Sequence[Lane]) -> int:
+    """That a pack of any of `lanes` may hold, by their limits now."""
+    short = [lane for lane in lanes if lane.tier.max_tokens <= SHORT_TOKENS]
+    together = [short, *([lane] for lane in lanes if lane.tier.max_tokens > SHORT_TOKENS)]
+    return max((_most_tokens_together(each) for each in together if each), default=0)
+
+
+def _most_tokens_together(lanes: Sequence[Lane]) -> int:
+    by_shares = max(lane.limit * lane.tier.max_tokens for lane in lanes)
+    return min(by_shares, MAX_BATCH * max(lane.tier.max_tokens for lane in lanes))
+
+
 def _companions(leader: Lane, lanes: Iterable[Lane]) -> list[Lane]:
     if leader.tier.max_tokens > SHORT_TOKENS:
         return []
