@@ -1,4 +1,4 @@
-"""Plain rules on whole lives of pods: they need no long look, and those on kills, other ends and starts no Prometheus."""
+"""Plain rules on whole lives of pods: they need no long look, and but for that on shortages no Prometheus."""
 
 from __future__ import annotations
 
