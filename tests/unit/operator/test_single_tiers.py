@@ -115,6 +115,31 @@ def test_a_tier_that_fails_as_much_on_both_holds_nothing() -> None:
     assert watched(both, *[good] * 20)[0].decision == "Promote"
 
 
+def early(canary: float, *, refused: bool) -> Strata:
+    """Requests of the canary that end before their tier is found out: refused, or failed."""
+    counts = {key: {"none": Counts(canary, 0, 0, 0)} for key in SERVED}
+    for key in (REFUSED,) if refused else (INCIDENTS, FAILURES):
+        counts[key] = {"none": Counts(canary, 0, canary, 0)}
+    return {REFUSED: counts[REFUSED]} if refused else counts
+
+
+@pytest.mark.parametrize("tiers", [1, 3], ids=["one tier", "three tiers"])
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "failed"])
+def test_a_canary_that_ends_all_requests_before_their_tier_is_known_is_taken_back(refused: bool, tiers: int) -> None:
+    worse = together(served("short", 0, 300), early(100, refused=refused))
+    verdict, _ = watched(*[worse] * 30, settings=replace(SETTINGS, tiers=tiers))
+    assert (verdict.decision, verdict.reason) == ("Rollback", "MoreErrors")
+
+
+def test_what_ends_early_on_both_sides_alike_is_no_evidence() -> None:
+    both = together(served("short", 100, 300, slow=(10, 30)), early(1, refused=False))
+    for key in (INCIDENTS, FAILURES):
+        both[key]["none"] = Counts(1, 3, 1, 3)
+    verdict, evidence = watched(*[both] * 60)
+    assert verdict.decision != "Rollback"
+    assert evidence.series[FAILURES].stable_rate == pytest.approx(0.01, rel=0.02)
+
+
 def test_what_only_one_side_saw_is_compared_with_what_the_other_sees_later() -> None:
     """A request every five minutes on either side, by turns; each of the canary's fails."""
     canary, stable = served("short", 1, 0, failed=1), served("short", 0, 1)
@@ -127,7 +152,7 @@ def test_what_waits_is_part_of_what_was_seen_and_of_no_evidence() -> None:
     _, evidence = watched(served("short", 3, 0, failed=3))
     series = evidence.series[FAILURES]
     assert (series.canary, series.canary_bad, series.compared, series.log_evidence) == (3, 3, 0, 0)
-    assert evidence.waiting[FAILURES] == {"short": Counts(3, 0, 3, 0)}
+    assert evidence.waiting[FAILURES]["short"] == Counts(3, 0, 3, 0)
 
 
 def test_it_goes_through_status_whole() -> None:

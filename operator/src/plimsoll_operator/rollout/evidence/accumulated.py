@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from plimsoll_operator.rollout.evidence import dispersion, tiers
-from plimsoll_operator.rollout.evidence.counts import ABANDONED, INCIDENTS, REFUSED, Counts, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import (
+    ABANDONED,
+    INCIDENTS,
+    REFUSED,
+    UNKNOWN_TIER,
+    Counts,
+    Interval,
+    SeriesKey,
+)
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 from plimsoll_operator.rollout.evidence.waiting import Waiting, met
@@ -31,7 +39,7 @@ class Evidence:
         """With one more interval. One that was seen before, or has no length, changes nothing."""
         if interval.end <= interval.start or interval.start < self.until:
             return self
-        strata, waiting = met(self.waiting, interval.counts)
+        strata, waiting = met(self.waiting, {key: _with_early(key, seen) for key, seen in interval.counts.items()})
         series = {**self.series, **self._grown(interval.counts, strata, settings)}
         return Evidence(self.canary, self.since, interval.end, series, waiting)
 
@@ -55,8 +63,9 @@ class Evidence:
     ) -> dict[SeriesKey, Series]:
         grown = {}
         for whole, seen in counts.items():
-            compared, most = strata[whole], dispersion.most(whole, settings)
-            grown[whole] = self._known(whole).updated(seen.values(), compared.values(), settings, most)
+            compared, most = dict(strata[whole]), dispersion.most(whole, settings)
+            early = compared.pop(UNKNOWN_TIER, None)
+            grown[whole] = self._known(whole).updated(seen.values(), compared.values(), settings, most, early)
             for key in tiers.of(whole, seen, self.series, settings):
                 own = [compared[key.tier]] if key.tier in compared else []
                 grown[key] = self._known(key).updated([seen[key.tier]], own, settings, most)
@@ -79,3 +88,12 @@ class Evidence:
     def served(self) -> float:
         """Those of them that neither their callers gave up nor were invalid."""
         return self.series[INCIDENTS].canary if INCIDENTS in self.series else 0.0
+
+
+def _with_early(key: SeriesKey, seen: Mapping[str, Counts]) -> Mapping[str, Counts]:
+    """What failed before its tier was found out, among all requests: of either revision it may be the only that did."""
+    if key.signal != INCIDENTS.signal:
+        return seen
+    canary, stable = (sum(getattr(counts, side) for counts in seen.values()) for side in ("canary", "stable"))
+    early = seen.get(UNKNOWN_TIER, Counts(0, 0, 0, 0))
+    return {**seen, UNKNOWN_TIER: Counts(canary, stable, early.canary_bad, early.stable_bad)}

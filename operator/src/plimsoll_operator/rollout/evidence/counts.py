@@ -35,6 +35,10 @@ REFUSED = SeriesKey("errors", "refused")
 """All requests, and those whose callers gave up, or were told that they asked for something invalid."""
 CALLERS = (ABANDONED, REFUSED)
 
+UNKNOWN_TIER = "none"
+"""The server's label for requests that ended before their tier was found out: refused, given up or failed, all of them.
+So they are no stratum, but bad ones among all requests."""
+
 MOST_STRATA = 16
 """What is kept of each by itself. An object has eight tiers; a server may name on its metrics what it likes."""
 

@@ -28,11 +28,20 @@ class Series:
     expected: float = 0.0
 
     def updated(
-        self, seen: Iterable[Counts], strata: Iterable[Counts], settings: AnalysisSettings, most: float
+        self,
+        seen: Iterable[Counts],
+        strata: Iterable[Counts],
+        settings: AnalysisSettings,
+        most: float,
+        early: Counts | None = None,
     ) -> Series:
-        """With one more interval, which may add `most` nats: what was `seen`, and the strata that can be compared."""
+        """With one more interval, which may add `most` nats: what was `seen`, and the strata that can be compared.
+
+        `early` are all exposures, and the bad ones of which the stratum is not known.
+        """
         strata = tuple(strata)
-        gained = self._gained(strata, settings, most)
+        exposures = early.canary if early else sum([counts.canary for counts in strata])
+        gained = self._gained((*strata, early) if early else strata, exposures, settings, most)
         canary, stable, canary_bad, stable_bad = self.canary, self.stable, self.canary_bad, self.stable_bad
         compared, compared_bad, expected = self.compared, self.compared_bad, self.expected
         for counts in seen:
@@ -41,16 +50,21 @@ class Series:
         for counts in strata:
             compared, compared_bad = compared + counts.canary, compared_bad + counts.canary_bad
             expected += counts.canary * counts.stable_bad / counts.stable
+        if early:
+            compared_bad += early.canary_bad
+            expected += early.canary * early.stable_bad / early.stable
         log_ratios = tuple([old + new for old, new in zip(self.log_ratios, gained, strict=True)])
         return Series(log_ratios, canary, stable, canary_bad, stable_bad, compared, compared_bad, expected)
 
-    def _gained(self, strata: tuple[Counts, ...], settings: AnalysisSettings, most: float) -> tuple[float, ...]:
+    def _gained(
+        self, strata: tuple[Counts, ...], exposures: float, settings: AnalysisSettings, most: float
+    ) -> tuple[float, ...]:
         raw = mixture.log_likelihood_ratios(strata, settings.tolerated_ratio)
         if raw is mixture.FLAT:
             return raw
         # The rate of before: what an interval may say must not depend on what it says.
         rate = self.stable_bad / self.stable if self.stable else 0.0
-        eta = dispersion.temper(rate * sum([counts.canary for counts in strata]))
+        eta = dispersion.temper(rate * exposures)
         return tuple([min(eta * value, most) for value in raw])
 
     @property

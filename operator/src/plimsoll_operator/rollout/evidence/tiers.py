@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from math import log
 
-from plimsoll_operator.rollout.evidence.counts import FAILURES, INCIDENTS, MOST_NAME, MOST_STRATA, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import (
+    FAILURES,
+    INCIDENTS,
+    MOST_NAME,
+    MOST_STRATA,
+    UNKNOWN_TIER,
+    SeriesKey,
+)
 from plimsoll_operator.rollout.evidence.mixture import log_mean_exp
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
@@ -34,7 +41,7 @@ def of(
     """The series of single tiers that go with that of all: none where there is but one tier."""
     if settings.tiers < 2 or not (whole in (INCIDENTS, FAILURES) or whole.signal == _LATENCY):
         return []
-    wanted = [whole._replace(tier=tier) for tier in strata if 0 < len(tier) <= MOST_NAME]
+    wanted = [whole._replace(tier=tier) for tier in strata if 0 < len(tier) <= MOST_NAME and tier != UNKNOWN_TIER]
     new = [key for key in wanted if key not in known]
     if not new:
         return wanted
