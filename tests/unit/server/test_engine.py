@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from failed_frames import watched
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.cpus import usable_cpus
 from plimsoll_server.engine.device import choose_placement
@@ -91,22 +92,7 @@ def test_a_fault_that_is_no_shortage_is_not_swallowed() -> None:
 def test_the_tensors_of_a_failed_batch_are_gone_before_the_retry() -> None:
     alive: list[bool] = []
     kept: dict[str, torch.Tensor] = {}
-
-    class Canary:
-        living = 0
-
-        def __init__(self) -> None:
-            Canary.living += 1
-
-        def __del__(self) -> None:
-            Canary.living -= 1
-
-    def leaky(batch: Sequence[Tokens]) -> list[Outcome]:
-        alive.append(Canary.living > 0)
-        canary = Canary()  # noqa: F841  lives in this frame, which the exception's traceback would keep
-        return forward(batch)
-
-    run_with_recovery(leaky, sequences(60, 60), lambda _: kept.clear())
+    run_with_recovery(watched(forward, alive), sequences(60, 60), lambda _: kept.clear())
     assert alive == [False] * 3
 
 

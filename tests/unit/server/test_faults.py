@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from failed_frames import watched
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.engine import Engine
 from plimsoll_server.engine.recovery import ForwardError, run_with_recovery
@@ -110,23 +111,8 @@ def test_what_is_no_texts_doing_ends_the_batch_at_once(fault: Exception) -> None
 
 def test_nothing_of_a_batch_that_failed_is_held_while_its_halves_run() -> None:
     alive: list[bool] = []
-
-    class Canary:
-        living = 0
-
-        def __init__(self) -> None:
-            Canary.living += 1
-
-        def __del__(self) -> None:
-            Canary.living -= 1
-
-    def leaky(batch: Sequence[Tokens]) -> list[Outcome]:
-        alive.append(Canary.living > 0)
-        canary = Canary()  # noqa: F841  lives in this frame, which the exception's traceback would keep
-        return forward(batch)
-
     forward = Forward()
-    run_with_recovery(leaky, batch_of(4, (0,)), lambda _: None)
+    run_with_recovery(watched(forward, alive), batch_of(4, (0,)), lambda _: None)
     assert alive == [False] * 5
 
 
