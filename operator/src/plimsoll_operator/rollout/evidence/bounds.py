@@ -7,12 +7,11 @@ from math import sqrt
 from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.counts import BATCHES, FAILURES, INCIDENTS, OBJECTIVE, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import BATCHES, FAILURES, INCIDENTS, LATENCY, SeriesKey
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
-LATENCY = OBJECTIVE.signal
 KILLS, RESTARTS = SeriesKey("oom", "kills"), SeriesKey("restarts")
 _TAIL, _MEDIAN = 0.05, 0.5
 

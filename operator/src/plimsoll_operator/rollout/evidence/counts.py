@@ -46,6 +46,7 @@ MOST_NAME = 512
 """Characters of a stratum's name that status has room for: eight tiers' names."""
 
 OBJECTIVE = SeriesKey("latency", "objective")
+LATENCY = OBJECTIVE.signal
 BATCHES = SeriesKey("oom", "batches")
 
 

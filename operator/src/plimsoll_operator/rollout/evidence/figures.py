@@ -7,8 +7,8 @@ from math import exp
 
 from plimsoll_operator.rollout.evidence import tiers
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.bounds import LATENCY, bounds
-from plimsoll_operator.rollout.evidence.counts import CALLERS, FAILURES, INCIDENTS, SeriesKey
+from plimsoll_operator.rollout.evidence.bounds import bounds
+from plimsoll_operator.rollout.evidence.counts import CALLERS, FAILURES, INCIDENTS, LATENCY, SeriesKey
 from plimsoll_operator.rollout.evidence.mixture import log_weighted_mean_exp
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
 from plimsoll_operator.rollout.evidence.verdict import SignalFigures

@@ -13,6 +13,7 @@ from math import log
 from plimsoll_operator.rollout.evidence.counts import (
     FAILURES,
     INCIDENTS,
+    LATENCY,
     MOST_NAME,
     MOST_STRATA,
     UNKNOWN_TIER,
@@ -21,8 +22,6 @@ from plimsoll_operator.rollout.evidence.counts import (
 from plimsoll_operator.rollout.evidence.mixture import log_mean_exp
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
-
-_LATENCY = "latency"
 
 SUSPICIOUS = 10.0
 """Evidence of a tier from which on nothing is promoted: by chance it ever gets there with one good canary in ten, and
@@ -39,7 +38,7 @@ def of(
     whole: SeriesKey, strata: Iterable[str], known: Collection[SeriesKey], settings: AnalysisSettings
 ) -> list[SeriesKey]:
     """The series of single tiers that go with that of all: none where there is but one tier."""
-    if settings.tiers < 2 or not (whole in (INCIDENTS, FAILURES) or whole.signal == _LATENCY):
+    if settings.tiers < 2 or not (whole in (INCIDENTS, FAILURES) or whole.signal == LATENCY):
         return []
     wanted = [whole._replace(tier=tier) for tier in strata if 0 < len(tier) <= MOST_NAME and tier != UNKNOWN_TIER]
     new = [key for key in wanted if key not in known]
