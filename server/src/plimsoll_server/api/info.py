@@ -28,8 +28,6 @@ _MODEL_TYPES: Mapping[str, str] = {
 """By the task, as text-embeddings-inference names them."""
 _OTHERS: Mapping[str, str] = {"token-classification": "Union", "feature-extraction": "Mean"}
 """How chunks become one answer where there is but one way."""
-_TOKENISATION_WORKERS = 2
-"""Threads, on however many processors: one is for long texts."""
 
 
 _EXAMPLE = {
@@ -139,7 +137,7 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
         **_bounds(scheduler.lanes),
         "max_client_batch_size": MAX_BATCH,
         "auto_truncate": long_input.policy == "Truncate",
-        "tokenization_workers": _TOKENISATION_WORKERS,
+        "tokenization_workers": scheduler.tokenisation_workers,
         "version": version("plimsoll-server"),
         "sha": None,
         "docker_label": None,

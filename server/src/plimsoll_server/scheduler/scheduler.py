@@ -93,6 +93,10 @@ class Scheduler:
         """Of the tiers, those in which anything ever runs."""
         return tuple(lane for lane in self._lanes.values() if lane.tier.usable)
 
+    @property
+    def tokenisation_workers(self) -> int:
+        return self._tokeniser.workers
+
     async def run(self) -> None:
         """Feeds the engine until cancelled."""
         try:

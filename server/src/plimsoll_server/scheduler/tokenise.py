@@ -76,8 +76,10 @@ class Tokeniser:
         self._copies: list[Tokenizer] = []
         self._copies_wanted = threads
         self._copying = threading.Lock()
-        self._pool = ThreadPoolExecutor(max(2, threads), "tokenise", initializer=self._open)
-        self._start_threads(max(2, threads))
+        self.workers = max(2, threads)
+        """Threads, on however many processors: one is for long texts."""
+        self._pool = ThreadPoolExecutor(self.workers, "tokenise", initializer=self._open)
+        self._start_threads(self.workers)
         self._readers = Readers(self._pool)
         self._first = self._copies[0]
         self._normalizer = self._first.normalizer
