@@ -15,6 +15,15 @@ TARGETS: Mapping[str, tuple[int, int]] = {"errors 1 % for 0.1 %": (900, 1_800), 
 """Canary requests until a worse canary is taken back, median and 90th percentile, that the design aims at; by how the
 names of the scenarios begin."""
 
+WHOLE_INTERVALS = "verdicts come by whole intervals of a hundred requests, three at least"
+REASONS: Mapping[str, str] = {
+    "10 canary requests/s": WHOLE_INTERVALS,
+    "one pod each, 10/s": WHOLE_INTERVALS + ", and the stable revision's rate is as little known as the canary's",
+}
+"""Why more requests are needed, by how the names of the scenarios end. Of any other one the reason is to be found."""
+
+LEAST_PROMOTED = 0.95
+
 
 def statistics_lines(path: Path) -> Iterator[str]:
     """The figures in `path`; nothing where none were taken yet."""
@@ -36,10 +45,17 @@ def _promises(scenarios: list[Figures]) -> Iterator[str]:
         found = scenario["rules"]["Plimsoll"]
         yield (
             f"| {scenario['scenario']} | {found['rollouts']:,} | {found['rolled_back']} "
-            f"| {100 * found['rolled_back_at_most']:.2f} % | {100 * found['promoted']:.1f} % "
+            f"| {100 * found['rolled_back_at_most']:.2f} % | {100 * found['promoted']:.2f} % "
             f"| {_spread(found['requests_to_promotion'])} |"
         )
     yield ""
+    yield from _not_promoted(scenarios)
+
+
+def _not_promoted(scenarios: list[Figures]) -> Iterator[str]:
+    few = [scenario["scenario"] for scenario in scenarios if scenario["rules"]["Plimsoll"]["promoted"] < LEAST_PROMOTED]
+    if few:
+        yield f"Fewer than {100 * LEAST_PROMOTED:.0f} % promoted within half an hour: {'; '.join(few)}.\n"
 
 
 def _detection(scenarios: list[Figures]) -> Iterator[str]:
@@ -76,10 +92,12 @@ def _misses(scenario: Figures) -> bool:
 def _missed(scenarios: list[Figures]) -> Iterator[str]:
     if not scenarios:
         return
-    yield f"**Missed**: {'; '.join(scenario['scenario'] for scenario in scenarios)}."
-    yield "At 10 requests a second verdicts come by whole intervals of a hundred requests, three at least, so that it"
-    yield "cannot come after fewer than 300. With one pod each, the stable revision's rate is as little known as the"
-    yield "canary's, and more of both must be seen.\n"
+    yield "**Missed**:\n"
+    for scenario in scenarios:
+        name = scenario["scenario"]
+        reason = next((f": {why}" for end, why in REASONS.items() if name.endswith(end)), "")
+        yield f"- {name}{reason}."
+    yield ""
 
 
 def _beside(scenarios: list[Figures], title: str, cell: Any) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 from builders import Cluster, make_spec
@@ -30,11 +30,59 @@ def canary_spec(version: int, replicas: int | None = None, **rollout: Any) -> di
     return make_spec(model={"uri": f"pvc://models/v{version}"}, rollout={"strategy": "Canary", **rollout}, **sections)
 
 
-class Trials(Cluster):
+class Timed(Cluster):
+    """A cluster whose pods have milestones, so that deadlines run; `unready` and `crashing` are names of some."""
+
+    def __init__(self, spec: Manifest, gpus: int = 100) -> None:
+        super().__init__(spec, gpus)
+        self.unready: set[str] = set()
+        self.crashing: set[str] = set()
+
+    def _run_kubelets(self) -> None:
+        super()._run_kubelets()
+        silent = self.unready | self.crashing
+        self.pods = [self._timed(replace(pod, ready=pod.ready and pod.name not in silent)) for pod in self.pods]
+        self.pods = [_crashed(pod) if pod.name in self.crashing else pod for pod in self.pods]
+
+    def _timed(self, pod: Pod) -> Pod:
+        known = pod.milestones or Milestones(created=self.now, ready_changed=self.now)
+        was = self._was(pod.name)
+        if was is None or was.ready != pod.ready:
+            known = replace(known, ready_changed=self.now)
+        if pod.scheduled and known.scheduled is None:
+            known = replace(known, scheduled=self.now, running=self.now, started=True)
+        return replace(pod, milestones=known)
+
+    def _was(self, name: str) -> Pod | None:
+        return next((pod for w in self.observed.workloads.values() for pod in w.pods if pod.name == name), None)
+
+    @property
+    def rollout(self) -> Manifest:
+        found: Manifest = self.observed.owner.status.get("rollout", {"phase": ""})
+        return found
+
+    def of(self, version: int) -> Workload | None:
+        """The Deployment of one version of the model."""
+        return workload_of(self.observed, version)
+
+    def until(self, done: Callable[[Self], bool], moves: int = 80) -> list[Observed]:
+        """Reconcile until then; every state on the way, the first included."""
+        states = [self.observed]
+        for _ in range(moves):
+            if done(self):
+                return states
+            self.reconcile()
+            states.append(self.observed)
+        raise AssertionError(f"not so after {moves} moves: {self.observed.owner.status.get('rollout')}")
+
+    def until_phase(self, *phases: str, moves: int = 80) -> list[Observed]:
+        return self.until(lambda trials: trials.rollout["phase"] in phases, moves)
+
+
+class Trials(Timed):
     """A cluster in which every canary is judged by `decision`, with `data`, at so many requests a reconcile.
 
-    Its pods have milestones, so that deadlines run; `unready` and `crashing` are names of some. `judged` is the hash of
-    the revision on trial at the last look.
+    `judged` is the hash of the revision on trial at the last look.
     """
 
     def __init__(self, spec: Manifest, gpus: int = 100) -> None:
@@ -44,8 +92,6 @@ class Trials(Cluster):
         self.requests = 0
         self.rate = A_STEP_OF_REQUESTS
         self.blind = timedelta(0)
-        self.unready: set[str] = set()
-        self.crashing: set[str] = set()
         self.judged = ""
 
     def reconcile(self, policy: Policy | None = None, writes: int | None = None) -> Plan:
@@ -75,46 +121,6 @@ class Trials(Cluster):
             self.requests += self.rate
         verdict = Verdict(self.decision, "errors", "MoreErrors", f"so it was found ({self.decision})", self.requests)
         return replace(draft, verdict=verdict, data=self.data, blind=self.blind)
-
-    def _run_kubelets(self) -> None:
-        super()._run_kubelets()
-        silent = self.unready | self.crashing
-        self.pods = [self._timed(replace(pod, ready=pod.ready and pod.name not in silent)) for pod in self.pods]
-        self.pods = [_crashed(pod) if pod.name in self.crashing else pod for pod in self.pods]
-
-    def _timed(self, pod: Pod) -> Pod:
-        known = pod.milestones or Milestones(created=self.now, ready_changed=self.now)
-        was = self._was(pod.name)
-        if was is None or was.ready != pod.ready:
-            known = replace(known, ready_changed=self.now)
-        if pod.scheduled and known.scheduled is None:
-            known = replace(known, scheduled=self.now, running=self.now, started=True)
-        return replace(pod, milestones=known)
-
-    def _was(self, name: str) -> Pod | None:
-        return next((pod for w in self.observed.workloads.values() for pod in w.pods if pod.name == name), None)
-
-    @property
-    def rollout(self) -> Manifest:
-        found: Manifest = self.observed.owner.status.get("rollout", {"phase": ""})
-        return found
-
-    def of(self, version: int) -> Workload | None:
-        """The Deployment of one version of the model."""
-        return workload_of(self.observed, version)
-
-    def until(self, done: Callable[[Trials], bool], moves: int = 80) -> list[Observed]:
-        """Reconcile until then; every state on the way, the first included."""
-        states = [self.observed]
-        for _ in range(moves):
-            if done(self):
-                return states
-            self.reconcile()
-            states.append(self.observed)
-        raise AssertionError(f"not so after {moves} moves: {self.observed.owner.status.get('rollout')}")
-
-    def until_phase(self, *phases: str, moves: int = 80) -> list[Observed]:
-        return self.until(lambda trials: trials.rollout["phase"] in phases, moves)
 
 
 def _crashed(pod: Pod) -> Pod:

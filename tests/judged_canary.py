@@ -8,11 +8,12 @@ from typing import Any
 
 from builders import make_pods, make_workload
 from plimsoll_operator.conditions import timestamp
-from plimsoll_operator.rollout.evidence import AnalysisSettings, Counts, Interval, SeriesKey
+from plimsoll_operator.rollout.evidence import AnalysisSettings, Counts, Interval, SeriesKey, Strata
 from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair
 from plimsoll_operator.rollout.measuring.analysis_status import render_analysis
 from plimsoll_operator.rollout.measuring.data import Availability
 from plimsoll_operator.rollout.measuring.history import with_point
+from strata import SHORT
 from trials import CANARY, SINCE, STABLE
 
 SETTINGS = AnalysisSettings()
@@ -45,7 +46,7 @@ def judged_rollout(canary_errors: float, stable_errors: float = 0.001, seed: int
     raise AssertionError(f"no decision after {LIMIT * SETTINGS.interval / timedelta(minutes=1)} minutes")
 
 
-def _interval(chance: random.Random, canary_errors: float, stable_errors: float) -> dict[SeriesKey, dict[str, Counts]]:
+def _interval(chance: random.Random, canary_errors: float, stable_errors: float) -> dict[SeriesKey, Strata]:
     """Ten seconds of requests, a share of them with the canary."""
     everything = round(REQUESTS_A_SECOND * SETTINGS.interval.total_seconds())
     canary = _some_of(chance, everything, SHARE)
@@ -54,9 +55,9 @@ def _interval(chance: random.Random, canary_errors: float, stable_errors: float)
     slow = Counts(canary, stable, _some_of(chance, canary, 0.002), _some_of(chance, stable, 0.002))
     batches = Counts(canary / 4, stable / 4, 0, 0)
     return {
-        SeriesKey("errors"): {"short": bad},
-        SeriesKey("latency", "0.25"): {"short": slow},
-        SeriesKey("oom", "batches"): {"short": batches},
+        SeriesKey("errors"): {SHORT: bad},
+        SeriesKey("latency", "0.25"): {SHORT: slow},
+        SeriesKey("oom", "batches"): {SHORT: batches},
     }
 
 

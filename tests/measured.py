@@ -13,6 +13,7 @@ from plimsoll_operator.reconcile import reconcile
 from plimsoll_operator.rollout.measuring.inquiry import inquire
 from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem
 from plimsoll_operator.rollout.measuring.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+from plimsoll_operator.rollout.measuring.signals import DURATION_BY_SIZE as BY_SIZE
 
 NO_PODS: Mapping[str, str] = {}
 BOUNDS = ("0.1", "0.25", "1.0", ALL)
@@ -34,6 +35,7 @@ class Traffic:
     out_of_memory: float = 0.0
     up: datetime | None = None
     tier: str = "short"
+    length: str = ""
 
 
 Tiers = Traffic | tuple[Traffic, ...] | None
@@ -44,7 +46,7 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
     """All counters of one tier of a replica, so many seconds after its first answer."""
 
     def counter(metric: str, label: str = "") -> Counter:
-        return Counter(revision, replica, traffic.tier, metric, label)
+        return Counter(revision, replica, traffic.tier, metric, label, traffic.length if metric == BY_SIZE else "")
 
     ok, slow = round(traffic.ok * seconds), round(traffic.slow * seconds)
     failed = round(traffic.failed * seconds)
@@ -55,7 +57,11 @@ def counters_of(revision: str, replica: str, traffic: Traffic, seconds: float) -
         ("errors", counter(REQUESTS, "remembered")): round(traffic.remembered * seconds),
         ("errors", counter(REQUESTS, "cancelled")): round(traffic.abandoned * seconds),
         ("errors", counter(INCIDENTS)): failed,
-        **{("latency", counter(DURATION, bound)): ok if bound in ("1.0", ALL) else ok - slow for bound in BOUNDS},
+        **{
+            ("latency", counter(metric, bound)): ok if bound in ("1.0", ALL) else ok - slow
+            for metric in ((DURATION, BY_SIZE) if traffic.length else (DURATION,))
+            for bound in BOUNDS
+        },
         ("oom", counter(BATCHES)): ok + failed,
         ("oom", counter(OOM)): round(traffic.out_of_memory * seconds),
     }

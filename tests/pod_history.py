@@ -21,6 +21,8 @@ class Pod:
     """Its containers are: the scheduler gives its place to the next."""
     killed: bool = False
     """A container of it was, for memory."""
+    restarts: int = 0
+    """How often its containers were started anew: a pod outlives its containers."""
 
     @classmethod
     def of(cls, manifest: Object) -> Pod:
@@ -34,6 +36,7 @@ class Pod:
             node=manifest["spec"].get("nodeName", ""),
             ended=manifest.get("status", {}).get("phase") in ("Succeeded", "Failed"),
             killed=any(state.get("terminated", {}).get("reason") == "OOMKilled" for state in states),
+            restarts=sum(each["restartCount"] for each in containers),
         )
 
     @property
@@ -60,6 +63,17 @@ class PodHistory:
     def uids(self) -> set[str]:
         """Every pod that there ever was."""
         return {uid for state in self.states for uid in state}
+
+    @property
+    def begun(self) -> set[str]:
+        """The pods that were not there at first."""
+        return self.uids - set(self.states[0])
+
+    @property
+    def restarted(self) -> set[str]:
+        """The pods of which a container was started anew while they were followed."""
+        first = {uid: pod.restarts for state in reversed(self.states) for uid, pod in state.items()}
+        return {uid for state in self.states for uid, pod in state.items() if pod.restarts > first[uid]}
 
     @property
     def most_leaving(self) -> int:

@@ -22,6 +22,7 @@ from plimsoll_operator.rollout.evidence import (
     Meanwhile,
     Pods,
     SeriesKey,
+    Stratum,
     Verdict,
     from_status,
     judge,
@@ -29,14 +30,18 @@ from plimsoll_operator.rollout.evidence import (
 )
 from plimsoll_operator.rollout.evidence.series import Series
 from simulation.outcome import Outcome
-from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, TIERS
+from simulation.scenarios import HEAVY, INTERVAL_SECONDS, LATENCY_BUCKETS, TEXTS
 from simulation.traces import CANARY, STABLE, Counted, Trace
+from strata import PODS
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=INTERVAL_SECONDS)
 KEYS = tuple(SeriesKey("latency", f"{bound:g}") for bound in LATENCY_BUCKETS)
-NAMES = tuple(tier.name for tier in TIERS)
-OBJECTIVES = tuple(LATENCY_BUCKETS.index(tier.objective) for tier in TIERS)
+KNOWN = (*TEXTS, HEAVY)
+"""A trace has as many of these as it has columns."""
+BY_LENGTH = tuple(Stratum(texts.tier, texts.length) for texts in KNOWN)
+BY_TIER = {stratum: Stratum(stratum.tier) for stratum in BY_LENGTH}
+OBJECTIVES = tuple(LATENCY_BUCKETS.index(texts.objective) for texts in KNOWN)
 
 
 def follow(
@@ -80,29 +85,38 @@ def intervals(trace: Trace) -> Iterator[Interval]:
         yield Interval(start, end, _counts(trace, number))
 
 
-def _counts(trace: Trace, at: int) -> dict[SeriesKey, dict[str, Counts]]:
+def _counts(trace: Trace, at: int) -> dict[SeriesKey, dict[Stratum, Counts]]:
     answered, slower = trace.answered[at], trace.slower[at]
+    columns = answered.shape[-1]
     counts = {
         INCIDENTS: _by_tier(trace.requests[at], trace.incidents[at]),
         FAILURES: _by_tier(trace.requests[at], trace.failed[at]),
         ABANDONED: _by_tier(sent := trace.requests[at] + trace.abandoned[at] + trace.refused[at], trace.abandoned[at]),
         REFUSED: _by_tier(sent, trace.refused[at]),
         BATCHES: _by_tier(trace.batches[at], trace.out_of_memory[at]),
-        OBJECTIVE: _by_tier(answered, slower[:, range(len(TIERS)), OBJECTIVES]),
+        OBJECTIVE: _by_length(answered, slower[:, range(columns), OBJECTIVES[:columns]]),
     }
-    return counts | {key: _by_tier(answered, slower[:, :, n]) for n, key in enumerate(KEYS)}
+    return counts | {key: _by_length(answered, slower[:, :, n]) for n, key in enumerate(KEYS)}
 
 
-def _by_tier(exposures: Counted, bad: Counted) -> dict[str, Counts]:
-    columns = zip(NAMES, *exposures.tolist(), *bad.tolist(), strict=True)
-    return {tier: Counts(float(c), float(b), float(x), float(y)) for tier, c, b, x, y in columns}
+def _by_tier(exposures: Counted, bad: Counted) -> dict[Stratum, Counts]:
+    counts: dict[Stratum, Counts] = {}
+    for stratum, of_texts in _by_length(exposures, bad).items():
+        tier = BY_TIER[stratum]
+        counts[tier] = counts[tier] + of_texts if tier in counts else of_texts
+    return counts
+
+
+def _by_length(exposures: Counted, bad: Counted) -> dict[Stratum, Counts]:
+    columns = zip(BY_LENGTH[: exposures.shape[-1]], *exposures.tolist(), *bad.tolist(), strict=True)
+    return {stratum: Counts(float(c), float(b), float(x), float(y)) for stratum, c, b, x, y in columns}
 
 
 def _pod_interval(trace: Trace, at: int) -> Interval:
     """What Kubernetes counts, measured or not."""
     counts = {
-        SeriesKey("oom", "kills"): {"pods": _pod_counts(trace, trace.kills, at)},
-        SeriesKey("restarts"): {"pods": _pod_counts(trace, trace.restarts, at)},
+        SeriesKey("oom", "kills"): {PODS: _pod_counts(trace, trace.kills, at)},
+        SeriesKey("restarts"): {PODS: _pod_counts(trace, trace.restarts, at)},
     }
     return Interval(START + at * STEP, START + (at + 1) * STEP, counts)
 

@@ -12,17 +12,27 @@ INTERVAL_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Tier:
-    """`share` of the requests, latency lognormal with this median in seconds, and the objective's bucket."""
+class Texts:
+    """Of one tier and class of lengths.
 
-    name: str
+    `share` of the requests, latency lognormal with this median in seconds, and the objective's bucket.
+    """
+
+    tier: str
+    length: str
     share: float
     median: float
     objective: float
 
 
-TIERS = (Tier("short", 0.70, 0.04, 0.1), Tier("medium", 0.25, 0.2, 0.4), Tier("long", 0.05, 1.2, 2.5))
-SETTINGS = AnalysisSettings(tiers=len(TIERS))
+TEXTS = (
+    Texts("short", "256", 0.70, 0.04, 0.1),
+    Texts("medium", "1024", 0.25, 0.2, 0.4),
+    Texts("long", "4096", 0.05, 1.2, 2.5),
+)
+HEAVY = Texts("medium", "2048", 0.0, 0.8, 0.4)
+"""Of one caller, on one connection at a time."""
+SETTINGS = AnalysisSettings(tiers=len(TEXTS))
 """The defaults."""
 SPREAD = 0.45
 """Standard deviation of the logarithm of a latency."""
@@ -41,7 +51,9 @@ class Scenario:
     of the canary's that take half a minute. Stable had run for `past` intervals before, at `past_load` of the load as
     the rollout begins. `storms` is the chance that an interval begins a minute in which memory is ten times as short on
     all pods. A node, of two pods, reboots `reboots` times an interval; `upgrades` is the chance that an interval begins
-    a round of reboots of all nodes, of which half do so twice: none was in the past.
+    a round of reboots of all nodes, of which half do so twice: none was in the past. One caller sends `heavy` texts a
+    second, each longer than the others of its tier, all to the pod that its connection is with. `spread` is the
+    standard deviation of the logarithm of a text's latency: the smaller, the more a slower pod shows in a bucket.
     """
 
     name: str
@@ -76,6 +88,12 @@ class Scenario:
     resets: float = 0.0
     gaps: float = 0.0
     operator_restarts: float = 0.0
+    heavy: float = 0.0
+    spread: float = SPREAD
+
+    @property
+    def texts(self) -> tuple[Texts, ...]:
+        return (*TEXTS, HEAVY) if self.heavy else TEXTS
 
     @property
     def is_healthy(self) -> bool:
@@ -109,7 +127,9 @@ NULL = (
     replace(STATIONARY, name="ramp", growth=5.0),
     replace(STATIONARY, name="clustered failures", cluster=32),
     replace(STATIONARY, name="per-pod noise", noise=1.0),
+    replace(STATIONARY, name="per-pod noise, latencies close together", noise=1.0, spread=0.2),
     replace(STATIONARY, name="impatient callers", impatient=0.01),
+    replace(STATIONARY, name="one caller of long texts", heavy=1.0),
     replace(STATIONARY, name="heavy tails", stragglers=0.02, noise=1.0),
     replace(STATIONARY, name="counter resets", resets=0.05),
     replace(STATIONARY, name="gaps", gaps=0.2),

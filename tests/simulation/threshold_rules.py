@@ -23,7 +23,7 @@ from functools import cache, partial
 import numpy as np
 
 from simulation.outcome import Outcome
-from simulation.scenarios import LATENCY_BUCKETS, SPREAD, TIERS
+from simulation.scenarios import LATENCY_BUCKETS, SPREAD, TEXTS
 from simulation.traces import CANARY, Trace, normal_tail
 
 LOOK = 6
@@ -107,5 +107,5 @@ def _quantile(slower: np.ndarray, answered: int, share: float = 0.99) -> float:
 def latency_limit() -> float:
     """Half above the healthy service's 99th percentile, in seconds."""
     grid = np.geomspace(0.01, 60, 4000)
-    above = sum(tier.share * normal_tail((np.log(grid) - np.log(tier.median)) / SPREAD) for tier in TIERS)
+    above = sum(texts.share * normal_tail((np.log(grid) - np.log(texts.median)) / SPREAD) for texts in TEXTS)
     return float(1.5 * grid[np.argmax(above <= 0.01)])

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulation.scenarios import INTERVAL_SECONDS, LATENCY_BUCKETS, SPREAD, TIERS, Scenario
+from simulation.scenarios import HEAVY, INTERVAL_SECONDS, LATENCY_BUCKETS, Scenario
 
 Counted = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Trace:
-    """Arrays over (interval, side, tier), `slower` over the buckets too: requests above the bucket's bound.
+    """Arrays over (interval, side, texts), `slower` over the buckets too: requests above the bucket's bound.
 
     `requests` were served, `failed` are those of them that failed, `incidents` what failed together counted once, and
     `abandoned` and `refused` came on top. `past` is what the stable revision did before the rollout. Kills, restarts
@@ -74,10 +74,12 @@ def draw(scenario: Scenario, rng: np.random.Generator) -> Trace:
     factor = np.exp(scenario.noise * rng.standard_normal((length, pods, 1)))
     slowness = np.exp(scenario.noise / 4 * rng.standard_normal((length, pods, 1)))
     worse = np.ones((pods, 1))
-    shares = np.array([tier.share for tier in TIERS])
+    shares = np.array([texts.share for texts in scenario.texts])
     rate = float(rng.choice(scenario.requests_per_second)) * INTERVAL_SECONDS
 
-    requests = rng.poisson(np.broadcast_to(rate * load[:, None, None] * shares, (length, pods, len(TIERS))))
+    requests = rng.poisson(np.broadcast_to(rate * load[:, None, None] * shares, (length, pods, len(shares))))
+    if scenario.heavy:
+        requests[:, :, scenario.texts.index(HEAVY)] = _heavy(scenario, pods, rng)
     worse[0] = scenario.worse_incidents
     # A heavier load fails and slows both sides more.
     trouble = np.sqrt(load)[:, None, None]
@@ -186,9 +188,20 @@ def _impatience(scenario: Scenario, pods: int, rng: np.random.Generator) -> Numb
     return np.asarray(lives / 5, dtype=np.float64)
 
 
+def _heavy(scenario: Scenario, pods: int, rng: np.random.Generator) -> Counted:
+    """One caller's requests, by interval and pod: a connection lives for about a minute, and then goes to any pod."""
+    where = np.zeros((scenario.intervals, pods))
+    begin = 0
+    while begin < scenario.intervals:
+        end = begin + int(rng.integers(CONNECTION - 1, CONNECTION + 2))
+        where[begin:end, rng.integers(pods)] = 1
+        begin = end
+    return rng.poisson(scenario.heavy * INTERVAL_SECONDS * where)
+
+
 def _slowness(scenario: Scenario, pods: int) -> Numbers:
-    """Factor on the latency of each pod and tier."""
-    slowness = np.ones((pods, len(TIERS)))
+    """Factor on the latency of each pod and its texts."""
+    slowness = np.ones((pods, len(scenario.texts)))
     slowness[0] = scenario.worse_latency
     slowness[0, 0] *= scenario.worse_short_latency
     return slowness
@@ -198,7 +211,8 @@ def _slower(
     scenario: Scenario, answered: Counted, slowness: Numbers, noise: Numbers, rng: np.random.Generator
 ) -> Counted:
     """Requests above each bucket's bound; there are more stragglers where and when a pod fails more."""
-    above = _above_each_bound(np.broadcast_to(slowness, answered.shape))
+    medians = np.array([texts.median for texts in scenario.texts])
+    above = _above_each_bound(medians * np.broadcast_to(slowness, answered.shape), scenario.spread)
     straggling = np.minimum(1.0, scenario.stragglers * np.broadcast_to(noise, answered.shape))[..., None]
     above = (1 - straggling) * above + straggling * np.minimum(1.0, 1 / BOUNDS)
     hanging = np.zeros_like(answered)
@@ -210,10 +224,9 @@ def _slower(
     return np.asarray(slower + hanging[..., None] * (BOUNDS < HANGS_SECONDS))
 
 
-def _above_each_bound(slowness: Numbers) -> Numbers:
-    """The chance of one request to take longer, by the lognormal latency of its tier."""
-    medians = np.log([tier.median for tier in TIERS])[:, None]
-    return normal_tail((np.log(BOUNDS) - medians - np.log(slowness)[..., None]) / SPREAD)
+def _above_each_bound(medians: Numbers, spread: float) -> Numbers:
+    """The chance of one request to take longer, by the lognormal latency with these medians in seconds."""
+    return normal_tail((np.log(BOUNDS) - np.log(medians)[..., None]) / spread)
 
 
 def _kept(scenario: Scenario, pods: int, rng: np.random.Generator) -> Counted:

@@ -20,6 +20,7 @@ from plimsoll_operator.rollout.evidence import (
     judge,
 )
 from plimsoll_operator.rollout.evidence.bounds import Bound, bounds
+from strata import SHORT
 
 SETTINGS = AnalysisSettings()
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -27,9 +28,9 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 def seen(canary_slower: dict[str, int], stable_slower: dict[str, int], stable: int, canary: int = 500) -> Evidence:
     """One interval: of so many requests, how many took longer than each bound, in seconds."""
-    served = {"short": Counts(canary, stable, 0, 0)}
+    served = {SHORT: Counts(canary, stable, 0, 0)}
     slower = {
-        SeriesKey("latency", bound): {"short": Counts(canary, stable, canary_slower.get(bound, 0), of_stable)}
+        SeriesKey("latency", bound): {SHORT: Counts(canary, stable, canary_slower.get(bound, 0), of_stable)}
         for bound, of_stable in stable_slower.items()
     }
     interval = Interval(
@@ -66,6 +67,26 @@ def latency(verdict: Verdict) -> tuple[str, bool]:
 )
 def test_the_buckets_that_are_bounded(stable: int, slower: dict[str, int], expected: set[str]) -> None:
     assert set(bounded(seen({}, slower, stable))) == expected
+
+
+@pytest.mark.parametrize(
+    ("missed", "expected"),
+    [
+        pytest.param(900, {"0.25", "25", "objective"}, id="by a tenth"),
+        pytest.param(4500, {"0.25", "25", "objective"}, id="by half"),
+        pytest.param(4600, {"0.25", "25"}, id="by more"),
+        pytest.param(9000, {"0.25", "25"}, id="by all"),
+    ],
+)
+def test_an_objective_is_bounded_unless_stable_misses_it_mostly(missed: int, expected: set[str]) -> None:
+    """What more than half exceed cannot double, and a canary that exceeds it always, as stable does, has no bound."""
+    assert set(bounded(seen({}, {"0.25": 900, "25": 0, "objective": missed}, 9000))) == expected
+
+
+def test_a_canary_that_misses_an_objective_as_stable_does_is_promoted() -> None:
+    evidence = seen({"0.25": 50, "objective": 500}, {"0.25": 900, "25": 0, "objective": 9000}, 9000)
+    verdict = judge(evidence, SETTINGS)
+    assert (verdict.decision, "latency at most 100 %" in verdict.message) == ("Promote", False)
 
 
 def test_a_bucket_that_is_next_to_none_is_bounded_as_errors_are() -> None:

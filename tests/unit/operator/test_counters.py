@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW
-from plimsoll_operator.rollout.evidence import Counts, SeriesKey
+from plimsoll_operator.rollout.evidence import Counts, SeriesKey, Stratum
 from plimsoll_operator.rollout.measuring.counters import intervals
 from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Values
-from plimsoll_operator.rollout.measuring.signals import ALL, BATCHES, DURATION, INCIDENTS, OOM, REQUESTS
+from plimsoll_operator.rollout.measuring.signals import (
+    ALL,
+    BATCHES,
+    DURATION,
+    DURATION_BY_SIZE,
+    INCIDENTS,
+    OOM,
+    REQUESTS,
+)
+from strata import LONG, SHORT
 
 STEP = timedelta(seconds=10)
 ERRORS = SeriesKey("errors")
@@ -34,7 +43,7 @@ def counter(
 
 def counted(
     *counters: dict[Counter, Values], signal: str = "errors", judged: int = 1
-) -> list[dict[SeriesKey, Mapping[str, Counts]]]:
+) -> list[dict[SeriesKey, Mapping[Stratum, Counts]]]:
     """Counts of each interval. Moments up to number `judged` only lead up to the first one."""
     merged = {key: values for one in counters for key, values in one.items()}
     length = max(len(values) for values in merged.values())
@@ -86,7 +95,7 @@ def test_tiers_are_strata_of_both_revisions() -> None:
         ok(100, 200, 290, revision=STABLE),
         counter(REQUESTS, 0, 0, 4, label="error", revision=STABLE),
     )
-    assert interval[ERRORS] == {"short": Counts(10, 94, 0, 4), "long": Counts(3, 0, 0, 0)}
+    assert interval[ERRORS] == {SHORT: Counts(10, 94, 0, 4), LONG: Counts(3, 0, 0, 0)}
 
 
 def test_a_third_revision_counts_nowhere() -> None:
@@ -98,9 +107,9 @@ def test_what_callers_give_up_or_spoil_is_compared_apart_from_what_the_server_fa
     counters = [counter(REQUESTS, 10, 10, 10 + grown, label=outcome) for outcome, grown in outcomes.items()]
     [interval] = counted(*counters)
     assert interval == {
-        ERRORS: {"short": Counts(59, 0, 9, 0)},
-        SeriesKey("errors", "abandoned"): {"short": Counts(70, 0, 11, 0)},
-        SeriesKey("errors", "refused"): {"short": Counts(100, 0, 30, 0)},
+        ERRORS: {SHORT: Counts(59, 0, 9, 0)},
+        SeriesKey("errors", "abandoned"): {SHORT: Counts(70, 0, 11, 0)},
+        SeriesKey("errors", "refused"): {SHORT: Counts(100, 0, 30, 0)},
     }
 
 
@@ -111,9 +120,9 @@ def test_remembered_answers_neither_hide_what_one_revision_computes_worse_nor_ma
     stable = [counter(REQUESTS, 10, 10, 10 + 2 * n, label=name, revision=STABLE) for name, n in outcomes.items()]
     remembered = counter(REQUESTS, 10, 10, 1810, label="remembered", revision=STABLE)
     [interval] = counted(*canary, *stable, remembered)
-    assert interval[ERRORS]["short"] == Counts(90, 180, 10, 20)
-    assert interval[SeriesKey("errors", "abandoned")]["short"] == Counts(100, 200, 10, 20)
-    assert interval[SeriesKey("errors", "refused")]["short"] == Counts(100, 2000, 0, 0)
+    assert interval[ERRORS][SHORT] == Counts(90, 180, 10, 20)
+    assert interval[SeriesKey("errors", "abandoned")][SHORT] == Counts(100, 200, 10, 20)
+    assert interval[SeriesKey("errors", "refused")][SHORT] == Counts(100, 2000, 0, 0)
 
 
 def test_what_is_refused_is_so_of_all_requests_however_many_are_remembered() -> None:
@@ -122,12 +131,12 @@ def test_what_is_refused_is_so_of_all_requests_however_many_are_remembered() -> 
         counter(REQUESTS, 0, 0, n, label=name, revision=STABLE) for name, n in (("remembered", 95), ("invalid", 5))
     ]
     [interval] = counted(*canary, *stable)
-    assert interval[SeriesKey("errors", "refused")]["short"] == Counts(100, 100, 5, 5)
+    assert interval[SeriesKey("errors", "refused")][SHORT] == Counts(100, 100, 5, 5)
 
 
 def test_a_replica_whose_callers_all_give_up_has_traffic() -> None:
     [interval] = counted(counter(REQUESTS, 10, 10, 110, label="cancelled"), ok(10, 10, 10))
-    assert interval[SeriesKey("errors", "abandoned")]["short"] == Counts(100, 0, 100, 0)
+    assert interval[SeriesKey("errors", "abandoned")][SHORT] == Counts(100, 0, 100, 0)
     assert ERRORS not in interval
 
 
@@ -137,15 +146,15 @@ def test_a_batch_that_fails_with_all_its_requests_is_one_incident_and_as_many_re
         counter(REQUESTS, 0, 0, 32, label="error"),
         counter(INCIDENTS, 0, 0, 1),
     )
-    assert interval[ERRORS]["short"] == Counts(90, 0, 1, 0)
-    assert interval[SeriesKey("errors", "requests")]["short"] == Counts(90, 0, 32, 0)
+    assert interval[ERRORS][SHORT] == Counts(90, 0, 1, 0)
+    assert interval[SeriesKey("errors", "requests")][SHORT] == Counts(90, 0, 32, 0)
 
 
 def test_a_server_that_counts_no_incidents_is_compared_by_what_both_count() -> None:
     canary = [ok(10, 10, 68), counter(REQUESTS, 0, 0, 32, label="error"), counter(INCIDENTS, 0, 0, 1)]
     stable = [ok(10, 10, 68, revision=STABLE), counter(REQUESTS, 0, 0, 32, label="error", revision=STABLE)]
     [interval] = counted(*canary, *stable)
-    assert interval[ERRORS]["short"] == Counts(90, 90, 32, 32)
+    assert interval[ERRORS][SHORT] == Counts(90, 90, 32, 32)
 
 
 def test_latency_has_a_part_for_each_bound_and_counts_what_is_slower() -> None:
@@ -153,24 +162,24 @@ def test_latency_has_a_part_for_each_bound_and_counts_what_is_slower() -> None:
     counters = [counter(DURATION, 20, 20, 20 + grown, label=bound) for bound, grown in bounds.items()]
     [interval] = counted(*counters, signal="latency")
     assert interval == {
-        SeriesKey("latency", "0.1"): {"short": Counts(100, 0, 40, 0)},
-        SeriesKey("latency", "1.0"): {"short": Counts(100, 0, 5, 0)},
+        SeriesKey("latency", "0.1"): {SHORT: Counts(100, 0, 40, 0)},
+        SeriesKey("latency", "1.0"): {SHORT: Counts(100, 0, 5, 0)},
     }
 
 
 def test_out_of_memory_is_counted_per_batch() -> None:
     [interval] = counted(counter(BATCHES, 1, 5, 15), counter(OOM, 0, 0, 2), signal="oom")
-    assert interval == {SeriesKey("oom", "batches"): {"short": Counts(10, 0, 2, 0)}}
+    assert interval == {SeriesKey("oom", "batches"): {SHORT: Counts(10, 0, 2, 0)}}
 
 
 def test_a_counter_that_is_first_seen_beside_others_began_at_zero() -> None:
     [interval] = counted(ok(10, 20, 30), counter(REQUESTS, None, None, 5, label="error"))
-    assert interval[ERRORS]["short"] == Counts(15, 0, 5, 0)
+    assert interval[ERRORS][SHORT] == Counts(15, 0, 5, 0)
 
 
 def test_bad_events_that_are_read_ahead_of_their_exposures_are_no_more_than_those() -> None:
     [interval] = counted(counter(BATCHES, 1, 5, 6), counter(OOM, 0, 0, 2), signal="oom")
-    assert interval[SeriesKey("oom", "batches")]["short"] == Counts(1, 0, 1, 0)
+    assert interval[SeriesKey("oom", "batches")][SHORT] == Counts(1, 0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +201,7 @@ def test_a_tiers_objective_is_a_part_of_its_own(seconds: float, slow: float | No
     measurements = Measurements(NOW, (NOW, NOW + STEP), {"latency": counters})
     objectives = {"short": timedelta(seconds=seconds), "long": timedelta(seconds=9)}
     [interval] = intervals(measurements, CANARY, STABLE, objectives)
-    expected = None if slow is None else {"short": Counts(100, 0, slow, 0)}
+    expected = None if slow is None else {SHORT: Counts(100, 0, slow, 0)}
     assert interval.counts.get(SeriesKey("latency", "objective")) == expected
 
 
@@ -215,7 +224,7 @@ def test_odd_bounds_of_a_histogram_stop_nothing(bounds: dict[str, tuple[str, ...
     objectives = {"short": timedelta(milliseconds=100), "long": timedelta(milliseconds=100)}
     [interval] = intervals(measurements, CANARY, STABLE, objectives)
     assert {key.part for key in interval.counts} <= {"0.1", "0.2", "0.25", "objective"}
-    assert interval.counts[SeriesKey("latency", "objective")].keys() == {"short", "long"}
+    assert interval.counts[SeriesKey("latency", "objective")].keys() == {SHORT, LONG}
 
 
 def test_a_histogram_without_a_bound_counts_nothing() -> None:
@@ -230,7 +239,7 @@ def test_an_objective_is_compared_by_a_bucket_that_both_revisions_have() -> None
     }
     measurements = Measurements(NOW, (NOW, NOW + STEP), {"latency": counters})
     [interval] = intervals(measurements, CANARY, STABLE, {"short": timedelta(milliseconds=150)})
-    assert interval.counts[SeriesKey("latency", "objective")]["short"] == Counts(100, 100, 0, 0)
+    assert interval.counts[SeriesKey("latency", "objective")][SHORT] == Counts(100, 100, 0, 0)
 
 
 @pytest.mark.parametrize("value", [1.7e308, -5.0], ids=["beyond all counting", "below zero"])
@@ -286,3 +295,65 @@ def _read(life: Sequence[int | str | None]) -> list[float | None]:
         total = 0 if step == "restart" else total + (step if isinstance(step, int) else 0)
         values.append(None if step is None else total)
     return values
+
+
+def answered(
+    revision: str, sizes: Mapping[str, tuple[float | None, ...]], *, tells_sizes: bool = True
+) -> dict[Counter, Values]:
+    """Requests by the size of their bodies at each moment, all of them slower than 0.1 s."""
+
+    def histogram(metric: str, size: str, values: Values) -> dict[Counter, Values]:
+        none_within = tuple(value and 0.0 for value in values)
+        return {
+            Counter(revision, "a", "short", metric, "0.1", size): none_within,
+            Counter(revision, "a", "short", metric, ALL, size): values,
+        }
+
+    whole = tuple(sum(value or 0.0 for value in values) for values in zip(*sizes.values(), strict=True))
+    by_size = [histogram(DURATION_BY_SIZE, size, values) for size, values in sizes.items()] if tells_sizes else []
+    return {key: value for one in (histogram(DURATION, "", whole), *by_size) for key, value in one.items()}
+
+
+SLOWER = SeriesKey("latency", "0.1")
+
+
+def test_latencies_are_compared_by_size_within_a_tier() -> None:
+    canary = answered(CANARY, {"256": (20, 20, 21), "8192": (20, 20, 29)})
+    stable = answered(STABLE, {"256": (20, 20, 28), "512": (20, 20, 22)})
+    [interval] = counted(canary, stable, signal="latency")
+    assert interval[SLOWER] == {
+        Stratum("short", "256"): Counts(1, 8, 1, 8),
+        Stratum("short", "8192"): Counts(9, 0, 9, 0),
+        Stratum("short", "512"): Counts(0, 2, 0, 2),
+    }
+
+
+def test_a_size_that_was_never_asked_for_before_counts_from_its_first_request_on() -> None:
+    canary = answered(CANARY, {"256": (20, 20, 20), "8192": (None, None, 3)})
+    [interval] = counted(canary, answered(STABLE, {"256": (20, 20, 20)}), signal="latency")
+    assert interval[SLOWER] == {Stratum("short", "8192"): Counts(3, 0, 3, 0)}
+
+
+@pytest.mark.parametrize("older", [CANARY, STABLE], ids=["the canary's", "stable's"])
+def test_where_one_release_tells_no_sizes_latencies_are_compared_by_tier(older: str) -> None:
+    """Otherwise nothing of the canary would have its like: it would neither be promoted nor be found slow."""
+    sizes = {"256": (20, 20, 21), "8192": (20, 20, 29)}
+    sides = [answered(revision, sizes, tells_sizes=revision != older) for revision in (CANARY, STABLE)]
+    [interval] = counted(*sides, signal="latency")
+    assert interval[SLOWER] == {SHORT: Counts(10, 10, 10, 10)}
+
+
+def test_a_canary_that_has_answered_nothing_yet_leaves_stables_sizes_apart() -> None:
+    """What stable did meanwhile waits for the canary's requests, which will have sizes."""
+    stable = answered(STABLE, {"256": (20, 20, 28)})
+    [interval] = counted(answered(CANARY, {"256": (0, 0, 0)}, tells_sizes=False), stable, signal="latency")
+    assert interval[SLOWER] == {Stratum("short", "256"): Counts(0, 8, 0, 8)}
+
+
+def test_a_server_that_starts_anew_is_not_compared_by_size_before_it_is_warm() -> None:
+    """Its series of sizes are gone, and come back one by one; what it answers first is slow for reasons of its own."""
+    canary = answered(CANARY, {"256": (500, 500, None, None), "8192": (None, None, 15, 45)})
+    stable = answered(STABLE, {"256": (500, 500, 510, 520)})
+    first, then = counted(canary, stable, signal="latency")
+    assert Stratum("short", "8192") not in first[SLOWER]
+    assert Stratum("short", "8192") not in then[SLOWER]

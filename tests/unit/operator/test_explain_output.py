@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import trials
 from plimsoll_operator.cli.errors import CliError, WrongInputError
+from plimsoll_operator.cli.explanation.trial import parse_trial
+from plimsoll_operator.cli.explanation.verdict_rows import draw_rows
 from plimsoll_operator.cli.main import app
 from trials import make_object
 
@@ -55,8 +59,21 @@ def test_a_picture_is_drawn_beside_the_words(tmp_path: Path, found: dict[str, An
 def test_the_recorded_rollout_of_the_documentation_can_be_explained() -> None:
     run = CliRunner().invoke(app, ["explain", "-f", str(DOCS / "explain-rollback.yaml")])
     assert "rollouts/slow  rolled back" in run.stdout
-    assert "HigherLatency: slower than 400 ms: 18 % of 1,467 canary requests" in run.stdout
+    assert "HigherLatency: slower than 25 ms: 100 % of 161 canary requests" in run.stdout
     assert (DOCS / "explain-rollback.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_bound_is_drawn_with_its_own_figures_and_not_with_those_of_the_bucket_that_tells_most() -> None:
+    """145 of 161 took longer than the objective; all of them took longer than 25 ms, as 44 % of stable's did."""
+    trial = parse_trial(yaml.safe_load((DOCS / "explain-rollback.yaml").read_text())["status"]["rollout"])
+    assert trial is not None
+    axes = Figure().subplots()
+    draw_rows(axes, trial, {}, ("black", "o"))
+    told = [text.get_text() for text in axes.texts]
+    assert told[1:] == [
+        "canary 0 %; at most 1.9 %; stable 0 %; allowed 1 %",
+        "slow answers (above the objective): canary 90 %; at most 100 %; allowed 73 %",
+    ]
 
 
 def test_without_the_extra_the_command_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

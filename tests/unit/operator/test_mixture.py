@@ -83,6 +83,15 @@ def test_the_mean_of_huge_evidence_does_not_overflow() -> None:
     assert log_mean_exp([0.0, 5000.0]) == pytest.approx(5000 - log(2))
 
 
-@pytest.mark.parametrize(("expected", "eta"), [(0.0, 1.0), (1.0, 0.5), (3.0, 0.25)])
-def test_a_burst_counts_as_little_as_noise_allows(expected: float, eta: float) -> None:
-    assert dispersion.temper(expected) == eta
+@pytest.mark.parametrize(
+    ("exposures", "rate", "eta"),
+    [
+        pytest.param(100, 0.0, 1.0, id="none expected"),
+        pytest.param(1e9, 1e-9, 0.5, id="one, rarely"),
+        pytest.param(3e9, 1e-9, 0.25, id="three, rarely"),
+        pytest.param(24, 0.5, 0.25, id="half of them: odds that wander as much move a half by a quarter"),
+        pytest.param(100, 1.0, 1.0, id="always, which is no more often for any odds"),
+    ],
+)
+def test_a_burst_counts_as_little_as_noise_allows(exposures: float, rate: float, eta: float) -> None:
+    assert dispersion.temper(dispersion.excess(exposures, rate)) == pytest.approx(eta)

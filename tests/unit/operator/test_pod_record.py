@@ -13,6 +13,7 @@ from plimsoll_operator.rollout.evidence import Counts
 from plimsoll_operator.rollout.evidence.guards import fails_to_start
 from plimsoll_operator.rollout.measuring import pod_record
 from plimsoll_operator.rollout.measuring.pod_record import KILLS, LATELY, MOST_PODS, RESTARTS, PodRecord
+from strata import PODS
 
 HOUR_AGO = NOW - timedelta(hours=1)
 BEGAN = PodRecord(NOW - timedelta(minutes=2))
@@ -229,7 +230,7 @@ def test_both_sides_make_one_interval_of_two_signals() -> None:
     canary = pod_record.news(workload(ended(after=60, served=True, code=137, reason="OOMKilled")), BEGAN, NOW)
     stable = pod_record.news(workload(running("b"), running("c")), BEGAN, NOW)
     counts = pod_record.interval(canary, stable, start=BEGAN.at, end=NOW).counts
-    assert counts == {KILLS: {"pods": Counts(2, 4, 1, 0)}, RESTARTS: {"pods": Counts(2, 4, 0, 0)}}
+    assert counts == {KILLS: {PODS: Counts(2, 4, 1, 0)}, RESTARTS: {PODS: Counts(2, 4, 0, 0)}}
 
 
 def test_the_record_is_bounded_and_keeps_those_that_ended_most_often() -> None:

@@ -330,3 +330,15 @@ def test_an_answer_is_read_or_refused_whatever_it_holds(document: Any) -> None:
 def test_an_answer_that_is_nested_beyond_reading_is_refused() -> None:
     with pytest.raises(PrometheusError, match="something else"):
         read_answer(200, b"[" * 1_000_000, None, "Prometheus")
+
+
+async def test_where_sizes_are_too_much_to_tell_latencies_are_asked_for_without_them(server: ScriptedApiserver) -> None:
+    """Of a hundred pods and more; otherwise nothing could be judged there."""
+    too_many = ok({"status": "success", "data": {"result": [series()] * (MOST_SERIES + 1)}})
+    server.answer(RANGE, *[ok(EMPTY)] * 3, too_many, ok(EMPTY))
+    found = await measured(server.url)
+    queries = [request.query["query"] for request in server.requests]
+    assert found.problem is None
+    assert "by_size" in queries[-2]
+    assert "size" not in queries[-1]
+    assert "plimsoll_request_duration_seconds_bucket" in queries[-1]

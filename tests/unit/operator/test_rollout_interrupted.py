@@ -22,8 +22,7 @@ def test_an_operator_killed_after_every_few_writes_loses_no_pod(strategy: str, w
         cluster.reconcile(writes=0)
     [workload] = cluster.observed.workloads.values()
     assert version_of(cluster.observed, workload.name) == "v2"
-    # One too many where status was not written before the first new pod served: the autoscaler takes it back.
-    assert workload.ready in {4, 5}
+    assert workload.ready == 4
 
 
 def test_a_status_lost_half_way_costs_no_pod() -> None:

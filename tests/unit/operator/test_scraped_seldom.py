@@ -15,7 +15,7 @@ from scraped import CANARY, STABLE, Scraper, Trial, pods
 
 GOOD = Traffic(ok=10, failed=0.01, slow=1)
 FAILING = Traffic(ok=9.5, failed=0.5, slow=1)
-SLOW = Traffic(ok=10, failed=0.01, slow=4)
+SLOW = Traffic(ok=10, failed=0.01, slow=6)
 HALF_AN_HOUR = timedelta(minutes=30)
 
 PROMETHEUS = {
@@ -38,7 +38,7 @@ PROMETHEUS = {
     [
         pytest.param(GOOD, "Promote", id="good"),
         pytest.param(FAILING, "Rollback", id="five percent of errors"),
-        pytest.param(SLOW, "Rollback", id="four times as many slow answers"),
+        pytest.param(SLOW, "Rollback", id="six times as many slow answers"),
     ],
 )
 def test_a_canary_beside_one_stable_pod_is_judged_rightly(scraper: Scraper, canary: Traffic, decision: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from math import log
 
 import pytest
 
@@ -18,11 +19,15 @@ from plimsoll_operator.rollout.evidence import (
     Evidence,
     Interval,
     SeriesKey,
+    Stratum,
     Verdict,
+    dispersion,
     from_status,
     judge,
+    mixture,
     to_status,
 )
+from strata import EARLY, SHORT
 
 SETTINGS = AnalysisSettings(tiers=3)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,15 +35,16 @@ STEP = SETTINGS.interval
 SLOW = SeriesKey("latency", "0.25")
 SERVED = (INCIDENTS, FAILURES, ABANDONED, REFUSED)
 
-Strata = dict[SeriesKey, dict[str, Counts]]
+Strata = dict[SeriesKey, dict[Stratum, Counts]]
 
 
 def served(tier: str, canary: float, stable: float, *, failed: float = 0, slow: tuple[float, float] = (0, 0)) -> Strata:
     """One interval of one tier: requests, those that fail on the canary, and those that take longer than a bucket."""
-    counts: Strata = {key: {tier: Counts(canary, stable, 0, 0)} for key in SERVED}
-    counts[INCIDENTS] = counts[FAILURES] = {tier: Counts(canary, stable, failed, 0)}
-    counts[BATCHES] = {tier: Counts(canary / 2, stable / 2, 0, 0)}
-    return {**counts, SLOW: {tier: Counts(canary - failed, stable, *slow)}}
+    stratum = Stratum(tier)
+    counts: Strata = {key: {stratum: Counts(canary, stable, 0, 0)} for key in SERVED}
+    counts[INCIDENTS] = counts[FAILURES] = {stratum: Counts(canary, stable, failed, 0)}
+    counts[BATCHES] = {stratum: Counts(canary / 2, stable / 2, 0, 0)}
+    return {**counts, SLOW: {stratum: Counts(canary - failed, stable, *slow)}}
 
 
 def together(*tiers: Strata) -> Strata:
@@ -110,16 +116,16 @@ def test_a_tier_that_fails_at_everything_is_taken_back_though_it_is_seldom_asked
 def test_a_tier_that_fails_as_much_on_both_holds_nothing() -> None:
     good = served("short", 100, 900, slow=(10, 90))
     both = together(good, served("long", 1, 9))
-    both[INCIDENTS]["long"] = both[FAILURES]["long"] = Counts(1, 9, 1, 9)
-    both[SLOW].pop("long")
+    both[INCIDENTS][Stratum("long")] = both[FAILURES][Stratum("long")] = Counts(1, 9, 1, 9)
+    both[SLOW].pop(Stratum("long"))
     assert watched(both, *[good] * 20)[0].decision == "Promote"
 
 
 def early(canary: float, *, refused: bool) -> Strata:
     """Requests of the canary that end before their tier is found out: refused, or failed."""
-    counts = {key: {"none": Counts(canary, 0, 0, 0)} for key in SERVED}
+    counts = {key: {EARLY: Counts(canary, 0, 0, 0)} for key in SERVED}
     for key in (REFUSED,) if refused else (INCIDENTS, FAILURES):
-        counts[key] = {"none": Counts(canary, 0, canary, 0)}
+        counts[key] = {EARLY: Counts(canary, 0, canary, 0)}
     return {REFUSED: counts[REFUSED]} if refused else counts
 
 
@@ -134,7 +140,7 @@ def test_a_canary_that_ends_all_requests_before_their_tier_is_known_is_taken_bac
 def test_what_ends_early_on_both_sides_alike_is_no_evidence() -> None:
     both = together(served("short", 100, 300, slow=(10, 30)), early(1, refused=False))
     for key in (INCIDENTS, FAILURES):
-        both[key]["none"] = Counts(1, 3, 1, 3)
+        both[key][EARLY] = Counts(1, 3, 1, 3)
     verdict, evidence = watched(*[both] * 60)
     assert verdict.decision != "Rollback"
     assert evidence.series[FAILURES].stable_rate == pytest.approx(0.01, rel=0.02)
@@ -152,7 +158,7 @@ def test_what_waits_is_part_of_what_was_seen_and_of_no_evidence() -> None:
     _, evidence = watched(served("short", 3, 0, failed=3))
     series = evidence.series[FAILURES]
     assert (series.canary, series.canary_bad, series.compared, series.log_evidence) == (3, 3, 0, 0)
-    assert evidence.waiting[FAILURES]["short"] == Counts(3, 0, 3, 0)
+    assert evidence.waiting[FAILURES][SHORT] == Counts(3, 0, 3, 0)
 
 
 def test_it_goes_through_status_whole() -> None:
@@ -183,3 +189,112 @@ def test_the_evidence_of_one_tier_is_worth_the_same_when_the_others_are_silent()
     [found] = [figures.evidence for figures in verdict.signals if figures.name == "errors"]
     own = 2.718281828459045**of_tier.log_evidence
     assert found == pytest.approx((alone + (own + 1 + 1) / 3) / 2)
+
+
+def test_a_caller_of_longer_texts_who_is_with_one_revision_at_a_time_is_no_evidence_of_a_tier() -> None:
+    """A minute with the canary, a minute with stable: within a class of lengths each is compared with its like."""
+    usual, longer = Stratum("short", "64"), Stratum("short", "2048")
+    here, there = {longer: Counts(10, 0, 10, 0)}, {longer: Counts(0, 10, 0, 10)}
+    good = served("short", 100, 100, slow=(1, 1))
+    minutes = [
+        {**good, SLOW: {usual: Counts(100, 100, 1, 1), **(here if minute % 2 == 0 else there)}} for minute in range(10)
+    ]
+    verdict, evidence = watched(*[minute for minute in minutes for _ in range(6)])
+    assert verdict.decision != "Rollback"
+    assert evidence.series[SLOW._replace(tier="short")].log_evidence <= 0
+
+
+def test_what_waits_of_a_length_is_kept_in_status() -> None:
+    evidence = Evidence.fresh("canary", START)
+    waits = {SLOW: {Stratum("short", "2048"): Counts(10, 0, 10, 0), Stratum("short", "64"): Counts(3, 0, 0, 0)}}
+    evidence = evidence.updated(Interval(START, START + STEP, waits), SETTINGS)
+    read = from_status(to_status(evidence))
+    assert read == evidence
+    assert read.waiting[SLOW] == waits[SLOW]
+
+
+def test_a_length_that_status_has_no_room_for_does_not_wait() -> None:
+    """A server may put anything on its metrics; a status that the API refuses would stop the rollout."""
+    waits = {SLOW: {Stratum("short", "9" * 17): Counts(10, 0, 10, 0), Stratum("short", "64"): Counts(3, 0, 0, 0)}}
+    evidence = Evidence.fresh("canary", START).updated(Interval(START, START + STEP, waits), SETTINGS)
+    assert list(evidence.waiting[SLOW]) == [Stratum("short", "64")]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        # Of 100 bad ones 80 are the canary's; 100 of 200 are bad, so η = 1 / (1 + 0.5² · 50).
+        pytest.param(Counts(100, 100, 80, 20), (80, 20, 0.5**2 * 50), id="half of all: by the slow ones"),
+        # Of 25 quick ones 25 are stable's, and of the canary's 12.5 were to be: η = 1 / (1 + 0.875² · 12.5).
+        pytest.param(Counts(100, 100, 100, 75), (25, 0, 0.875**2 * 12.5), id="most: by the quick ones"),
+        pytest.param(Counts(100, 100, 100, 81), (0, 0, 0), id="nearly all: not at all"),
+        # Most of the requests are the canary's, and all of those are slow: of stable's five, five are quick.
+        pytest.param(Counts(95, 5, 95, 0), (5, 0, 0.95**2 * 0.25), id="a canary with nearly all requests"),
+    ],
+)
+def test_a_bucket_is_judged_by_the_rarer_of_slow_and_quick_ones(
+    counts: Counts, expected: tuple[int, int, float]
+) -> None:
+    """L(ψ) = x ln(θ(ψ)/θ(ψ0)) + y ln((1-θ(ψ))/(1-θ(ψ0))); of quick ones with stable's share."""
+    worse, others, excess = expected
+    evidence = Evidence.fresh("canary", START)
+    evidence = evidence.updated(Interval(START, START + STEP, {SLOW: {SHORT: counts}}), SETTINGS)
+    share = counts.stable / (counts.canary + counts.stable)
+    tolerated = 1.25 * share / (1.25 * share + 1 - share)
+    for gained, ratio in zip(evidence.series[SLOW].log_ratios, mixture.RATIOS, strict=True):
+        theta = ratio * 1.25 * share / (ratio * 1.25 * share + 1 - share)
+        ratios = worse * log(theta / tolerated) + others * log((1 - theta) / (1 - tolerated))
+        assert gained == pytest.approx(min(ratios / (1 + excess), dispersion.most(SLOW, SETTINGS)))
+
+
+def test_a_class_of_which_all_take_long_on_both_sides_hides_no_fault_of_the_others() -> None:
+    """Half of the requests take half a second on either side; of the others half become as slow at the canary."""
+    usual, longer = Stratum("short", "64"), Stratum("short", "2048")
+    slow = {SLOW: {usual: Counts(50, 150, 25, 2), longer: Counts(50, 150, 50, 150)}}
+    verdict, evidence = watched(*[slow] * 9)
+    assert verdict.reason == "HigherLatency"
+    assert evidence.series[SLOW].canary <= 900
+
+
+def test_what_is_compared_with_nothing_says_nothing_of_how_common_slow_answers_are() -> None:
+    """Stable alone serves longer texts, all of them slow, and more of them than of those that both serve."""
+    both, alone = Stratum("short", "64"), Stratum("long of stable", "2048")
+    slow = {SLOW: {both: Counts(100, 300, 20, 6), alone: Counts(0, 400, 0, 400)}}
+    verdict, evidence = watched(*[slow] * 9)
+    assert verdict.reason == "HigherLatency"
+    assert evidence.series[SLOW].canary <= 900
+
+
+def test_a_first_interval_that_is_alike_does_not_outweigh_what_follows() -> None:
+    alike, worse = ({SLOW: {SHORT: Counts(1000, 3000, bad, 2000)}} for bad in (667, 1000))
+    verdict, _ = watched(alike, *[worse] * 9)
+    assert verdict.reason == "HigherLatency"
+
+
+def test_what_is_refused_before_its_tier_is_known_is_a_share_of_all_requests() -> None:
+    """Of 100 on either side 55 are refused, all of them early: more than half, and no more than all of them."""
+    counts = {REFUSED: {SHORT: Counts(45, 45, 0, 0), EARLY: Counts(55, 55, 55, 55)}}
+    _, evidence = watched(*[counts] * 3)
+    series = evidence.series[REFUSED]
+    assert series.compared == 300
+    assert series.stable_rate == pytest.approx(0.55)
+
+
+def test_half_a_millisecond_more_beside_a_bucket_s_bound_is_no_fault() -> None:
+    """All take 24.5 ms and some more: 90 % longer than 25 ms. At the canary all take half a millisecond more."""
+    slow = {SLOW: {SHORT: Counts(100, 300, 100, 271)}}
+    verdict, evidence = watched(*[slow] * 180)
+    assert verdict.reason != "HigherLatency"
+    assert evidence.series[SLOW].log_evidence <= 0
+
+
+def test_a_canary_that_is_twice_as_slow_beside_a_heavy_tail_is_found_in_five_intervals() -> None:
+    """Both have as many that take long for other reasons. By further slow ones alone it took fifteen."""
+    of_stable = {"0.01": 100, "0.015": 75, "0.025": 34, "0.04": 22, "0.06": 12, "0.1": 5, "0.25": 1, "1": 0, "60": 0}
+    of_canary = {"0.01": 50, "0.015": 50, "0.025": 50, "0.04": 34, "0.06": 14, "0.1": 6, "0.25": 1, "1": 0, "60": 0}
+    slow = {
+        SeriesKey("latency", bound): {SHORT: Counts(50, 100, of_canary[bound], of_stable[bound])} for bound in of_stable
+    }
+    verdict, evidence = watched(*[slow] * 30)
+    assert verdict.reason == "HigherLatency"
+    assert evidence.series[SeriesKey("latency", "0.25")].canary <= 250

@@ -17,23 +17,25 @@ from plimsoll_operator.rollout.evidence import (
     Evidence,
     Interval,
     SeriesKey,
+    Stratum,
     Verdict,
     judge,
 )
+from strata import LONG, PODS, SHORT
 
 SETTINGS = AnalysisSettings()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = SETTINGS.interval
 SLOW, RESTARTS = SeriesKey("latency", "0.25"), SeriesKey("restarts")
 
-Strata = dict[SeriesKey, dict[str, Counts]]
+Strata = dict[SeriesKey, dict[Stratum, Counts]]
 GOOD: Strata = {
-    INCIDENTS: {"short": Counts(100, 900, 0, 0)},
-    FAILURES: {"short": Counts(100, 900, 0, 0)},
-    ABANDONED: {"short": Counts(100, 900, 0, 0)},
-    REFUSED: {"short": Counts(100, 900, 0, 0)},
-    BATCHES: {"short": Counts(50, 450, 0, 0)},
-    SLOW: {"short": Counts(100, 900, 10, 90)},
+    INCIDENTS: {SHORT: Counts(100, 900, 0, 0)},
+    FAILURES: {SHORT: Counts(100, 900, 0, 0)},
+    ABANDONED: {SHORT: Counts(100, 900, 0, 0)},
+    REFUSED: {SHORT: Counts(100, 900, 0, 0)},
+    BATCHES: {SHORT: Counts(50, 450, 0, 0)},
+    SLOW: {SHORT: Counts(100, 900, 10, 90)},
 }
 
 
@@ -53,10 +55,10 @@ def test_a_canary_that_fails_whole_batches_is_not_promoted_for_having_few_incide
     """A tenth of its batches of 32, which is one incident in 320 requests; stable fails 0.2 % of single ones."""
     failing = {
         **GOOD,
-        INCIDENTS: {"short": Counts(960, 9000, 3, 18)},
-        FAILURES: {"short": Counts(960, 9000, 96, 18)},
-        BATCHES: {"short": Counts(30, 300, 0, 0)},
-        SLOW: {"short": Counts(960, 9000, 96, 900)},
+        INCIDENTS: {SHORT: Counts(960, 9000, 3, 18)},
+        FAILURES: {SHORT: Counts(960, 9000, 96, 18)},
+        BATCHES: {SHORT: Counts(30, 300, 0, 0)},
+        SLOW: {SHORT: Counts(960, 9000, 96, 900)},
     }
     verdict, _ = watched(failing, 100)
     assert verdict.decision != "Promote"
@@ -67,7 +69,7 @@ def test_a_canary_that_fails_whole_batches_is_not_promoted_for_having_few_incide
 
 def test_large_batches_must_be_seen_before_they_are_taken_for_good() -> None:
     """Thirteen batches of 32 are more than 409 requests, and say little of a tenth of the batches."""
-    full = {**GOOD, BATCHES: {"short": Counts(100 / 32, 900 / 32, 0, 0)}}
+    full = {**GOOD, BATCHES: {SHORT: Counts(100 / 32, 900 / 32, 0, 0)}}
     assert watched(GOOD, 40)[1] == 5
     assert watched(full, 40) == (watched(full, 40)[0], 27)
     assert watched(full, 40)[0].decision == "Promote"
@@ -78,10 +80,10 @@ def test_a_canary_whose_callers_give_up_is_taken_back(answered: int) -> None:
     """What it answered in time is as good as stable's."""
     leaving = {
         **GOOD,
-        INCIDENTS: {"short": Counts(answered, 900, 0, 0)},
-        FAILURES: {"short": Counts(answered, 900, 0, 0)},
-        ABANDONED: {"short": Counts(100, 900, 100 - answered, 1)},
-        SLOW: {"short": Counts(answered, 900, answered / 10, 90)},
+        INCIDENTS: {SHORT: Counts(answered, 900, 0, 0)},
+        FAILURES: {SHORT: Counts(answered, 900, 0, 0)},
+        ABANDONED: {SHORT: Counts(100, 900, 100 - answered, 1)},
+        SLOW: {SHORT: Counts(answered, 900, answered / 10, 90)},
     }
     verdict, intervals = watched(leaving, 60)
     assert (verdict.decision, verdict.reason) == ("Rollback", "MoreErrors")
@@ -91,7 +93,7 @@ def test_a_canary_whose_callers_give_up_is_taken_back(answered: int) -> None:
 
 
 def test_a_canary_that_refuses_what_stable_serves_is_taken_back() -> None:
-    verdict, _ = watched({**GOOD, REFUSED: {"short": Counts(100, 900, 50, 9)}}, 60)
+    verdict, _ = watched({**GOOD, REFUSED: {SHORT: Counts(100, 900, 50, 9)}}, 60)
     assert verdict.message.startswith("refused as invalid: 50 % of")
     assert verdict.decision == "Rollback"
 
@@ -99,9 +101,9 @@ def test_a_canary_that_refuses_what_stable_serves_is_taken_back() -> None:
 def test_what_is_remembered_counts_for_no_minimum_and_what_is_refused_does() -> None:
     """30 answered by the model, 1 given up, 2 refused; 967 more from memory, among which those refused are a share."""
     few = {
-        **{key: {"short": Counts(30, 900, 0, 0)} for key in (INCIDENTS, FAILURES, BATCHES, SLOW)},
-        ABANDONED: {"short": Counts(31, 901, 1, 1)},
-        REFUSED: {"short": Counts(1000, 900, 2, 0)},
+        **{key: {SHORT: Counts(30, 900, 0, 0)} for key in (INCIDENTS, FAILURES, BATCHES, SLOW)},
+        ABANDONED: {SHORT: Counts(31, 901, 1, 1)},
+        REFUSED: {SHORT: Counts(1000, 900, 2, 0)},
     }
     verdict, _ = watched(few, 1)
     assert verdict.message == "33 canary requests so far, at least 100 are needed"
@@ -109,7 +111,7 @@ def test_what_is_remembered_counts_for_no_minimum_and_what_is_refused_does() -> 
 
 @pytest.mark.parametrize("part", [ABANDONED, REFUSED], ids=lambda key: key.part)
 def test_callers_who_do_the_same_to_both_move_nothing(part: SeriesKey) -> None:
-    verdict, _ = watched({**GOOD, part: {"short": Counts(100, 900, 30, 270)}}, 60)
+    verdict, _ = watched({**GOOD, part: {SHORT: Counts(100, 900, 30, 270)}}, 60)
     assert verdict.decision == "Promote"
 
 
@@ -117,7 +119,7 @@ def test_one_caller_who_stays_with_the_canary_for_the_life_of_a_connection_is_no
     evidence = Evidence.fresh("canary", START)
     for number in range(60):
         here = Counts(100, 900, 50, 0) if number < 7 else Counts(100, 900, 0, 50)
-        told = {**GOOD, ABANDONED: {"short": here}}
+        told = {**GOOD, ABANDONED: {SHORT: here}}
         evidence = evidence.updated(Interval(START + number * STEP, START + (number + 1) * STEP, told), SETTINGS)
         assert judge(evidence, SETTINGS).decision != "Rollback"
 
@@ -125,7 +127,7 @@ def test_one_caller_who_stays_with_the_canary_for_the_life_of_a_connection_is_no
 def test_a_tier_that_only_the_canary_serves_does_not_hold_its_latency_up() -> None:
     """Its long texts take their time, and stable has none to compare with."""
     alone = {
-        key: {**GOOD[key], "long": Counts(30, 0, 30 if key == SLOW else 0, 0)} for key in (INCIDENTS, FAILURES, SLOW)
+        key: {**GOOD[key], LONG: Counts(30, 0, 30 if key == SLOW else 0, 0)} for key in (INCIDENTS, FAILURES, SLOW)
     }
     verdict, _ = watched({**GOOD, **alone}, 60)
     assert verdict.decision == "Promote"
@@ -135,13 +137,13 @@ def test_a_tier_that_only_the_canary_serves_does_not_hold_its_latency_up() -> No
 
 
 def test_errors_in_a_tier_that_only_the_canary_serves_do() -> None:
-    alone = {key: {**GOOD[key], "long": Counts(30, 0, 15, 0)} for key in (INCIDENTS, FAILURES)}
+    alone = {key: {**GOOD[key], LONG: Counts(30, 0, 15, 0)} for key in (INCIDENTS, FAILURES)}
     assert watched({**GOOD, **alone}, 60)[0].decision == "Undecided"
 
 
 def minutes(canary_restarts: int) -> Strata:
     """An interval of one canary pod and nine stable ones."""
-    return {**GOOD, RESTARTS: {"pods": Counts(1 / 6, 9 / 6, canary_restarts, 0)}}
+    return {**GOOD, RESTARTS: {PODS: Counts(1 / 6, 9 / 6, canary_restarts, 0)}}
 
 
 def test_one_restart_is_forgiven_in_time() -> None:
@@ -163,6 +165,6 @@ def test_two_restarts_are_not() -> None:
 
 
 def test_one_kill_for_memory_is_not() -> None:
-    killed: Strata = {SeriesKey("oom", "kills"): {"pods": Counts(1 / 6, 9 / 6, 1, 0)}}
-    after = {**GOOD, SeriesKey("oom", "kills"): {"pods": Counts(1 / 6, 9 / 6, 0, 0)}}
+    killed: Strata = {SeriesKey("oom", "kills"): {PODS: Counts(1 / 6, 9 / 6, 1, 0)}}
+    after = {**GOOD, SeriesKey("oom", "kills"): {PODS: Counts(1 / 6, 9 / 6, 0, 0)}}
     assert watched(after, 200, once=killed)[0].decision == "Undecided"

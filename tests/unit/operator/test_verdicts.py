@@ -18,6 +18,7 @@ from plimsoll_operator.rollout.evidence import (
     judge,
     step_is_done,
 )
+from strata import SHORT
 
 SETTINGS = AnalysisSettings()
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +31,7 @@ def watched(*intervals: dict[SeriesKey, Counts], pods: Pods | None = None) -> tu
     """The first verdict that decides, and after how many intervals; else the last."""
     evidence, verdict = Evidence.fresh("canary", START), Verdict("Undecided", "", "", "")
     for number, counts in enumerate(intervals):
-        strata = {key: {"short": one} for key, one in counts.items()}
+        strata = {key: {SHORT: one} for key, one in counts.items()}
         evidence = evidence.updated(Interval(START + number * STEP, START + (number + 1) * STEP, strata), SETTINGS)
         verdict = judge(evidence, SETTINGS, pods or Pods())
         if verdict.decision != "Undecided":

@@ -11,15 +11,22 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
+import aiohttp
+
 from plimsoll_operator.cluster.prometheus import Prometheus, Range
-from plimsoll_operator.cluster.prometheus_answer import Answer, PrometheusError, RawSeries
+from plimsoll_operator.cluster.prometheus_answer import (
+    Answer,
+    PrometheusAnswerTooLargeError,
+    PrometheusError,
+    RawSeries,
+)
 from plimsoll_operator.observed import Owner
 from plimsoll_operator.rollout.measuring.inquiry import SETTLE, inquire
 from plimsoll_operator.rollout.measuring.measurements import Counter, Inquiry, Measurements, Problem, Replica, Values
 from plimsoll_operator.rollout.measuring.sampling import query as scrape_times
 from plimsoll_operator.rollout.measuring.sampling import sampling
 from plimsoll_operator.rollout.measuring.scrapes import Scrapes
-from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
+from plimsoll_operator.rollout.measuring.signals import SIGNALS, SIZE, Signal
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +113,7 @@ class Measuring:
             async with asyncio.timeout(self._deadline), prometheus.session() as session:
                 # First of all: what is known by then is in the answers that follow.
                 scraped = await prometheus.query_range(session, scrape_times(inquiry), Range(*sampling(inquiry)))
-                answers = {
-                    signal: await prometheus.query_range(session, signal.query(inquiry), over) for signal in SIGNALS
-                }
+                answers = {signal: await _answer(prometheus, session, signal, inquiry, over) for signal in SIGNALS}
         except TimeoutError:
             message = f"Prometheus at {prometheus.access.url}: no answer within {self._deadline:g} s"
             return self._failed(inquiry, Problem("PrometheusUnreachable", message))
@@ -124,6 +129,18 @@ class Measuring:
             extra={"object": f"{inquiry.namespace}/{inquiry.deployment}", "reason": problem.reason},
         )
         return Measurements(inquiry.since, problem=problem)
+
+
+async def _answer(
+    prometheus: Prometheus, session: aiohttp.ClientSession, signal: Signal, inquiry: Inquiry, over: Range
+) -> Answer:
+    """With so many pods that sizes are too much to tell, without them."""
+    try:
+        return await prometheus.query_range(session, signal.query(inquiry), over)
+    except PrometheusAnswerTooLargeError:
+        if not signal.finer:
+            raise
+        return await prometheus.query_range(session, signal.query(inquiry, finer=False), over)
 
 
 def measurements(
@@ -165,6 +182,7 @@ def _counters(
             tier=labels.get("tier", ""),
             metric=labels.get("__name__", ""),
             label=labels.get(signal.label, ""),
+            length=labels.get(SIZE, ""),
         )
         values: list[float | None] = [None] * count
         for at, value in series.samples:

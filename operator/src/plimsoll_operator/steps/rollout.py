@@ -74,18 +74,28 @@ def until_it_is_placed(draft: Draft) -> timedelta | None:
 def _wanted(draft: Draft) -> int:
     """Pods that served when the rollout began, or that the autoscaler has asked for since, within the spec's bounds.
 
-    Should status not remember, the pods that serve now are the best guess. While a canary waits for its first GPU
-    nothing has begun, and the autoscaler may shrink what would free one.
+    Should status not remember, those that serve now are the best guess. While a canary waits for its first GPU nothing
+    has begun, and the autoscaler may shrink what would free one.
     """
     scaling = draft.spec.scaling
     if not scaling.autoscaled:
         return scaling.min_replicas
     serving = draft.observed.workload(draft.stable.hash) if draft.stable else None
-    began_with = draft.remembered if draft.remembered is not None else draft.observed.ready
+    began_with = draft.remembered if draft.remembered is not None else _serving_now(draft)
     if draft.waits_for_a_place and draft.judges:
         began_with = 0
     asked_for = max(began_with, serving.replicas if serving else 0)
     return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
+
+
+def _serving_now(draft: Draft) -> int:
+    """Without the target's where there is a status: it is of the time before, when no pod had been moved.
+
+    Who started the target's ended right then. Where all of status is lost, pods may have made room for those already.
+    """
+    running = draft.observed.workload(draft.target.hash) if draft.target and not draft.target.stable else None
+    is_of_before = bool(draft.observed.owner.status.get("rollout", {}).get("phase"))
+    return draft.observed.ready - (running.ready if running and is_of_before else 0)
 
 
 def _promoted(draft: Draft, target: Revision) -> Draft:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from plimsoll_operator.cli.explanation.trial import Signal, Trial
-from plimsoll_operator.cli.explanation.wording import bound, naming, rate
+from plimsoll_operator.cli.explanation.wording import bound, called, naming, rate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
     end = ">" if most == WIDEST else "|"
     axes.plot([0, most], [row, row], color=colour, linewidth=1.6, marker=end, markevery=[1], clip_on=False)
     axes.plot([canary], [row], color=colour, marker=mark, markersize=7, clip_on=False)
-    if signal.stable_rate is not None and signal.part == signal.bound_part and not signal.tier:
+    if signal.stable_rate is not None and _is_of_the_bound(signal):
         stable = min(signal.stable_rate / signal.allowed, WIDEST)
         axes.plot([stable], [row], color="black", marker="o", markersize=7, fillstyle="none", clip_on=False)
     axes.annotate(
@@ -56,8 +56,16 @@ def _row(axes: Axes, row: int, signal: Signal, colour: str, mark: str) -> None:
     )
 
 
+def _is_of_the_bound(signal: Signal) -> bool:
+    """Whether the rates told of the signal are those of the part that is bounded."""
+    return signal.part == signal.bound_part and not signal.tier
+
+
 def _figures(signal: Signal) -> str:
-    return (
-        f"canary {rate(signal, signal.canary_rate)}, at most {bound(signal, signal.upper_bound)}; "
-        f"stable {rate(signal, signal.stable_rate)}; allowed {bound(signal, signal.allowed)}"
-    )
+    """Of the bounded part alone: what tells most may be another, and of that stable's rate is no measure here."""
+    figures = {"canary": bound(signal, signal.bound_rate), "at most": bound(signal, signal.upper_bound)}
+    if _is_of_the_bound(signal):
+        figures["stable"] = rate(signal, signal.stable_rate)
+    figures["allowed"] = bound(signal, signal.allowed)
+    told = "; ".join(f"{name} {value}" for name, value in figures.items())
+    return told if _is_of_the_bound(signal) else f"{called(signal, signal.bound_part)}: {told}"

@@ -25,6 +25,8 @@ from plimsoll_operator.rollout.evidence.counts import (
     Data,
     Interval,
     SeriesKey,
+    Strata,
+    Stratum,
 )
 from plimsoll_operator.rollout.evidence.judge import judge
 from plimsoll_operator.rollout.evidence.judged import JUDGED
@@ -53,6 +55,8 @@ __all__ = [
     "Pods",
     "SeriesKey",
     "SignalFigures",
+    "Strata",
+    "Stratum",
     "Verdict",
     "from_status",
     "judge",

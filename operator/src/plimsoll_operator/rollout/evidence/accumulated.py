@@ -9,12 +9,14 @@ from datetime import datetime
 from plimsoll_operator.rollout.evidence import dispersion, tiers
 from plimsoll_operator.rollout.evidence.counts import (
     ABANDONED,
+    EARLY,
     INCIDENTS,
+    LATENCY,
     REFUSED,
-    UNKNOWN_TIER,
     Counts,
     Interval,
     SeriesKey,
+    Strata,
 )
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
@@ -57,18 +59,19 @@ class Evidence:
 
     def _grown(
         self,
-        counts: Mapping[SeriesKey, Mapping[str, Counts]],
-        strata: Mapping[SeriesKey, Mapping[str, Counts]],
+        counts: Mapping[SeriesKey, Strata],
+        strata: Mapping[SeriesKey, Strata],
         settings: AnalysisSettings,
     ) -> dict[SeriesKey, Series]:
         grown = {}
         for whole, seen in counts.items():
-            compared, most = dict(strata[whole]), dispersion.most(whole, settings)
-            early = compared.pop(UNKNOWN_TIER, None)
-            grown[whole] = self._known(whole).updated(seen.values(), compared.values(), settings, most, early)
+            compared, most, by_interval = dict(strata[whole]), dispersion.most(whole, settings), whole.signal == LATENCY
+            early = compared.pop(EARLY, None)
+            known, told = self._known(whole), compared.values()
+            grown[whole] = known.updated(seen.values(), told, settings, most, early, by_interval=by_interval)
             for key in tiers.of(whole, seen, self.series, settings):
-                own = [compared[key.tier]] if key.tier in compared else []
-                grown[key] = self._known(key).updated([seen[key.tier]], own, settings, most)
+                of_tier, own = (_of(key.tier, strata) for strata in (seen, compared))
+                grown[key] = self._known(key).updated(of_tier, own, settings, most, by_interval=by_interval)
         return grown
 
     def _known(self, key: SeriesKey) -> Series:
@@ -90,10 +93,14 @@ class Evidence:
         return self.series[INCIDENTS].canary if INCIDENTS in self.series else 0.0
 
 
-def _with_early(key: SeriesKey, seen: Mapping[str, Counts]) -> Mapping[str, Counts]:
+def _of(tier: str, strata: Strata) -> list[Counts]:
+    return [counts for stratum, counts in strata.items() if stratum.tier == tier]
+
+
+def _with_early(key: SeriesKey, seen: Strata) -> Strata:
     """What failed before its tier was found out, among all requests: of either revision it may be the only that did."""
     if key.signal != INCIDENTS.signal:
         return seen
     canary, stable = (sum(getattr(counts, side) for counts in seen.values()) for side in ("canary", "stable"))
-    early = seen.get(UNKNOWN_TIER, Counts(0, 0, 0, 0))
-    return {**seen, UNKNOWN_TIER: Counts(canary, stable, early.canary_bad, early.stable_bad)}
+    early = seen.get(EARLY, Counts(0, 0, 0, 0))
+    return {**seen, EARLY: Counts(canary, stable, early.canary_bad, early.stable_bad)}

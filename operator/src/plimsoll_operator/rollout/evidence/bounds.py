@@ -7,13 +7,19 @@ from math import sqrt
 from typing import NamedTuple
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.counts import BATCHES, FAILURES, INCIDENTS, LATENCY, SeriesKey
-from plimsoll_operator.rollout.evidence.series import Series
+from plimsoll_operator.rollout.evidence.counts import (
+    BATCHES,
+    FAILURES,
+    INCIDENTS,
+    LATENCY,
+    OBJECTIVE,
+    SeriesKey,
+)
+from plimsoll_operator.rollout.evidence.series import COMMON, RARE, Series
 from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 from plimsoll_operator.rollout.evidence.upper_bound import upper_bound
 
 KILLS, RESTARTS = SeriesKey("oom", "kills"), SeriesKey("restarts")
-_TAIL, _MEDIAN = 0.05, 0.5
 
 NEXT_TO_NONE = 0.1
 """Of the margin: so rare a bad event hardly ever meets a good canary before it is bounded. By simulation (docs)."""
@@ -38,20 +44,19 @@ def bounds(
     name: str, parts: Mapping[str, Series], telling: str, evidence: Evidence, settings: AnalysisSettings
 ) -> Mapping[str, Bound]:
     """Of each part of the signal that a promotion looks at; of `telling` where there is none to look at."""
-    found = {
-        part: _bound(SeriesKey(name, part), evidence, settings) for part in _to_bound(name, parts, settings.margin)
-    }
+    known = {**parts, OBJECTIVE.part: _objective(evidence)} if OBJECTIVE.part in parts else parts
+    wanted = _to_bound(name, known, settings.margin)
+    found = {part: _bound(SeriesKey(name, part), known[part], evidence, settings) for part in wanted}
     return found or {telling: Bound(0.0 if _has_no_match(evidence, parts) else 1.0, 1.0)}
 
 
-def _bound(key: SeriesKey, evidence: Evidence, settings: AnalysisSettings) -> Bound:
-    """How far the canary is bounded by that part.
+def _bound(key: SeriesKey, series: Series, evidence: Evidence, settings: AnalysisSettings) -> Bound:
+    """How far the canary is bounded by that part, of which `series` is known.
 
     Half an hour of a few pods bounds no rate per minute usefully: there, the rate itself must not be twice stable's.
     Batches without memory are bounded as a share of the requests, of which they fail one at least, as errors are.
     Latencies are bounded where the stable revision served the same lengths: how long texts take is no fault by itself.
     """
-    series = evidence.series[key]
     if key in (KILLS, RESTARTS):
         return Bound(series.canary_rate, _allowed_by_time(key, series))
     exposures, bad, rate = series.canary, series.canary_bad, series.stable_rate
@@ -82,6 +87,21 @@ def _together(evidence: Evidence) -> float:
     return max(1.0, seen, unseen)
 
 
+def _objective(evidence: Evidence) -> Series:
+    """Of the tiers whose objective stable meets mostly; without compared requests where there is none.
+
+    One that stable misses mostly holds nothing up: a good canary misses it as well, and has no bound below 1.
+    """
+    found = {key: series for key, series in evidence.series.items() if key[:2] == OBJECTIVE[:2]}
+    of_tiers = [series for key, series in found.items() if key.tier] or list(found.values())
+    bounded = [series for series in of_tiers if series.compared and series.stable_rate <= COMMON]
+    return Series(
+        compared=sum(series.compared for series in bounded),
+        compared_bad=sum(series.compared_bad for series in bounded),
+        expected=sum(series.expected for series in bounded),
+    )
+
+
 def _to_bound(name: str, parts: Mapping[str, Series], margin: float) -> list[str]:
     """The parts that a promotion looks at: of the errors those that count requests, of the latency some buckets."""
     if name == FAILURES.signal and FAILURES.part in parts:
@@ -102,8 +122,8 @@ def _buckets_to_bound(buckets: Mapping[str, Series], margin: float) -> list[str]
     They lie above the finest bucket that is next to none on stable: there a canary is bounded by rate + margin, as its
     errors are, with the formula of `upper_bound`, and as soon: after 409 requests, if none of them is above it.
     """
-    tail = [part for part, series in buckets.items() if _TAIL <= series.stable_rate <= _MEDIAN]
-    rarer = [part for part, series in buckets.items() if series.stable_rate < _TAIL]
+    tail = [part for part, series in buckets.items() if RARE <= series.stable_rate <= COMMON]
+    rarer = [part for part, series in buckets.items() if series.stable_rate < RARE]
     nearly_none = [part for part in rarer if _is_next_to_none(buckets[part], margin)]
     return list(dict.fromkeys((tail or rarer[:1]) + nearly_none[:1]))
 

@@ -24,6 +24,13 @@ class SeriesKey(NamedTuple):
     tier: str = ""
 
 
+class Stratum(NamedTuple):
+    """What is alike: requests of a tier, and of a class by the length of their bodies where the servers tell it."""
+
+    tier: str
+    length: str = ""
+
+
 INCIDENTS = SeriesKey("errors")
 """Served requests, and incidents among them: what fails together counts once. For the evidence."""
 
@@ -38,12 +45,17 @@ CALLERS = (ABANDONED, REFUSED)
 UNKNOWN_TIER = "none"
 """The server's label for requests that ended before their tier was found out: refused, given up or failed, all of them.
 So they are no stratum, but bad ones among all requests."""
+EARLY = Stratum(UNKNOWN_TIER)
 
 MOST_STRATA = 16
-"""What is kept of each by itself. An object has eight tiers; a server may name on its metrics what it likes."""
+"""What is kept of each by itself. An object has eight tiers, which share twelve classes of lengths; a server may name
+on its metrics what it likes."""
 
 MOST_NAME = 512
-"""Characters of a stratum's name that status has room for: eight tiers' names."""
+"""Characters of a stratum's tier that status has room for: eight tiers' names."""
+
+MOST_DIGITS = 16
+"""Characters of its length."""
 
 OBJECTIVE = SeriesKey("latency", "objective")
 LATENCY = OBJECTIVE.signal
@@ -73,15 +85,24 @@ class Counts:
         )
 
     @property
+    def mirrored(self) -> Counts:
+        """What went well, with the sides exchanged: of that the stable revision has more where the canary is worse."""
+        stable, canary = max(0.0, self.stable - self.stable_bad), max(0.0, self.canary - self.canary_bad)
+        return Counts(self.stable, self.canary, stable, canary)
+
+    @property
     def of_both(self) -> bool:
         """Whether there is anything to compare."""
         return self.canary > 0 and self.stable > 0
 
 
+Strata = Mapping[Stratum, Counts]
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Counts by series and stratum (tier). What is absent was not measured, which is not zero."""
+    """Counts by series and stratum. What is absent was not measured, which is not zero."""
 
     start: datetime
     end: datetime
-    counts: Mapping[SeriesKey, Mapping[str, Counts]]
+    counts: Mapping[SeriesKey, Strata]

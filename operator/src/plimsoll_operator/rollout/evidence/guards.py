@@ -25,7 +25,13 @@ _FIRST_SHARE, _NEXT = 3 / 4, 1 / 4
 _SAME_TIME = 1 / 40
 """What chance may have given of the events of the same minutes at most, where stable had some in them as well."""
 
-FAILED_STARTS = 2
+FLAKY_START = 1 / 10
+"""Chance of a start to fail by itself that is tolerated: a node that is short of something, a volume that is late."""
+
+_STARTS_SHARE = 1 / 100
+"""Of good canaries whose starts fail so often: what may be taken back for it, however many pods they have."""
+
+_ROUNDING = 1e-12
 
 _AS_HARD_TO_START = 1 / 6
 """Chance from which on stable is as hard to start: two failed starts beside one that failed and four that did not."""
@@ -96,10 +102,29 @@ def _at_least(hits: int, trials: int, chance: float) -> float:
 
 
 def fails_to_start(pods: Pods) -> bool:
-    """Two failed starts, unless stable is as hard to start: a crash loop is not waited for."""
-    if pods.canary_failed_starts < FAILED_STARTS:
+    """More failed starts than chance gives, unless stable is as hard to start: a crash loop is not waited for.
+
+    Two are enough of one pod, four of two, five of four. A canary of n pods may spend a share of 1/n², so that one that
+    grows from 1 to any number of them stays within 1.05 times the whole.
+    """
+    if _chance_of_flaky_starts(pods) > _STARTS_SHARE / _starts(pods) ** 2 + _ROUNDING:
         return False
     return not pods.stable_failed_starts or _chance_of_failures(pods) <= _AS_HARD_TO_START
+
+
+def _starts(pods: Pods) -> int:
+    """Of the canary that succeed, those under way among them: so all looks at the same pods are the same one."""
+    return max(1, pods.canary_started)
+
+
+def _chance_of_flaky_starts(pods: Pods) -> float:
+    """That so many starts fail before these succeed, were each tolerably flaky.
+
+    Negative binomial (Johnson, Kotz & Kemp, Univariate Discrete Distributions, 2nd ed., ch. 5).
+    """
+    starts = _starts(pods)
+    fewer = sum(_ways(failed, starts) * FLAKY_START**failed for failed in range(pods.canary_failed_starts))
+    return 1 - fewer * (1 - FLAKY_START) ** starts
 
 
 def _chance_of_failures(pods: Pods) -> float:
@@ -107,9 +132,8 @@ def _chance_of_failures(pods: Pods) -> float:
 
     Attempts until one succeeds are geometric, and given their sum all ways to share the failures out are as likely:
     the negative hypergeometric distribution (Johnson, Kotz & Kemp, Univariate Discrete Distributions, 2nd ed., ch. 6).
-    The canary's attempts under way count as a success, so that all looks at one canary are the same one.
     """
-    canary, stable = max(1, pods.canary_started), pods.stable_started
+    canary, stable = _starts(pods), pods.stable_started
     failed = pods.canary_failed_starts + pods.stable_failed_starts
     ways = sum(
         _ways(ours, canary) * _ways(failed - ours, stable) for ours in range(pods.canary_failed_starts, failed + 1)

@@ -12,6 +12,11 @@ of L(ψ)), Robbins' mixture (Ann. Math. Statist. 41, 1970; for counts Lindon & M
 of at most 1 at any time while the canary's risk is at most ψ0 times the stable's, so that by Ville (1939)
 P(E ever ≥ 1/α) ≤ α. That holds for events that are Poisson, and for shares of requests too, since E[exp(aX)] of a
 binomial X is below that of a Poisson one. It goes on holding where L is replaced by something smaller.
+
+Where more than half of what both do is bad, the good events are counted in this way, with the sides exchanged, and the
+canary is as good while the stable revision's chance of a good one is at most ψ0 times the canary's. Which way a stratum
+is looked at depends on x + y alone. Given x + y, x of a canary that is equal is hypergeometric, and E[exp(aX)] of that
+is below the binomial one's (Hoeffding, J. Amer. Statist. Assoc. 58, 1963).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from plimsoll_operator.rollout.evidence.accumulated import Evidence
-from plimsoll_operator.rollout.evidence.counts import Counts, SeriesKey
+from plimsoll_operator.rollout.evidence.counts import Counts, SeriesKey, Stratum
 from plimsoll_operator.rollout.evidence.mixture import RATIOS
 from plimsoll_operator.rollout.evidence.series import Series
 from plimsoll_operator.rollout.evidence.waiting import Waiting
@@ -19,9 +19,10 @@ _COUNTS = tuple(field.name for field in fields(Counts))
 
 
 def to_status(evidence: Evidence) -> dict[str, Any]:
-    """`{canary, since, until, series: [{signal, part, tier, state}], waiting: [the same]}`.
+    """`{canary, since, until, series: [{signal, part, tier, state}], waiting: [the same, and length]}`.
 
-    `state` is numbers with blanks between them; `tier` is left out where the series is of all of them.
+    `state` is numbers with blanks between them; `tier` is left out where the series is of all of them, and `length`
+    where nothing told it.
     """
     return {
         "canary": evidence.canary,
@@ -32,9 +33,13 @@ def to_status(evidence: Evidence) -> dict[str, Any]:
             for key, series in sorted(evidence.series.items(), key=lambda entry: entry[0])
         ],
         "waiting": [
-            {**_named(key._replace(tier=tier)), "state": _numbers(*(getattr(counts, name) for name in _COUNTS))}
+            {
+                **_named(key._replace(tier=stratum.tier)),
+                **({"length": stratum.length} if stratum.length else {}),
+                "state": _numbers(*(getattr(counts, name) for name in _COUNTS)),
+            }
             for key, kept in sorted(evidence.waiting.items(), key=lambda entry: entry[0])
-            for tier, counts in sorted(kept.items())
+            for stratum, counts in sorted(kept.items(), key=lambda entry: entry[0])
         ],
     }
 
@@ -58,11 +63,12 @@ def _key(entry: Mapping[str, Any]) -> SeriesKey:
 
 
 def _waiting(entries: Iterable[Mapping[str, Any]]) -> Waiting:
-    waiting: dict[SeriesKey, dict[str, Counts]] = {}
+    waiting: dict[SeriesKey, dict[Stratum, Counts]] = {}
     for entry in entries:
         key = _key(entry)
         counts = Counts(*_values(entry["state"], len(_COUNTS)))
-        waiting.setdefault(key._replace(tier=""), {})[key.tier] = counts
+        stratum = Stratum(key.tier, entry.get("length", ""))
+        waiting.setdefault(key._replace(tier=""), {})[stratum] = counts
     return waiting
 
 

@@ -18,10 +18,11 @@ from plimsoll_operator.rollout.evidence.counts import (
     MOST_STRATA,
     UNKNOWN_TIER,
     SeriesKey,
+    Stratum,
 )
 from plimsoll_operator.rollout.evidence.mixture import log_mean_exp
-from plimsoll_operator.rollout.evidence.series import Series
-from plimsoll_operator.rollout.evidence.settings import AnalysisSettings
+from plimsoll_operator.rollout.evidence.series import COMMON, RARE, Series
+from plimsoll_operator.rollout.evidence.settings import MIN_REQUESTS, AnalysisSettings
 
 SUSPICIOUS = 10.0
 """Evidence of a tier from which on nothing is promoted: by chance it ever gets there with one good canary in ten, and
@@ -31,16 +32,21 @@ FAILING = 0.1
 """Nor while a tier fails more than that share of its requests, and twice as many as on stable: one that is seldom asked
 for has neither evidence nor a bound of its own by the time that the others have theirs."""
 
+SLOWER = 2
+"""Nor while a tier has that many times stable's share of requests above a bucket: to be sure of one, beside the noise
+that pods have, takes longer than to bound all of them."""
+
 Parts = Mapping[SeriesKey, Series]
 
 
 def of(
-    whole: SeriesKey, strata: Iterable[str], known: Collection[SeriesKey], settings: AnalysisSettings
+    whole: SeriesKey, strata: Iterable[Stratum], known: Collection[SeriesKey], settings: AnalysisSettings
 ) -> list[SeriesKey]:
     """The series of single tiers that go with that of all: none where there is but one tier."""
     if settings.tiers < 2 or not (whole in (INCIDENTS, FAILURES) or whole.signal == LATENCY):
         return []
-    wanted = [whole._replace(tier=tier) for tier in strata if 0 < len(tier) <= MOST_NAME and tier != UNKNOWN_TIER]
+    seen = dict.fromkeys(stratum.tier for stratum in strata)
+    wanted = [whole._replace(tier=tier) for tier in seen if 0 < len(tier) <= MOST_NAME and tier != UNKNOWN_TIER]
     new = [key for key in wanted if key not in known]
     if not new:
         return wanted
@@ -67,7 +73,11 @@ def telling(parts: Parts, tier: str) -> SeriesKey:
 def suspicious(parts: Parts, by_tier: Mapping[str, float]) -> str:
     """A tier that looks too bad for a promotion, the one with the most evidence; empty where there is none."""
     known = {key.tier: by_tier.get(key.tier, 0.0) for key in parts}
-    doubted = [tier for tier, against in known.items() if against >= log(SUSPICIOUS) or _fails(parts, tier)]
+    doubted = [
+        tier
+        for tier, against in known.items()
+        if against >= log(SUSPICIOUS) or _fails(parts, tier) or _is_slower(parts, tier)
+    ]
     return max(doubted, key=known.__getitem__, default="")
 
 
@@ -83,6 +93,12 @@ def _fails(parts: Parts, tier: str) -> bool:
     known = parts.get(FAILURES._replace(tier=tier)) or parts.get(INCIDENTS._replace(tier=tier)) or Series()
     stable_rate = known.stable_bad / known.stable if known.stable else 0.0
     return known.canary_rate > max(FAILING, 2 * stable_rate)
+
+
+def _is_slower(parts: Parts, tier: str) -> bool:
+    own = [series for key, series in parts.items() if key.tier == tier and key.signal == LATENCY]
+    bounding = [series for series in own if series.compared >= MIN_REQUESTS and RARE <= series.stable_rate <= COMMON]
+    return any(series.compared_bad > SLOWER * series.expected for series in bounding)
 
 
 def _weighed(parts: Parts) -> Parts:

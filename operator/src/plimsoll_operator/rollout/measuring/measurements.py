@@ -41,13 +41,15 @@ class Replica(NamedTuple):
 
 
 class Counter(NamedTuple):
-    """Which counter: a metric of one tier of one replica, and the value of its own label where it has one."""
+    """Which counter: a metric of one tier of one replica, the value of its own label where it has one, and the class of
+    lengths (of requests' bodies) where it tells them apart."""
 
     revision: str
     replica: str
     tier: str
     metric: str
     label: str
+    length: str = ""
 
     @property
     def of(self) -> Replica:

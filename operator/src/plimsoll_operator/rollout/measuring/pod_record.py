@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 
 from plimsoll_operator.observed import MEMORY, Pod, Workload
 from plimsoll_operator.out_of_memory import OOM_KILLED
-from plimsoll_operator.rollout.evidence import Counts, Interval, Pods, SeriesKey
+from plimsoll_operator.rollout.evidence import Counts, Interval, Pods, SeriesKey, Stratum
 
 KILLS = SeriesKey("oom", "kills")
 RESTARTS = SeriesKey("restarts")
-STRATUM = "pods"
+STRATUM = Stratum("pods")
 
 KILLED = 137
 """Exit code of a process ended by SIGKILL: for memory, or by the kubelet after a probe that failed or a lost node."""

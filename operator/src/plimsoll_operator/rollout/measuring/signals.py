@@ -1,7 +1,8 @@
 """What a canary is compared by: for each signal one query for raw counters, and how they count.
 
-Everything is counted per tier, since a tier's requests are alike and those of two tiers are not. A new signal is one
-entry of SIGNALS and one row in docs/operator.md.
+Everything is counted per tier, since a tier's requests are alike and those of two tiers are not; latencies by the size
+of the request within it, where the servers tell it. A new signal is one entry of SIGNALS and one row in
+docs/operator.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Tally(NamedTuple):
 @dataclass(frozen=True)
 class Signal:
     """`label` is the metrics' own label that is told apart; `count` gives a tally for each part of the signal.
+    `finer` is the one of the metrics that tells the same apart by size as well.
 
     `warm_up` is how much a replica must have answered before it is compared by the signal.
     """
@@ -41,13 +43,16 @@ class Signal:
     label: str
     count: Callable[[Increments], Mapping[str, Tally]]
     warm_up: int = 0
+    finer: str = ""
 
-    def query(self, inquiry: Inquiry) -> str:
+    def query(self, inquiry: Inquiry, *, finer: bool = True) -> str:
         """PromQL for the counters. `max` makes one of a pod that two jobs scrape; it adds nothing up."""
-        kept = ", ".join(filter(None, ("__name__", "revision", "replica", "tier", self.label)))
+        size = SIZE if self.finer and finer else ""
+        kept = ", ".join(filter(None, ("__name__", "revision", "replica", "tier", size, self.label)))
+        metrics = tuple(metric for metric in self.metrics if finer or metric != self.finer)
         return (
             f"max by ({kept}) ({{"
-            f"__name__=~{any_of(self.metrics)}, "
+            f"__name__=~{any_of(metrics)}, "
             f"inference_namespace={quoted(inquiry.namespace)}, "
             f"inference_deployment={quoted(inquiry.deployment)}, "
             f"revision=~{any_of((inquiry.stable, inquiry.canary))}}})"
@@ -57,6 +62,9 @@ class Signal:
 REQUESTS = "plimsoll_requests_total"
 INCIDENTS = "plimsoll_incidents_total"
 DURATION = "plimsoll_request_duration_seconds_bucket"
+DURATION_BY_SIZE = "plimsoll_request_duration_by_size_seconds_bucket"
+SIZE = "size"
+"""Label of it: the class of the request's body, by the bytes that it reaches up to."""
 OOM = "plimsoll_oom_total"
 BATCHES = "plimsoll_batches_total"
 
@@ -104,7 +112,7 @@ def _requests(grown: Increments, outcomes: frozenset[str]) -> float:
 
 def _slow(grown: Increments) -> dict[str, Tally]:
     """One part for each bucket of the histogram: what took longer than its bound."""
-    answered = grown.get((DURATION, ALL), 0.0)
+    answered = next((count for (_, bound), count in grown.items() if bound == ALL), 0.0)
     return {bound: Tally(answered, answered - within) for (_, bound), within in grown.items() if _BOUND.match(bound)}
 
 
@@ -112,6 +120,6 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("oom", (OOM, BATCHES), "", _batches),
     Signal("errors", (REQUESTS, INCIDENTS), "outcome", _errors),
     # First answers are slow for reasons of their own; they do not fail for them.
-    Signal("latency", (DURATION,), "le", _slow, warm_up=20),
+    Signal("latency", (DURATION, DURATION_BY_SIZE), "le", _slow, warm_up=20, finer=DURATION_BY_SIZE),
 )
 """Kills and restarts come from the Kubernetes API: see `pod_record`."""
