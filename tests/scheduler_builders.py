@@ -16,6 +16,7 @@ from plimsoll_server.config import LongInputConfig
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.dispatcher import Engine
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
@@ -117,6 +118,9 @@ async def scheduling(
     tiers: Sequence[Tier] = TIERS,
     cache: AnswerCache | None = None,
     observer: Observed | None = None,
+    claims: MemoryClaims | None = None,
+    info: ModelInfo = INFO,
+    idle_room: int | None = None,
     **policy: Any,
 ) -> AsyncIterator[Scheduler]:
     save_tokenizer(word_tokenizer(["sea", "forbidden"]), folder)
@@ -125,12 +129,14 @@ async def scheduling(
         threads=1,
         max_text_bytes=100_000,
         cut_above=16,
-        with_offsets=False,
-        has_room=lambda size: True,
+        with_offsets=info.task == "token-classification",
+        claims=claims or MemoryClaims(lambda: None),
     )
+    if idle_room is not None:
+        tokeniser.idle_with(idle_room)
     rules = LongInputConfig.model_validate({"chunk_tokens": 32, "overlap_tokens": 4, **policy}, by_name=True)
     watching = observer or Observed()
-    scheduler = Scheduler(INFO, tiers, rules, tokeniser, engine, watching, PackRecord(str(record)), deadline, cache)
+    scheduler = Scheduler(info, tiers, rules, tokeniser, engine, watching, PackRecord(str(record)), deadline, cache)
     running = asyncio.create_task(scheduler.run())
     try:
         yield scheduler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -171,10 +172,27 @@ def test_a_model_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_less_memory_than_the_server_takes_is_told_with_both_numbers(tmp_path: Path, demo_shaped: Path) -> None:
-    limit = str(384 * MEBIBYTE)
-    with process(tmp_path, environment(server_config(demo_shaped), PLIMSOLL_MEMORY_LIMIT_BYTES=limit)) as server:
+    assert "memory limit of 384 MiB is 326 MiB, but the server needs" in last_line_with_memory(
+        384 * MEBIBYTE, tmp_path, server_config(demo_shaped)
+    )
+
+
+def test_a_limit_that_little_more_than_the_model_fits_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
+    """At 95 percent, batches are planned up to where allocations fail: nothing is left for a thread's stack."""
+    config = server_config(random_model(tmp_path), memoryUtilizationPercent=95)
+    needed = re.search(r"the server needs (\d+) MiB", last_line_with_memory(384 * MEBIBYTE, tmp_path, config))
+    assert needed
+    barely = (int(needed[1]) + 6) * MEBIBYTE * 100 // 95
+    told = last_line_with_memory(barely, tmp_path, config)
+    assert "with the model loaded" in told
+    assert "raise spec.server.resources.limits.memory" in told
+
+
+def last_line_with_memory(limit: int, folder: Path, config: dict[str, Any]) -> str:
+    """Of a server that cannot start with `limit` bytes."""
+    with process(folder, environment(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit))) as server:
         assert server.ends_with() == 1
-        assert "memory limit of 384 MiB is 326 MiB, but the server needs" in last_line(server)
+        return last_line(server)
 
 
 def last_line(server: ServerProcess) -> str:

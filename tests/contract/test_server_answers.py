@@ -68,6 +68,16 @@ async def test_a_request_that_is_remembered_in_part_has_waited_for_the_model(ser
     assert after[waited] - before[waited] == 1
 
 
+async def test_a_latency_is_told_by_the_size_of_the_body(server: Server) -> None:
+    """Not by its tokens, of which another revision's tokeniser may make more or fewer."""
+    counted = ("plimsoll_request_duration_by_size_seconds_count", "short")
+    before = await server.metrics()
+    body, headers = b'{"inputs": "a tyre of some weight"}' + b" " * 500, {"Content-Type": "application/json"}
+    assert (await server.client.post("/predict", content=body, headers=headers)).status_code == 200
+    after = await server.metrics()
+    assert after[*counted, "1024"] - before.get((*counted, "1024"), 0) == 1
+
+
 @pytest.mark.parametrize(
     ("revision", "source"),
     [pytest.param("abc", "redis", id="of the same revision"), pytest.param("def", "model", id="of another")],

@@ -12,11 +12,9 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-import torch
 
-from plimsoll_server.engine.memory import free_memory
 from plimsoll_server.engine.process_memory import private_bytes
-from plimsoll_server.errors import StartError
+from plimsoll_server.scheduler.text_memory import BYTES_PER_TEXT_BYTE
 from server_builders import random_model, server_config
 from server_process import IDENTITY, Server, serving
 
@@ -54,34 +52,24 @@ async def stream(total: int, part: int = 65536) -> AsyncIterator[bytes]:
         yield b" " * part
 
 
-async def test_a_limit_that_little_more_than_the_model_fits_ends_the_start_with_what_to_do(tmp_path: Path) -> None:
-    """At 95 percent, batches are planned up to where allocations fail: nothing is left for a thread's stack."""
-    config = server_config(random_model(tmp_path), memoryUtilizationPercent=95)
-    async with serving(config):
-        pass
-    free_memory(torch.device("cpu"))
-    limit = (private_bytes() + 12 * MEBIBYTE) * 100 // 95
-    with pytest.raises(StartError, match=r"raise spec\.server\.resources\.limits\.memory"):
-        async with serving(config, PLIMSOLL_MEMORY_LIMIT_BYTES=str(limit)):
-            pass
-
-
-async def test_what_may_be_remembered_is_no_room_for_batches(tmp_path: Path) -> None:
+async def test_what_may_be_remembered_is_no_room_for_batches_nor_for_texts(tmp_path: Path) -> None:
     config = server_config(random_model(tmp_path))
     limit, cache = 1 << 40, 1 << 38
 
-    async def room(promised: int) -> int:
+    async def room(promised: int) -> tuple[int, int]:
         told = {"PLIMSOLL_MEMORY_LIMIT_BYTES": str(limit), "PLIMSOLL_CACHE_BYTES": str(promised)}
-        async with serving(config, trust=None, **told) as server:
-            measured = (await server.client.get("/info")).json()["load_line"]["measured"]
+        async with serving(config, trust=None, PLIMSOLL_MAX_TEXT_BYTES=str(limit), **told) as server:
+            info = (await server.client.get("/info")).json()
+            measured = info["load_line"]["measured"]
             metrics = await server.metrics()
         assert measured["promised"] == promised
         assert metrics["plimsoll_device_memory_bytes", "limit"] == limit, "the container's, not the plan"
         assert metrics["plimsoll_device_memory_bytes", "planned"] == limit * 85 // 100
-        return int(measured["room"])
+        return measured["room"], info["request_limits"]["text_bytes"] * BYTES_PER_TEXT_BYTE
 
-    difference = await room(0) - await room(cache)
-    assert difference == pytest.approx(cache, rel=0.01)
+    (for_batches, for_a_text), (less, less_for_a_text) = await room(0), await room(cache)
+    assert for_batches - less == pytest.approx(cache, rel=0.01)
+    assert for_a_text - less_for_a_text == pytest.approx(cache, rel=0.01)
 
 
 async def test_fifty_megabytes_are_refused_by_their_declared_length(server: Server) -> None:

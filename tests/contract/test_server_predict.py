@@ -230,7 +230,7 @@ BAD: list[tuple[str, bytes, int, str]] = [
     ("three texts in a list", b'{"inputs": ["a", "b", "c"]}', 422, "send a batch of texts as [[text], [text]]"),
     ("a pair in a batch", b'{"inputs": [["a"], ["b", "c"]]}', 422, "pairs of texts are not served"),
     ("a text and a list", b'{"inputs": ["a", ["b"]]}', 422, "inputs"),
-    ("too many texts", json.dumps({"inputs": [["a"]] * 33}).encode(), 422, "33 entries, at most 32"),
+    ("too many texts", json.dumps({"inputs": [["a"]] * 257}).encode(), 422, "257 entries, at most 256"),
     ("a word in the place of a boolean", b'{"inputs": "sea", "truncate": "yes"}', 422, "truncate"),
     ("half a character", b'{"inputs": "\\ud800"}', 400, "the body is not JSON: unexpected end of hex escape"),
     ("not text at all", b"\xff\xfe", 400, "the body is not JSON"),

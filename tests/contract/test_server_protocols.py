@@ -80,7 +80,14 @@ async def test_info_tells_what_is_served_and_within_which_limits(server: Server,
     assert info["model_id"] == str(topics)
     assert info["model_type"]["classifier"]["id2label"] == {"0": "sea", "1": "land"}
     assert (info["model_dtype"], info["attention"], info["device"]) == ("float32", "sdpa", "cpu")
-    assert (info["window"], info["max_input_length"], info["max_client_batch_size"]) == (1024, 256, 32)
+    assert (info["window"], info["max_input_length"], info["max_client_batch_size"]) == (1024, 256, 256)
+    assert info["request_limits"] == {
+        "inputs": 256,
+        "sequences": 1024,
+        "token_ids": 1 << 20,
+        "text_bytes": 1 << 20,
+        "entities": 1 << 18,
+    }
     assert info["tiers"][0] == {"name": "short", "max_tokens": 32, "concurrency": 8, "running_limit": 8}
     assert info["long_input"]["policy"] == "Auto"
     assert info["version"]

@@ -1,7 +1,8 @@
 """A light server that counts what it answers exactly as the real one does, by the same code, for the rollout's judges.
 
-It says who answered, closes a connection now and then, and drains when told to end. Model families other than `steady`
-are ways to be worse.
+It says who answered, closes a connection now and then, and drains when told to end. A request is held for as many
+`hold_seconds` as its body says, and the saturation comes from how many are held. Model families other than `steady` are
+ways to be worse.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.telemetry import Identity, Telemetry
 
 ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
 CONFIG = json.loads(os.environ["PLIMSOLL_CONFIG"])
-TIER = CONFIG["tiers"][0]["name"]
+TIER, CONCURRENCY = CONFIG["tiers"][0]["name"], CONFIG["tiers"][0]["concurrency"]
 IDENTITY = Identity(
     os.environ.get("POD_NAMESPACE", ""),
     os.environ.get("PLIMSOLL_DEPLOYMENT", ""),
@@ -30,7 +32,9 @@ IDENTITY = Identity(
 LINGER_SECONDS = 3
 CLOSED_SHARE = 0.02
 BYTES_PER_REQUEST = 4 << 20
-held: list[bytes] = []
+PUBLISH_SECONDS = 0.5
+ENDS = {signal.SIGTERM, signal.SIGINT}
+kept: list[bytes] = []
 ended = threading.Event()
 telemetry = Telemetry(IDENTITY, [TIER])
 
@@ -46,11 +50,32 @@ def faulty() -> int:
 
 def hungry() -> int:
     """Keeps what it takes for each request, so that the pod gets ready and is killed for memory under load."""
-    held.append(b"\1" * BYTES_PER_REQUEST)
+    kept.append(b"\1" * BYTES_PER_REQUEST)
     return 200
 
 
 FAMILIES: dict[str, Callable[[], int]] = {"steady": steady, "faulty": faulty, "hungry": hungry}
+
+
+class Held:
+    """The requests that are."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._meter = SaturationMeter(time.monotonic())
+
+    def change(self, by: int) -> None:
+        with self._lock:
+            self._count += by
+            self._meter.record(self._count / CONCURRENCY, time.monotonic())
+
+    def saturation(self) -> float:
+        with self._lock:
+            return self._meter.mean(time.monotonic())
+
+
+held = Held()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -63,7 +88,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         began = time.monotonic()
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        held.change(+1)
+        time.sleep(asked.get("hold_seconds", 0))
+        held.change(-1)
         status = FAMILIES.get(CONFIG["model"]["family"], steady)()
         self._answer(status)
         telemetry.batch_done(TIER, out_of_memory=False)
@@ -89,10 +117,11 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     telemetry.serve(ADDRESS, 9090)
     threading.Thread(target=Server((ADDRESS, 8080), Handler).serve_forever, daemon=True).start()
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    while signal.sigtimedwait(ENDS, PUBLISH_SECONDS) is None:
+        telemetry.set_load(held.saturation(), {})
     ended.set()
     time.sleep(LINGER_SECONDS)
     sys.exit(0)

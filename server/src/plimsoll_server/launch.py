@@ -50,6 +50,11 @@ async def keep(engine: AnyEngine) -> None:
     await asyncio.Event().wait()
 
 
+def runs_here(engine: AnyEngine) -> bool:
+    """Whether batches take the memory of this process."""
+    return not isinstance(engine, Fleet) and engine.info.device == "cpu"
+
+
 async def dismiss(engine: AnyEngine) -> None:
     """Ends what runs beside this process."""
     if isinstance(engine, Fleet):

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plimsoll_server.engine.cpus import usable_cpus
-from plimsoll_server.engine.process_memory import MemoryBudgetError, has_room, room_left
-from plimsoll_server.launch import AnyEngine, Crew, dismiss, launch
+from plimsoll_server.engine.process_memory import MemoryBudgetError, room_left
+from plimsoll_server.launch import AnyEngine, Crew, dismiss, launch, runs_here
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.pack_record import PackRecord
 from plimsoll_server.phases import Phases
@@ -21,9 +21,11 @@ from plimsoll_server.scheduler.cache.codec import Codec
 from plimsoll_server.scheduler.cache.memory import MemoryCache
 from plimsoll_server.scheduler.cache.shared import SharedCache
 from plimsoll_server.scheduler.long_input import LongInput
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.scheduler import Observer, Scheduler
+from plimsoll_server.scheduler.text_memory import BYTES_PER_TEXT_BYTE
 from plimsoll_server.scheduler.tiers import Tier, tiers_from
-from plimsoll_server.scheduler.tokenise import BYTES_PER_FILE_BYTE, BYTES_PER_TEXT_BYTE, Tokeniser
+from plimsoll_server.scheduler.tokenise import BYTES_PER_FILE_BYTE, Tokeniser
 from plimsoll_server.settings import Settings
 from plimsoll_server.types import Calibration, ModelInfo, Tokens
 
@@ -58,10 +60,11 @@ async def _prove(
 ) -> tuple[Scheduler, Calibration | None]:
     tiers = tiers_from(settings.config.tiers)
     loop = asyncio.get_running_loop()
-    tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers)
+    claims = MemoryClaims(room_left, with_packs=runs_here(engine))
+    tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers, claims)
     with phases.timed("self_test"):
         await _test(engine, tokeniser, tiers)
-    _bound_texts(tokeniser)
+    _bound_texts(tokeniser, settings.cache_bytes)
     with phases.timed("calibrate"):
         calibration = await _calibrate(engine, tokeniser, tiers)
     scheduler = Scheduler(
@@ -90,7 +93,7 @@ def _answer_cache(settings: Settings, info: ModelInfo, observer: Observer) -> An
     )
 
 
-def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> Tokeniser:
+def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...], claims: MemoryClaims) -> Tokeniser:
     threads = min(_TOKENISER_THREADS, usable_cpus())
     copies = threads * BYTES_PER_FILE_BYTE * Path(info.tokenizer_file).stat().st_size
     # The library ends the process when it gets no memory.
@@ -101,16 +104,25 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...]) -> 
         max_text_bytes=settings.max_text_bytes,
         cut_above=LongInput(settings.config.long_input, tiers, info.window).cuts_above,
         with_offsets=info.task == "token-classification",
-        has_room=has_room,
+        claims=claims,
     )
 
 
-def _bound_texts(tokeniser: Tokeniser) -> None:
-    """To what an idle server has memory for. Raises MemoryBudgetError when that is hardly any text."""
-    _check_room(_SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE, f"a text of {_SHORT_TEXT_BYTES} bytes")
+def _bound_texts(tokeniser: Tokeniser, remembered: int) -> None:
+    """To what an idle server has memory for, with `remembered` bytes of answers, but to a short text at least. Raises
+    MemoryBudgetError when there is none for that even now, while nothing is remembered."""
+    least = _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE
+    _check_room(least, f"a text of {_SHORT_TEXT_BYTES} bytes")
     room = room_left()
-    if room is not None:
-        tokeniser.idle_with(room)
+    if room is None:
+        return
+    if room - remembered < least:
+        log.warning(
+            "what the server holds and what it may remember leave texts no memory: those of more than "
+            f"{_SHORT_TEXT_BYTES} bytes are refused; raise spec.server.resources.limits.memory, or lower "
+            "spec.server.cache.maxSize"
+        )
+    tokeniser.idle_with(max(least, room - remembered))
 
 
 def _check_room(needed: int, what: str) -> None:

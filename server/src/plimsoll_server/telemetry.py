@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -28,8 +29,16 @@ SERVERS_FAULTS = ("rejected", "oom", "error")
 """The outcomes that a caller has not brought about and cannot help."""
 SOURCES = ("memory", "redis", "flight", "model")
 """Where an answer comes from: what is remembered here, or by another pod; another request's work; work of its own."""
+_SIZES = tuple(2**power for power in range(8, 21))
+"""Bytes, ascending: a class reaches from above the one before it up to this. Requests within one are alike."""
 NO_TIER = "none"
 """Value of the label `tier` for a request that failed before its tier was known."""
+
+
+def size_class(size: int) -> str:
+    """Value of the label `size`: up to how many bytes the class reaches."""
+    place = bisect_left(_SIZES, size)
+    return str(_SIZES[place]) if place < len(_SIZES) else "+Inf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +59,23 @@ class Telemetry:
         self._known: dict[tuple[Counter | Histogram, tuple[str, ...]], Counter | Histogram] = {}
         self._labels = (identity.namespace, identity.deployment, identity.revision, identity.replica)
         self._requests = self._counter("plimsoll_requests", "Requests by how they ended", "tier", "outcome")
-        self._duration = Histogram(
+        self._duration = self._histogram(
             "plimsoll_request_duration_seconds",
             "Time from the end of a request's body to its answer, of those that were answered and waited for the model",
-            (*_COMMON, "tier"),
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "tier",
+        )
+        # Of the body, and not its tokens: two revisions are sent the same bodies, and may read them into other tokens.
+        self._duration_by_size = self._histogram(
+            "plimsoll_request_duration_by_size_seconds",
+            "The same by the size of the request's body in bytes",
+            "tier",
+            "size",
         )
         # Apart: how many answers a pod remembers depends on its age, and says nothing of how fast its revision is.
-        self._remembered = Histogram(
+        self._remembered = self._histogram(
             "plimsoll_remembered_request_duration_seconds",
             "Time from the end of a request's body to its answer, of those whose every answer was remembered",
-            (*_COMMON, "tier"),
-            buckets=_BUCKETS,
-            registry=self.registry,
+            "tier",
         )
         self._out_of_memory = self._counter("plimsoll_oom", "Batches in which memory ran out", "tier")
         self._batches = self._counter("plimsoll_batches", "Batches that ran", "tier")
@@ -97,12 +109,15 @@ class Telemetry:
         self.devices = DeviceMetrics(self.registry, _COMMON, self._labels)
         self._start_from_zero(tiers)
 
-    def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool = False) -> None:
-        """`of_batch`: it failed together with its batch, which `batch_done` has counted."""
+    def request_done(
+        self, tier: str | None, outcome: str, seconds: float, *, size: int = 0, of_batch: bool = False
+    ) -> None:
+        """`size`: bytes of its body. `of_batch`: it failed together with its batch, which `batch_done` has counted."""
         tier = tier or NO_TIER
         self._series(self._requests, tier, outcome).inc()
         if outcome == "ok":
             self._series(self._duration, tier).observe(seconds)
+            self._series(self._duration_by_size, tier, size_class(size)).observe(seconds)
         if outcome == "remembered":
             self._series(self._remembered, tier).observe(seconds)
         if outcome in SERVERS_FAULTS and not of_batch:
@@ -170,6 +185,9 @@ class Telemetry:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, (*_COMMON, *labels), registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, (*_COMMON, *labels), buckets=_BUCKETS, registry=self.registry)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, (*_COMMON, *labels), registry=self.registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -68,6 +69,10 @@ class BatchReport:
     out_of_memory: bool = False
     seconds: float = field(default=0.0, compare=False)
     """For which it ran, as far as is known."""
+    longest_step: float = field(default=0.0, compare=False)
+    """Seconds that its longest layer took; 0 of what ran within another."""
+    tried: bool = True
+    """Whether a device was given any of it. What took several with it before is given to none."""
 
     @property
     def abandoned(self) -> bool:
@@ -89,6 +94,8 @@ class LoadLine:
     """Bytes that all sequences which run together may take."""
     factor: float = 1.0
     """Of all that, what is trusted: 1.0, less after a shortage, and slowly back."""
+    bytes_per_batch: int = 0
+    """What a batch takes beside its tokens. The room is without it."""
 
     @property
     def tokens(self) -> int | None:
@@ -99,6 +106,14 @@ class LoadLine:
         if self.bytes_per_token is None or self.room is None:
             return None
         return int(self.room * self.factor) // self.bytes_per_token
+
+    def bytes_of(self, tokens: int) -> int:
+        """That a batch of so many takes; 0 where nothing was measured."""
+        return 0 if self.bytes_per_token is None else self.bytes_per_batch + tokens * self.bytes_per_token
+
+    def tokens_in(self, size: float) -> float:
+        """Of a batch that takes no more than `size` bytes; any number where nothing was measured."""
+        return max(0.0, size - self.bytes_per_batch) / self.bytes_per_token if self.bytes_per_token else math.inf
 
     def sequences(self, planned: int, max_tokens: int) -> int:
         """How many of `max_tokens` each may run together where `planned` is the most; 0 only where that is."""
@@ -133,7 +148,8 @@ class Calibration:
 
     @property
     def line(self) -> LoadLine:
-        return LoadLine(self.bytes_per_token, max(0, self.room - self.bytes_per_batch))
+        room = max(0, self.room - self.bytes_per_batch)
+        return LoadLine(self.bytes_per_token, room, bytes_per_batch=self.bytes_per_batch)
 
 
 class Activation(Enum):

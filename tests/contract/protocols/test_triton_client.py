@@ -80,6 +80,15 @@ def test_the_answer_tells_how_each_text_was_read(topics_url: str) -> None:
     }
 
 
+def test_of_many_texts_too_each_one_has_its_place(topics_url: str) -> None:
+    """The headers have none for so many."""
+    with client(topics_url) as asked:
+        result = asked.infer("domains", texts(*("tides " * (1 + number % 3) for number in range(200))))
+    told = result.get_response()["parameters"]
+    assert told["tokens"] == ",".join(str(3 + number % 3) for number in range(200))
+    assert told["tier"] == ",".join(["short"] * 200)
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_padded_token_ids_are_read_without_their_padding(topics_url: str, binary: bool) -> None:
     ids = integers("input_ids", [[CLS, 5, SEP, PAD], [CLS, 5, 6, SEP]], binary)

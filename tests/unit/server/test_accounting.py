@@ -133,3 +133,20 @@ async def test_a_line_tells_of_every_request_but_those_of_probes(caplog: pytest.
             await call(path)
     lines = [getattr(record, FIELDS) for record in caplog.records]
     assert [(line["path"], line["status"]) for line in lines] == [("/predict", 401), ("/info", 401), ("/nowhere", 401)]
+
+
+@pytest.mark.parametrize(
+    ("size", "told_as"),
+    [
+        pytest.param(20, "256", id="small"),
+        pytest.param(4096, "4096", id="as large as its class"),
+        pytest.param(4097, "8192", id="one byte more"),
+        pytest.param(2**20, "1048576", id="the largest class"),
+        pytest.param(2**20 + 1, "+Inf", id="beyond it"),
+    ],
+)
+async def test_a_latency_is_told_by_the_size_of_the_body_as_well(size: int, told_as: str) -> None:
+    told = telemetry()
+    await account(told, 200, {"tier": "short", "body_size": size})
+    assert value(told, "plimsoll_request_duration_seconds_count", tier="short") == 1
+    assert value(told, "plimsoll_request_duration_by_size_seconds_count", tier="short", size=told_as) == 1

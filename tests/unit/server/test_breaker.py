@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from plimsoll_server.audience import Audience
 from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.memory import MemoryCache
 from plimsoll_server.scheduler.errors import InvalidInputError, ModelFaultError, NonFiniteError, NotServingError
-from plimsoll_server.types import Failure, LabelLogits, Outcome, Tokens
+from plimsoll_server.types import BatchReport, Failure, LabelLogits, Outcome, Tokens
 from scheduler_builders import HeldEngine, scheduling, words
 
 
@@ -133,6 +135,37 @@ def test_a_turn_that_was_handed_on_and_one_whose_batch_runs_are_not_given_back()
     breaker.batch_begins()
     breaker.ended(later)
     assert not lets_through(breaker)
+
+
+def test_a_batch_that_no_device_was_given_says_nothing_of_the_model_and_hands_the_turn_on() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    clock.now += 5
+    breaker.check()
+    breaker.batch_begins()
+    breaker.batch_not_tried()
+    assert breaker.open
+    assert [lets_through(breaker) for _ in range(2)] == [True, False]
+
+
+async def test_a_text_that_no_worker_is_given_does_not_close_the_circuit(tmp_path: Path) -> None:
+    class Refusing(HeldEngine):
+        async def run(
+            self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
+        ) -> BatchReport:
+            return BatchReport((Failure.MODEL_FAULT,) * len(batch), tried=False)
+
+    engine = Refusing()
+    async with scheduling(tmp_path, engine) as scheduler:
+        clock = Clock()
+        scheduler._breaker._clock = clock
+        for _ in range(5):
+            scheduler._breaker.batch_done(faulty=True)
+        clock.now += 5
+        for _ in range(2):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts([words(1)])
+        assert scheduler.circuit_open()
 
 
 async def test_an_invalid_text_at_an_open_circuit_leaves_the_trial_to_the_next_request(tmp_path: Path) -> None:

@@ -91,5 +91,5 @@ def test_the_higher_score_of_two_views_is_kept() -> None:
 
 def test_characters_leave_out_the_space_that_a_tokenizer_counts_in() -> None:
     text = "von  Ada Lovelace, Gräfin"
-    (entity,) = locate([Run("PER", 0.9, 1, 3)], [(0, 3), (3, 8), (8, 17)], text)
+    (entity,) = locate([Run("PER", 0.9, 1, 3)], [0, 3, 8], [3, 8, 17], text)
     assert text[entity.start : entity.end] == "Ada Lovelace"

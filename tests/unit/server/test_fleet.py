@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +20,13 @@ from plimsoll_server.config import ModelConfig
 from plimsoll_server.engine.fleet.fleet import Fleet
 from plimsoll_server.engine.fleet.gpus import chosen
 from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
+from plimsoll_server.engine.fleet.remote import Worker
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
 from plimsoll_server.engine.order import EngineOrder
 from plimsoll_server.engine.process_memory import MemoryBudgetError
 from plimsoll_server.errors import StartError
 from plimsoll_server.models.location import Located, locate
-from plimsoll_server.types import LabelLogits
+from plimsoll_server.types import Failure, LabelLogits
 
 LONG, SHORT = [1, *[4] * 298, 2], [1, 4, 2]
 PATIENCE = 240
@@ -62,8 +63,11 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @asynccontextmanager
-async def fleet_of(count: int, folder: Path, watch: Watch) -> AsyncIterator[Fleet]:
-    fleet = Fleet(places(order(folder), count, (), 0), watch)
+async def fleet_of(
+    count: int, folder: Path, watch: Watch, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Fleet]:
+    made = places(order(folder), count, (), 0)
+    fleet = Fleet([replace(place, environment={**place.environment, **(environment or {})}) for place in made], watch)
     await fleet.launch(lambda seconds: None)
     keeping = asyncio.create_task(fleet.keep())
     try:
@@ -79,9 +83,40 @@ def batch(number: int) -> list[list[int]]:
     return [[1, *[4 + number % 3] * 5, 2], [1, 4 + number % 5, 2]]
 
 
-async def test_a_killed_worker_loses_no_batch_and_is_replaced(topic_folder: Path) -> None:
+ILL = """
+import os, signal, time
+from pathlib import Path
+from plimsoll_server.engine import recovery
+
+well = recovery.run_with_recovery
+
+def ill(forward, batch, make_room):
+    if [1, 1, 2] in batch:
+        os.kill(os.getpid(), signal.SIGKILL)
+    once = Path(__file__).with_name("hung")
+    if [1, 2, 2] in batch and not once.exists():
+        once.touch()
+        time.sleep(600)
+    return well(forward, batch, make_room)
+
+recovery.run_with_recovery = ill
+"""
+FATAL, HANGING = [1, 1, 2], [1, 2, 2]
+"""What ends each worker that is given it, and what the first one hangs at, which goes on telling that it lives."""
+
+
+@pytest.fixture
+def ill(tmp_path: Path) -> Mapping[str, str]:
+    """The environment of workers that can be made to fail."""
+    (tmp_path / "sitecustomize.py").write_text(ILL)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+async def test_a_worker_that_is_killed_or_hangs_loses_no_batch_and_is_replaced(
+    topic_folder: Path, ill: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     watch = Watch()
-    async with fleet_of(2, topic_folder, watch) as fleet:
+    async with fleet_of(2, topic_folder, watch, ill) as fleet:
         assert fleet.devices == 2
         quiet = [(await fleet.run(batch(number))).outcomes for number in range(6)]
         assert all(isinstance(outcome, LabelLogits) for outcomes in quiet for outcome in outcomes)
@@ -92,7 +127,7 @@ async def test_a_killed_worker_loses_no_batch_and_is_replaced(topic_folder: Path
 
         nobody = Audience()
         abandoned = asyncio.create_task(fleet.run([LONG] * 8, audience=nobody))
-        await until(lambda: nobody.on_leaving.__name__ != Audience().on_leaving.__name__)
+        await until(lambda: nobody.watched)
         nobody.leave()
         assert (await asyncio.wait_for(abandoned, PATIENCE)).abandoned
 
@@ -110,7 +145,29 @@ async def test_a_killed_worker_loses_no_batch_and_is_replaced(topic_folder: Path
         before = watch.batches[0]
         await asyncio.gather(*(fleet.run(batch(number)) for number in range(4)))
         assert watch.batches[0] > before, "the successor gets its share"
+
+        monkeypatch.setattr("plimsoll_server.engine.fleet.tempo._LEAST_SECONDS", 5.0)
+        hung = await asyncio.wait_for(fleet.run([HANGING, SHORT]), PATIENCE)
+        assert all(isinstance(outcome, LabelLogits) for outcome in hung.outcomes)
+        await until(lambda: fleet.devices == 2)
+        assert sum(watch.replaced.values()) >= 2
     assert not any(map(alive, [other, *fleet.pids()])), "no worker outlives the fleet"
+
+
+@pytest.mark.thorough
+async def test_a_text_that_kills_workers_takes_no_other_with_it_and_is_given_to_no_more_than_three(
+    topic_folder: Path, ill: Mapping[str, str]
+) -> None:
+    watch = Watch()
+    async with fleet_of(2, topic_folder, watch, ill) as fleet:
+        sound = [[1, 4, 2], [1, 5, 2], [1, 4, 5, 2], [1, 5, 4, 2]]
+        quiet = (await fleet.run(sound)).outcomes
+        poisoned = await asyncio.wait_for(fleet.run([*sound, FATAL]), PATIENCE)
+        assert poisoned.outcomes == (*quiet, Failure.MODEL_FAULT)
+        again = await asyncio.wait_for(fleet.run([FATAL, sound[0]]), PATIENCE)
+        assert again.outcomes == (Failure.MODEL_FAULT, quiet[0])
+        await until(lambda: fleet.devices == 2)
+        assert sum(watch.replaced.values()) == 3
 
 
 def some_order(**fields: Any) -> EngineOrder:
@@ -157,6 +214,18 @@ async def test_a_worker_that_cannot_be_replaced_again_and_again_is_given_up(
         await asyncio.wait_for(keeping, PATIENCE)
     assert watch.replaced == {0: 2}
     assert not await fleet.proves_itself()
+
+
+async def test_a_start_that_nobody_waits_for_any_more_leaves_no_process(tmp_path: Path) -> None:
+    (place,) = places(some_order(), 1, (), 0)
+    worker = Worker(replace(place, environment={"PYTHONPATH": str(tmp_path)}))
+    starting = asyncio.create_task(worker.begin())
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await worker.close()
+    assert not alive(worker.pid)
 
 
 @pytest.mark.parametrize(

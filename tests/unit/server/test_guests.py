@@ -107,7 +107,8 @@ class Held:
             self.within()
         self._depth += 1
         try:
-            return self._model.forward(batch, between and self._held(between))
+            # Of one that runs within another it is only told that it comes on.
+            return self._model.forward(batch, self._held(between) if between and batch == LONG else between)
         finally:
             self._depth -= 1
 

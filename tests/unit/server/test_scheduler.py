@@ -215,6 +215,27 @@ async def test_a_fault_of_the_model_ends_its_batch_and_not_the_server(tmp_path: 
         assert await scheduler.answer_texts(["sea"])
 
 
+async def test_an_outcome_that_is_known_before_the_others_is_answered_before_them(tmp_path: Path) -> None:
+    engine = HeldEngine()
+    async with scheduling(tmp_path, engine) as scheduler:
+        blocking = asyncio.create_task(scheduler.answer_texts([words(1)]))
+        await until(lambda: len(engine.held) == 1)
+        first, second = (asyncio.create_task(scheduler.answer_texts([words(2)], Options(raw=True))) for _ in range(2))
+        await until(lambda: queue_holds(scheduler, 8))
+        engine.finish(0)
+        await until(lambda: len(engine.held) == 2)
+        audience = engine.held[1].audience
+        assert audience is not None
+        audience.tell(0, LabelLogits((7.0,)))
+        assert [answer.scores for answer in await first] == [(7.0,)]
+        assert not second.done()
+        assert not audience.gone
+        second.cancel()
+        await until(lambda: audience.gone)
+        engine.release()
+        assert await blocking
+
+
 async def test_tokens_outside_the_vocabulary_are_refused(tmp_path: Path) -> None:
     async with scheduling(tmp_path, HeldEngine()) as scheduler:
         with pytest.raises(InvalidInputError, match="run from 0 to 5, found 1 to 6"):

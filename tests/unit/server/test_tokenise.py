@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tokenizers import normalizers
 
-from plimsoll_server.scheduler.documents import Border
+from plimsoll_server.scheduler.documents import Border, Document
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
-from plimsoll_server.scheduler.tokenise import BYTES_PER_TEXT_BYTE, Tokeniser
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
+from plimsoll_server.scheduler.text_memory import BYTES_PER_TEXT_BYTE
+from plimsoll_server.scheduler.tokenise import Tokeniser
 from server_builders import CLS, SEP, byte_tokenizer, save_tokenizer, word_tokenizer
 from standstill import standstill
 
@@ -31,7 +34,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
                 max_text_bytes=max_text_bytes,
                 cut_above=16,
                 with_offsets=True,
-                has_room=lambda size: room,
+                claims=MemoryClaims(lambda: None if room else 0),
             )
         )
         return made[-1]
@@ -39,6 +42,10 @@ def make(tmp_path: Path) -> Iterator[Make]:
     yield tokeniser
     for one in made:
         one.close()
+
+
+def characters_of(document: Document) -> list[tuple[int, int]]:
+    return [*zip(document.starts, document.ends, strict=True)]
 
 
 async def test_the_frame_is_found_and_kept_apart_from_the_content(make: Make) -> None:
@@ -55,16 +62,23 @@ async def test_truncation_and_padding_saved_in_the_file_are_not_obeyed(make: Mak
 async def test_offsets_are_characters_of_the_original_text(make: Make) -> None:
     text = "Grüße 🚢 old harbour"
     document = await make().document(text)
-    covered = {text[start:end] for start, end in document.offsets}
+    covered = {text[start:end] for start, end in characters_of(document)}
     assert {"🚢", "ü", "ß"} <= covered, "all tokens of a character cover the whole character"
+
+
+async def test_what_is_kept_of_a_text_until_its_answer_takes_a_few_bytes_for_each_token(make: Make) -> None:
+    document = await make().document("the old harbour near the sea " * 1000)
+    kept = (document.content, document.starts, document.ends, document.borders)
+    assert sum(map(sys.getsizeof, kept)) < 20 * document.tokens
 
 
 async def test_borders_tell_words_from_characters_and_from_their_insides(make: Make) -> None:
     document = await make().document("zz 🚢🚢 " * 5)
     kinds = [Border(kind) for kind in document.borders]
     assert kinds[0] is Border.WORD
+    characters = characters_of(document)
     assert {Border.WORD, Border.CHARACTER, Border.INSIDE_CHARACTER} == set(kinds)
-    for (start, end), before, kind in zip(document.offsets[1:], document.offsets, kinds[1:], strict=False):
+    for (start, end), before, kind in zip(characters[1:], characters, kinds[1:], strict=False):
         assert (kind is Border.INSIDE_CHARACTER) == ((start, end) == before)
 
 
@@ -110,12 +124,8 @@ async def test_a_text_is_measured_in_bytes_before_it_is_tokenised(make: Make, te
     ],
 )
 async def test_memory_is_asked_for_by_the_bytes_that_the_model_reads(tmp_path: Path, text: str, read: int) -> None:
-    asked: list[int] = []
-
-    def has_room(size: int) -> bool:
-        asked.append(size)
-        return True
-
+    enough = read * BYTES_PER_TEXT_BYTE
+    left = enough
     tokenizer = byte_tokenizer()
     tokenizer.normalizer = normalizers.NFKC()
     save_tokenizer(tokenizer, tmp_path)
@@ -125,11 +135,13 @@ async def test_memory_is_asked_for_by_the_bytes_that_the_model_reads(tmp_path: P
         max_text_bytes=100_000,
         cut_above=16,
         with_offsets=False,
-        has_room=has_room,
+        claims=MemoryClaims(lambda: left),
     )
-    await tokeniser.document(text)
-    assert asked == [read * BYTES_PER_TEXT_BYTE]
-    tokeniser.idle_with((read - 1) * BYTES_PER_TEXT_BYTE)
+    assert (await tokeniser.document(text)).content
+    left = enough - 1
+    with pytest.raises(OverloadedError, match="too little memory"):
+        await tokeniser.document(text)
+    tokeniser.idle_with(left)
     with pytest.raises(TooLongError, match="fit this server's memory"):
         await tokeniser.document(text)
     tokeniser.close()
@@ -182,5 +194,5 @@ async def test_a_text_is_read_alike_on_a_thread_and_without(make: Make, text: st
     alone = await tokeniser.document(text)
     repeated = await tokeniser.document(text * 600)
     assert [*repeated.content[: len(alone.content)]] == [*alone.content]
-    assert [*repeated.offsets[: len(alone.content)]] == [*alone.offsets]
+    assert characters_of(repeated)[: len(alone.content)] == characters_of(alone)
     assert repeated.borders[: len(alone.borders)] == alone.borders

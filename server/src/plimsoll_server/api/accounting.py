@@ -16,7 +16,7 @@ from plimsoll_server.lifecycle import Lifecycle
 
 
 class RequestObserver(Protocol):
-    def request_done(self, tier: str | None, outcome: str, seconds: float, *, of_batch: bool) -> None: ...
+    def request_done(self, tier: str | None, outcome: str, seconds: float, *, size: int, of_batch: bool) -> None: ...
 
 
 Close = Callable[[Scope, int, str, float], None]
@@ -77,7 +77,8 @@ class Accounting:
 
     def _count(self, scope: Scope, status: int, outcome: str, seconds: float) -> None:
         state = scope["state"]
-        self._observer.request_done(state.get("tier"), outcome, seconds, of_batch=state.get("of_batch", False))
+        size, of_batch = state.get("body_size", 0), state.get("of_batch", False)
+        self._observer.request_done(state.get("tier"), outcome, seconds, size=size, of_batch=of_batch)
         if self._told is not None:
             log_request(scope, status, outcome, seconds)
 

@@ -45,7 +45,7 @@ class BodyLimit:
         try:
             refusal = await self._read(scope, framing, receive, body)
             if refusal is None:
-                scope.setdefault("state", {})["body_read"] = time.monotonic()
+                scope.setdefault("state", {}).update(body_read=time.monotonic(), body_size=len(body))
                 await self._app(scope, _replay(bytes(body), receive), send)
             else:
                 self._held.give_back(len(body))

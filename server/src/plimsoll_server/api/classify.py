@@ -13,6 +13,7 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import VLLM
 from plimsoll_server.api.inputs import each_of
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -58,9 +59,14 @@ async def classify(body: VllmRequest, request: Request, patience: Patience = Non
     require_task(scheduler, "text-classification")
     options = Options(truncate=body.truncate, raw=body.raw, timeout_seconds=patience)
     answers = await ask(request, scheduler, each_of(body.input), options)
-    data = [_encode(index, answer, scheduler.info.labels) for index, answer in enumerate(answers)]
-    content = envelope("classify", body.request_id, service.model_name, data, answers)
-    return JSONResponse(content, headers=reading_headers(request, answers))
+    headers = reading_headers(request, answers)
+
+    def made() -> JSONResponse:
+        data = [_encode(index, answer, scheduler.info.labels) for index, answer in enumerate(answers)]
+        content = envelope("classify", body.request_id, service.model_name, data, answers)
+        return AnswersResponse(content, headers=headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 def _encode(index: int, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -25,12 +25,12 @@ from plimsoll_server.api.problems import (
 
 Responses = dict[int | str, dict[str, Any]]
 
-_EACH_INPUT = "One value per input, in order, with a comma between"
+_EACH_INPUT = "One value per input, in order, with a comma between; of more than the headers have room for"
 _READING = {
-    "X-Plimsoll-Tier": f"The context tier. {_EACH_INPUT}.",
-    "X-Plimsoll-Tokens": f"Tokens that were read. {_EACH_INPUT}.",
-    "X-Plimsoll-Chunks": f"Passes that a text took. {_EACH_INPUT}.",
-    "X-Plimsoll-Truncated-Tokens": f"Tokens that were left out. {_EACH_INPUT}.",
+    "X-Plimsoll-Tier": f"The context tier. {_EACH_INPUT}, each tier and how many: short*200,long*56.",
+    "X-Plimsoll-Tokens": f"Tokens that were read. {_EACH_INPUT}, total=N.",
+    "X-Plimsoll-Chunks": f"Passes that a text took. {_EACH_INPUT}, total=N.",
+    "X-Plimsoll-Truncated-Tokens": f"Tokens that were left out. {_EACH_INPUT}, total=N.",
 }
 _COMES_WITH_RETRY_AFTER = {429, 503, 504}
 

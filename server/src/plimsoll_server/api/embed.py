@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -12,12 +13,22 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import AT_FIRST_ERROR, Dimensions, NotServed, Off, On, Text, TruncationDirection
+from plimsoll_server.api.inputs import (
+    AT_FIRST_ERROR,
+    MAX_INPUTS,
+    Dimensions,
+    NotServed,
+    Off,
+    On,
+    Text,
+    TruncationDirection,
+)
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
-from plimsoll_server.api.vectors import normalised
-from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.api.vectors import Vector, normalised
+from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.options import Options
 
 router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
@@ -43,7 +54,7 @@ class EmbedFields(BaseModel):
 
 class EmbedRequest(EmbedFields):
     inputs: Annotated[
-        Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR],
+        Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_INPUTS), AT_FIRST_ERROR],
         Field(description="One text, or a list of them.", examples=["What is a load line?"]),
     ]
 
@@ -59,5 +70,13 @@ async def embed(body: EmbedRequest, request: Request, patience: Patience = None)
     require_task(scheduler, "feature-extraction")
     texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
     answers = await ask(request, scheduler, texts, Options(truncate=bool(body.truncate), timeout_seconds=patience))
-    vectors = [normalised(answer.embedding) if body.normalize else answer.embedding for answer in answers]
-    return JSONResponse(vectors, headers=reading_headers(request, answers))
+    headers = reading_headers(request, answers)
+
+    def made() -> JSONResponse:
+        return AnswersResponse(vectors_of(answers, body), headers=headers)
+
+    return await made_of(answers, scheduler, made)
+
+
+def vectors_of(answers: Sequence[Answer], asked: EmbedFields) -> list[Vector]:
+    return [normalised(answer.embedding) if asked.normalize else answer.embedding for answer in answers]

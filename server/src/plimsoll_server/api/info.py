@@ -12,9 +12,12 @@ from pydantic import BaseModel, ConfigDict
 
 from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
+from plimsoll_server.api.inputs import MAX_INPUTS
+from plimsoll_server.api.json_bounds import MAX_TOKENS
 from plimsoll_server.api.load_line import EXAMPLE, LoadLineInfo, load_line
 from plimsoll_server.api.state import SchedulerOf, ServiceOf
-from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
+from plimsoll_server.scheduler.lanes import Lane
+from plimsoll_server.scheduler.long_input import MAX_SEQUENCES
 from plimsoll_server.scheduler.packs import most_tokens
 from plimsoll_server.types import ModelInfo
 
@@ -39,7 +42,7 @@ _EXAMPLE = {
     "max_input_length": 8192,
     "max_batch_tokens": 16384,
     "max_batch_requests": 32,
-    "max_client_batch_size": 32,
+    "max_client_batch_size": 256,
     "auto_truncate": False,
     "tokenization_workers": 2,
     "version": "0.1.0",
@@ -59,6 +62,13 @@ _EXAMPLE = {
     "labels": ["sea", "land"],
     "tiers": [{"name": "short", "max_tokens": 512, "concurrency": 32, "running_limit": 32}],
     "long_input": {"policy": "Auto", "chunk_tokens": 8192, "overlap_tokens": 1024, "aggregation": "Mean"},
+    "request_limits": {
+        "inputs": 256,
+        "sequences": 1024,
+        "token_ids": 1048576,
+        "text_bytes": 1048576,
+        "entities": 262144,
+    },
     "load_line": EXAMPLE,
     "devices": 1,
     "start_seconds": {"fetch": 0.01, "verify": 0.8, "import": 4.1, "load": 2.2, "self_test": 0.3, "calibrate": 1.5},
@@ -78,6 +88,20 @@ class LongInputInfo(BaseModel):
     chunk_tokens: int
     overlap_tokens: int
     aggregation: str
+
+
+class RequestLimits(BaseModel):
+    """Of one request, whichever protocol."""
+
+    inputs: int
+    sequences: int
+    """Inputs, and the chunks of long ones."""
+    token_ids: int
+    text_bytes: int
+    """Of each text; what this server's memory allows beside all answers that it may remember, if that is less than what
+    is set."""
+    entities: int
+    """In all answers together; what this server's memory allows in the same way, if that is less than 262,144."""
 
 
 class Info(BaseModel):
@@ -118,6 +142,7 @@ class Info(BaseModel):
     labels: list[str]
     tiers: list[TierInfo]
     long_input: LongInputInfo
+    request_limits: RequestLimits
     load_line: LoadLineInfo
     devices: int
     """That serve now; of several in a pod, one that is being replaced is left out."""
@@ -135,7 +160,7 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
         "model_type": _model_type(model),
         "max_input_length": scheduler.longest_pass,
         **_bounds(scheduler.lanes),
-        "max_client_batch_size": MAX_BATCH,
+        "max_client_batch_size": MAX_INPUTS,
         "auto_truncate": long_input.policy == "Truncate",
         "tokenization_workers": scheduler.tokenisation_workers,
         "version": version("plimsoll-server"),
@@ -162,6 +187,13 @@ async def info(service: ServiceOf, scheduler: SchedulerOf) -> JSONResponse:
             }
             for tier in scheduler.tiers
         ],
+        "request_limits": {
+            "inputs": MAX_INPUTS,
+            "sequences": MAX_SEQUENCES,
+            "token_ids": MAX_TOKENS,
+            "text_bytes": scheduler.longest_text,
+            "entities": scheduler.most_entities,
+        },
         "load_line": load_line(service),
         "devices": service.engine.devices if service.engine else 0,
         "start_seconds": {phase: round(seconds, 3) for phase, seconds in service.phases.seconds.items()},

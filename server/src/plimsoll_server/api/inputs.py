@@ -12,7 +12,8 @@ from pydantic_core.core_schema import custom_error_schema
 from plimsoll_server.api.json_bounds import MAX_TOKENS
 
 MAX_INPUTS = 256
-"""Of the protocols that have no limit of their own: one answer of so many embeddings is a few megabytes."""
+"""Of one request, whichever protocol: an answer of so many embeddings is a few megabytes of JSON. OpenAI's own limit is
+2,048."""
 
 MAX_TOKEN_ID = (1 << 31) - 1
 

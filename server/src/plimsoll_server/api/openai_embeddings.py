@@ -14,6 +14,7 @@ from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.documentation import tells
 from plimsoll_server.api.error_shapes import OPENAI
 from plimsoll_server.api.inputs import Dimensions, NotServed, TextOrTokens, each_of
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import SchedulerOf, Service, ServiceOf, service_of
@@ -101,16 +102,21 @@ async def embeddings(body: EmbeddingsRequest, request: Request, patience: Patien
     options = Options(truncate=body.truncate_prompt_tokens is not None, timeout_seconds=patience)
     answers = await ask(request, scheduler, each_of(body.input), options)
     encode = base64_of if body.encoding_format == "base64" else list[float]
-    content = {
-        "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": encode(normalised(answer.embedding))}
-            for index, answer in enumerate(answers)
-        ],
-        "model": service.model_name,
-        "usage": usage_of(answers),
-    }
-    return JSONResponse(content, headers=reading_headers(request, answers))
+    headers = reading_headers(request, answers)
+
+    def made() -> JSONResponse:
+        content = {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": encode(normalised(answer.embedding))}
+                for index, answer in enumerate(answers)
+            ],
+            "model": service.model_name,
+            "usage": usage_of(answers),
+        }
+        return AnswersResponse(content, headers=headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 about = APIRouter(tags=["OpenAI"])

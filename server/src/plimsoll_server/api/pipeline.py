@@ -3,6 +3,7 @@ of a server instead of the name of a model."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -12,15 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from plimsoll_server.api.asking import ask
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
-from plimsoll_server.api.embed import EmbedRequest
+from plimsoll_server.api.embed import EmbedRequest, vectors_of
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
 from plimsoll_server.api.inputs import AT_FIRST_ERROR
-from plimsoll_server.api.large_answers import EntitiesResponse, made_of
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.predict import LabelScore, ranked
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
-from plimsoll_server.api.vectors import normalised
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
@@ -72,29 +72,34 @@ PipelineResponse = list[list[LabelScore]] | list[EntityGroup] | list[list[Entity
 async def pipeline(body: PipelineRequest, request: Request, patience: Patience = None) -> JSONResponse:
     """By the model's task: a list of labels per text, entities, or vectors."""
     scheduler = service_of(request).working()
-    parameters = body.parameters or PipelineParameters()
     options = Options(
-        truncate=bool(body.truncate), raw=_wants_logits(scheduler.info, parameters), timeout_seconds=patience
+        truncate=bool(body.truncate), raw=_wants_logits(scheduler.info, body.parameters), timeout_seconds=patience
     )
     texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
     answers = await ask(request, scheduler, texts, options)
     headers = reading_headers(request, answers)
-    match scheduler.info.task:
-        case "text-classification":
-            return JSONResponse([_labels(answer, scheduler.info, parameters) for answer in answers], headers=headers)
-        case "feature-extraction":
-            vectors = [normalised(answer.embedding) if body.normalize else answer.embedding for answer in answers]
-            return JSONResponse(vectors, headers=headers)
 
     def made() -> JSONResponse:
-        entities = [_entities(answer, text, parameters) for answer, text in zip(answers, texts, strict=True)]
-        return EntitiesResponse(entities[0] if isinstance(body.inputs, str) else entities, headers=headers)
+        return AnswersResponse(_content(body, texts, answers, scheduler.info), headers=headers)
 
     return await made_of(answers, scheduler, made)
 
 
-def _wants_logits(info: ModelInfo, parameters: PipelineParameters) -> bool:
-    asked = parameters.function_to_apply
+def _content(
+    body: PipelineRequest, texts: Sequence[str], answers: Sequence[Answer], info: ModelInfo
+) -> Sequence[object]:
+    parameters = body.parameters or PipelineParameters()
+    match info.task:
+        case "text-classification":
+            return [_labels(answer, info, parameters) for answer in answers]
+        case "feature-extraction":
+            return vectors_of(answers, body)
+    entities = [_entities(answer, text, parameters) for answer, text in zip(answers, texts, strict=True)]
+    return entities[0] if isinstance(body.inputs, str) else entities
+
+
+def _wants_logits(info: ModelInfo, parameters: PipelineParameters | None) -> bool:
+    asked = parameters.function_to_apply if parameters else None
     if asked not in (None, "none", info.activation.value):
         by = "are its plain numbers" if info.activation is Activation.NONE else f"are by {info.activation.value}"
         raise InvalidInputError(f"function_to_apply: this model's scores {by}; ask for none")

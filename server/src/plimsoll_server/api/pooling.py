@@ -13,6 +13,7 @@ from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import VLLM
 from plimsoll_server.api.inputs import Dimensions, each_of
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
@@ -75,9 +76,14 @@ async def pooling(body: PoolingRequest, request: Request, patience: Patience = N
         raise InvalidInputError(f"task: the model here does {own}; ask for that, or for none")
     options = Options(truncate=body.truncate, raw=body.raw, timeout_seconds=patience)
     answers = await ask(request, scheduler, each_of(body.input), options)
-    data = [_encode(index, answer, body) for index, answer in enumerate(answers)]
-    content = envelope("pool", body.request_id, service.model_name, data, answers)
-    return JSONResponse(content, headers=reading_headers(request, answers))
+    headers = reading_headers(request, answers)
+
+    def made() -> JSONResponse:
+        data = [_encode(index, answer, body) for index, answer in enumerate(answers)]
+        content = envelope("pool", body.request_id, service.model_name, data, answers)
+        return AnswersResponse(content, headers=headers)
+
+    return await made_of(answers, scheduler, made)
 
 
 def _encode(index: int, answer: Answer, body: PoolingRequest) -> dict[str, Any]:

@@ -13,23 +13,22 @@ from plimsoll_server.api.asking import ask, require_task
 from plimsoll_server.api.direct_route import DirectRoute
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import TEXT_EMBEDDINGS
-from plimsoll_server.api.inputs import AT_FIRST_ERROR, Off, Text, TruncationDirection
-from plimsoll_server.api.large_answers import EntitiesResponse, made_of
+from plimsoll_server.api.inputs import AT_FIRST_ERROR, MAX_INPUTS, Off, Text, TruncationDirection
+from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.answers import Answer
-from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.scores import Scores
 
 router = APIRouter(tags=["text-embeddings-inference"], route_class=DirectRoute)
 
 Listed = Annotated[
-    list[Text], Field(min_length=1, max_length=MAX_BATCH, json_schema_extra={"maxItems": 1}), AT_FIRST_ERROR
+    list[Text], Field(min_length=1, max_length=MAX_INPUTS, json_schema_extra={"maxItems": 1}), AT_FIRST_ERROR
 ]
 """One text. More are read only to be refused with what to write in their place."""
-Inputs = Text | Listed | Annotated[list[Listed], Field(min_length=1, max_length=MAX_BATCH), AT_FIRST_ERROR]
+Inputs = Text | Listed | Annotated[list[Listed], Field(min_length=1, max_length=MAX_INPUTS), AT_FIRST_ERROR]
 
 
 class PredictRequest(BaseModel):
@@ -91,7 +90,7 @@ async def predict(body: PredictRequest, request: Request, patience: Patience = N
 
     def made() -> JSONResponse:
         predictions = [_encode(answer, scheduler.info.labels) for answer in answers]
-        return EntitiesResponse(predictions if isinstance(body.inputs[0], list) else predictions[0], headers=headers)
+        return AnswersResponse(predictions if isinstance(body.inputs[0], list) else predictions[0], headers=headers)
 
     return await made_of(answers, scheduler, made)
 

@@ -24,6 +24,7 @@ from plimsoll_server.engine.line import Line
 from plimsoll_server.engine.memory import Budget, device_memory, free_memory, is_out_of_memory
 from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
 from plimsoll_server.engine.process_memory import DeviceMemory, MemoryBudgetError
+from plimsoll_server.engine.progress import Progress
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.engine.stand_in import StandIn
@@ -60,6 +61,7 @@ class Engine:
         self._suspect_since: float | None = None
         self._proof: asyncio.Task[None] | None = None
         self._busy_since: float | None = None
+        self._progress = Progress()
         self._stand_in = StandIn(budget)
         self._line = Line()
         self._between_batches = None if budget is None else BetweenBatches(budget, self._line, self._free)
@@ -131,6 +133,10 @@ class Engine:
         """How long the batch that is running has been running; 0 when idle."""
         return 0.0 if self._busy_since is None else time.monotonic() - self._busy_since
 
+    def still_seconds(self) -> float:
+        """How long the layer that is running has been running; 0 when idle."""
+        return self._progress.still_seconds()
+
     def suspect_seconds(self) -> float:
         """How long it is since memory stopped coming back, for all that is known; 0 when all is well.
 
@@ -179,21 +185,24 @@ class Engine:
         except AbandonedError:
             log.info("a batch of %d is ended on its way: nobody waits for it any more", len(batch))
             report = BatchReport(())
-        return dataclasses.replace(report, seconds=time.monotonic() - began)
+        step = 0.0 if audience is None else self._progress.longest_step()
+        return dataclasses.replace(report, seconds=time.monotonic() - began, longest_step=step)
 
     def _forward(self, batch: Sequence[Tokens], audience: Audience | None) -> list[Outcome]:
         tokens = sum(map(len, batch))
         self._tokens += tokens
         try:
             with threads_for(tokens, self.info.width):
-                outputs = self._model.forward(batch, None if audience is None else self._border(batch, audience))
+                outputs = self._model.forward(batch, self._border(batch, audience))
         finally:
             self._tokens -= tokens
         return [output if all(map(math.isfinite, output.numbers)) else Failure.NON_FINITE for output in outputs]
 
-    def _border(self, batch: Sequence[Tokens], audience: Audience) -> Between:
+    def _border(self, batch: Sequence[Tokens], audience: Audience | None) -> Between:
+        if audience is None:
+            return self._progress.made
         passes = 1 if self.info.packing == "packed" else len(batch)
-        return Host(self._guests, audience, self.info.layers * passes).border
+        return self._progress.told_by(Host(self._guests, audience, self.info.layers * passes).border)
 
     def _make_room(self, batch: Sequence[Tokens]) -> None:
         """After a shortage. What this batch ran within, if it did, is still in the works."""
@@ -226,6 +235,7 @@ class Engine:
 
     def _timed(self, work: Callable[[], Result]) -> Result:
         self._busy_since = time.monotonic()
+        self._progress.begins()
         try:
             result = work()
             if self._between_batches is not None:
@@ -233,3 +243,4 @@ class Engine:
             return result
         finally:
             self._busy_since = None
+            self._progress.ends()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from plimsoll_server.types import Calibration, LoadLine
 
@@ -33,7 +34,7 @@ class Line:
         self._measured = calibration.line
 
     def now(self) -> LoadLine:
-        return LoadLine(self._measured.bytes_per_token, self._room(), self._factor())
+        return replace(self._measured, room=self._room(), factor=self._factor())
 
     def left(self, room: int) -> None:
         """So many bytes are left for batches now. The line is never above what was measured at the start."""

@@ -134,12 +134,6 @@ def room_left() -> int | None:
     return None if soft == resource.RLIM_INFINITY else max(0, soft - data_bytes() - _HEADROOM)
 
 
-def has_room(size: int) -> bool:
-    """Whether `size` bytes are left below the soft limit."""
-    left = room_left()
-    return left is None or size <= left
-
-
 def _stack_bytes() -> int:
     """Of a thread that the C library starts."""
     soft, _ = resource.getrlimit(resource.RLIMIT_STACK)

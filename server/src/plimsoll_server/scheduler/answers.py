@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from plimsoll_server.scheduler.chunks import new_tokens
 from plimsoll_server.scheduler.documents import Document
-from plimsoll_server.scheduler.entities import Entity, locate, runs_of, union
+from plimsoll_server.scheduler.entities import Entity, locate, runs_of, tokens_within, union
+from plimsoll_server.scheduler.errors import TooLongError
 from plimsoll_server.scheduler.long_input import Route
 from plimsoll_server.scheduler.scores import AGGREGATIONS, Aggregation, Scores, activate, mean
 from plimsoll_server.scheduler.tiers import Tier
@@ -31,15 +32,36 @@ class Answer:
     """Whether it was made for an earlier request, so that this one did not wait for the model."""
 
 
+MAX_ENTITIES = 262_144
+"""Of one request. A megabyte of ordinary text has fewer words."""
+ENTITY_BYTES = 320
+"""Memory that each takes while they are put together,"""
+WRITTEN_BYTES = 512
+"""and while they are written, beside that: what JSON is made from, twice its text, and the words that it may hold."""
+
+
 class Assembler:
     """Puts the outputs of one model together again."""
 
-    def __init__(self, info: ModelInfo, aggregation: str) -> None:
+    def __init__(self, info: ModelInfo, aggregation: str, room: int | None = None) -> None:
+        """`room`: bytes that an idle server leaves for an answer, None where nothing limits it."""
         self._info = info
         self._aggregation = aggregation
+        within_memory = MAX_ENTITIES if room is None else room // (ENTITY_BYTES + WRITTEN_BYTES)
+        self.most_entities = min(MAX_ENTITIES, within_memory)
+        """Of one request: more would never be given, so they are no shortage of the moment."""
+
+    def check_entities(self, number: int, tier: Tier) -> None:
+        """Of one request so far. Raises TooLongError."""
+        if number > self.most_entities:
+            raise TooLongError(
+                f"the answer has more than {self.most_entities} entities, and no more are given to one request; send "
+                "shorter texts, or fewer at once",
+                tier=tier.name,
+            )
 
     def answer(self, document: Document, route: Route, outputs: Sequence[Output], text: str, *, raw: bool) -> Answer:
-        """`outputs`: one per piece of the route. `raw`: logits in the place of scores."""
+        """`outputs`: one per piece of the route. `raw`: logits in the place of scores. Raises TooLongError."""
         labels = [output for output in outputs if isinstance(output, LabelLogits)]
         tokens = [output for output in outputs if isinstance(output, TokenLabels)]
         pooled = [output.values for output in outputs if isinstance(output, Embedding)]
@@ -52,6 +74,11 @@ class Assembler:
             entities=self._entities(document, route, tokens, text) if tokens else (),
             embedding=_over_chunks(mean, pooled, route) if pooled else (),
         )
+
+    def tokens_within_entities(self, outputs: Sequence[Output]) -> int:
+        """Tokens; a few milliseconds for each hundred thousand."""
+        found = (output for output in outputs if isinstance(output, TokenLabels))
+        return sum(tokens_within(output, self._info.labels) for output in found)
 
     def _scores(self, route: Route, outputs: Sequence[LabelLogits], *, raw: bool) -> Scores:
         chunks = [output.logits if raw else activate(output.logits, self._info.activation) for output in outputs]
@@ -66,7 +93,9 @@ class Assembler:
             for piece, output in zip(route.pieces, outputs, strict=True)
             for run in runs_of(output, self._info.labels, piece.span[0], lead, piece.span[1] - piece.span[0])
         ]
-        return tuple(locate(union(runs), document.offsets, text))
+        united = union(runs)
+        self.check_entities(len(united), route.tier)
+        return tuple(locate(united, document.starts, document.ends, text))
 
 
 def _over_chunks(aggregation: Aggregation, chunks: Sequence[Scores], route: Route) -> Scores:

@@ -64,8 +64,17 @@ class Breaker:
         """The request that was the trial has ended, in one way or another."""
         if trial is not None and trial is self._trial:
             self._trial = None
-            self._on_trial = False
-            self._next_try = self._clock()
+            self._hand_on()
+
+    def batch_not_tried(self) -> None:
+        """Nothing of it was given to a device, so nothing is heard: the trial hands its turn on."""
+        if self._on_trial:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        """Whoever asks next is the trial."""
+        self._on_trial = False
+        self._next_try = self._clock()
 
     def batch_done(self, *, faulty: bool) -> None:
         if not faulty:

@@ -9,15 +9,17 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from plimsoll_server.audience import Audience
 from plimsoll_server.scheduler.breaker import Breaker
 from plimsoll_server.scheduler.lanes import Lane, Work
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.on_devices import OnDevices, Running
 from plimsoll_server.scheduler.pace import Pace
 from plimsoll_server.scheduler.pack_spans import trace_pack
-from plimsoll_server.scheduler.packs import Room, take_pack
+from plimsoll_server.scheduler.packs import Pack, Room, foremost, narrowed, take_pack
 from plimsoll_server.types import BatchReport, Failure, LoadLine, Outcome, Tokens
 
 log = logging.getLogger(__name__)
@@ -41,8 +43,8 @@ class Engine(Protocol):
 
         `between`: not behind the batch that runs but within it, before its next layer, one such batch before each; or
         at once where nothing runs. It changes the answer of neither. Its memory comes on top of the other's.
-        `audience`: for whom. A batch that others run within shall be done for them in time, and is ended once they are
-        gone: then there is no outcome.
+        `audience`: for whom; it may be told some outcomes before the others are there. A batch that others run within
+        shall be done for them in time, and is ended once they are gone: then there is no outcome.
         """
 
 
@@ -60,15 +62,25 @@ class Dispatcher:
     """The lanes by turns, so that no tier starves, and short packs within the long ones that run."""
 
     def __init__(
-        self, lanes: Sequence[Lane], engine: Engine, observer: BatchObserver, record: Record, breaker: Breaker
+        self,
+        lanes: Sequence[Lane],
+        engine: Engine,
+        observer: BatchObserver,
+        record: Record,
+        breaker: Breaker,
+        claims: MemoryClaims,
     ) -> None:
+        """`claims`: on the memory that texts take too while they are tokenised."""
         self._turns = deque(lanes)
         self._engine = engine
         self._observer = observer
         self._record = record
         self._breaker = breaker
+        self._claims = claims
         self._pace = Pace()
         self._on_devices = OnDevices(lane.tier for lane in lanes)
+        self._passed_over: Lane | None = None
+        """Whose turn it was, had texts left it memory."""
         self._work = asyncio.Event()
 
     def wake(self) -> None:
@@ -76,12 +88,17 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Runs until cancelled."""
-        async with asyncio.TaskGroup() as packs:
-            while True:
-                self._work.clear()
-                while (running := self._next()) is not None:
-                    packs.create_task(self._run(running))
-                await self._work.wait()
+        loop = asyncio.get_running_loop()
+        self._claims.tell_packs(partial(loop.call_soon_threadsafe, self.wake))
+        try:
+            async with asyncio.TaskGroup() as packs:
+                while True:
+                    self._work.clear()
+                    while (running := self._next()) is not None:
+                        packs.create_task(self._run(running))
+                    await self._work.wait()
+        finally:
+            self._claims.tell_packs(None)
 
     def _next(self) -> Running | None:
         """The next pack, if one may run now: on a device of its own, or between the layers of another."""
@@ -89,13 +106,32 @@ class Dispatcher:
         line = self._engine.line()
         guest = self._on_devices.ordinary >= self._engine.devices
         room = self._on_devices.room_for_guest(line) if guest else self._room(line)
-        pack = take_pack(self._turns, room) if room is not None else None
+        pack = self._take_pack(room, line)
         if pack is None:
             return None
         for lane, _ in pack.lanes:
             self._turns.remove(lane)
             self._turns.append(lane)
-        return self._on_devices.begin(pack, guest=guest, now=now)
+        claimed = self._claims.pack_begins(line.bytes_of(pack.tokens))
+        return self._on_devices.begin(pack, guest=guest, now=now, claimed=claimed)
+
+    def _take_pack(self, room: Room | None, line: LoadLine) -> Pack | None:
+        """One for which there is memory beside the texts that are tokenised now. Whoever is passed over for want of it
+        waits for those, and has its memory kept for it: else texts and shorter packs could go on for ever."""
+        wanted = None if room is None else foremost(self._turns, room)
+        pack = None
+        if room is not None and wanted is not None:
+            pack = take_pack(self._turns, narrowed(room, line.tokens_in(self._claims.for_a_pack())))
+        leader = None if pack is None else pack.lanes[0][0]
+        if self._passed_over is None or self._passed_over is leader or not self._passed_over.queued:
+            self._passed_over = None if wanted is leader else wanted
+        self._claims.keep_for_packs(0 if self._passed_over is None else self._needed(self._passed_over, wanted, line))
+        return pack
+
+    def _needed(self, lane: Lane, wanted: Lane | None, line: LoadLine) -> int:
+        """Bytes for all packs once the oldest of `lane` runs: after those that run now, or beside if it could begin."""
+        beside = self._on_devices.claimed if lane is wanted else 0
+        return beside + line.bytes_of(len(next(lane.waiting()).tokens))
 
     def _room(self, line: LoadLine) -> Room:
         within_memory = math.inf if line.tokens is None else line.tokens
@@ -119,7 +155,9 @@ class Dispatcher:
             seconds = time.monotonic() - started
             self._ended(running, seconds)
             trace_pack(running, report.seconds, started, started + seconds)
-        if not report.abandoned:
+        if not report.tried:
+            self._breaker.batch_not_tried()
+        elif not report.abandoned:
             self._breaker.batch_done(faulty=faulty)
         self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
         if not (running.guest or running.had_guests or report.failed or report.abandoned):
@@ -128,6 +166,7 @@ class Dispatcher:
 
     def _ended(self, running: Running, seconds: float) -> None:
         self._on_devices.end(running)
+        self._claims.pack_ends(running.claimed)
         for lane, count in running.pack.lanes:
             lane.finish(count, seconds)
 
@@ -135,5 +174,4 @@ class Dispatcher:
 def _hand_out(works: Sequence[Work], outcomes: Sequence[Outcome]) -> None:
     """To those who still wait: for what has no outcome nobody does."""
     for work, outcome in zip(works, outcomes, strict=False):
-        if not work.outcome.done():
-            work.outcome.set_result(outcome)
+        work.hear(outcome)

@@ -31,11 +31,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Document:
+    """It is held until the answer is there, so what is read from a text is in arrays of a few bytes for each token."""
+
     content: Sequence[int]
     """Token ids without the frame."""
     frame: Frame
-    offsets: Sequence[tuple[int, int]] = ()
-    """For each token of the content, its characters in the original text; empty where nobody will ask."""
+    starts: Sequence[int] = ()
+    """For each token of the content, its first character in the original text; empty where nobody will ask."""
+    ends: Sequence[int] = ()
+    """And the one after its last."""
     borders: bytes = b""
     """For each token of the content, the Border before it; empty when the document is too short to be cut, or has no
     text. Any place is then as good as another."""

@@ -54,6 +54,12 @@ def runs_of(output: TokenLabels, names: tuple[str, ...], first_token: int, lead:
     return runs
 
 
+def tokens_within(output: TokenLabels, names: tuple[str, ...]) -> int:
+    """Tokens that belong to an entity: there are no more runs than that."""
+    outside = [label == _OUTSIDE for _, label in _tags(names)]
+    return sum(not outside[label] for label in output.labels)
+
+
 def entity_labels(names: tuple[str, ...]) -> frozenset[str]:
     """The labels that entities of a model with labels of these names can have."""
     return frozenset(label for _, label in _tags(names) if label != _OUTSIDE)
@@ -79,11 +85,12 @@ def union(runs: Iterable[Run]) -> list[Run]:
     return merged
 
 
-def locate(runs: Iterable[Run], offsets: Sequence[tuple[int, int]], text: str) -> list[Entity]:
-    """The runs as entities of `text`. Many tokenizers count the space before a word as part of it: it is left out."""
+def locate(runs: Iterable[Run], starts: Sequence[int], ends: Sequence[int], text: str) -> list[Entity]:
+    """The runs as entities of `text`, of which each token covers the characters [start, end). Many tokenizers count the
+    space before a word as part of it: it is left out."""
     entities = []
     for run in runs:
-        start, end = offsets[run.first][0], offsets[run.last - 1][1]
+        start, end = starts[run.first], ends[run.last - 1]
         covered = text[start:end]
         start += len(covered) - len(covered.lstrip())
         entities.append(Entity(run.label, run.score, start, start + len(covered.strip())))

@@ -16,7 +16,7 @@ from plimsoll_server.tracing import RequestTrace, current_trace
 from plimsoll_server.types import LoadLine, Outcome, Tokens
 
 MAX_BATCH = 32
-"""Sequences per batch, and inputs per request."""
+"""Sequences per batch."""
 _QUEUE_BATCHES = 4
 """Full batches' worth of tokens that may wait in a lane, for each device."""
 _QUEUE_ITEMS = 64
@@ -47,6 +47,11 @@ class Work:
     trace: RequestTrace | None = field(default_factory=current_trace)
     since: float = field(default_factory=time.monotonic)
     """When it was admitted."""
+
+    def hear(self, outcome: Outcome) -> None:
+        """What has become of it, if somebody still waits for that and does not know."""
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
 
 class Lane:

@@ -9,7 +9,7 @@ from plimsoll_server.audience import Audience
 from plimsoll_server.scheduler.lanes import Work
 from plimsoll_server.scheduler.packs import SHORT_TOKENS, Pack, Room
 from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.types import LoadLine
+from plimsoll_server.types import LoadLine, Outcome
 
 _GUEST_SHARE = 8
 """A guest holds at most an eighth of the tokens of the pack it runs within,"""
@@ -22,6 +22,8 @@ class Running:
     pack: Pack
     guest: bool
     audience: Audience
+    claimed: int = 0
+    """Bytes, of the memory that it shares with texts."""
     had_guests: bool = False
 
 
@@ -32,8 +34,8 @@ class OnDevices:
         self._unmeasured = _tokens_at_once(list(tiers))
         self._running: set[Running] = set()
 
-    def begin(self, pack: Pack, *, guest: bool, now: float) -> Running:
-        running = Running(pack, guest, audience_of(pack.works, now))
+    def begin(self, pack: Pack, *, guest: bool, now: float, claimed: int = 0) -> Running:
+        running = Running(pack, guest, audience_of(pack.works, now), claimed)
         if guest:
             for host in self._of(guest=False):
                 host.had_guests = True
@@ -46,6 +48,11 @@ class OnDevices:
     @property
     def ordinary(self) -> int:
         return len(self._of(guest=False))
+
+    @property
+    def claimed(self) -> int:
+        """Bytes, by all that run."""
+        return sum(running.claimed for running in self._running)
 
     def room_for_guest(self, line: LoadLine) -> Room | None:
         """Of a pack that runs between the layers of one that runs; None when there may be no more of them now.
@@ -70,10 +77,14 @@ class OnDevices:
 
 def audience_of(works: Sequence[Work], now: float) -> Audience:
     """Those who wait for `works`: it is gone with the last of them."""
-    audience = Audience(min(work.patience.until for work in works) - now)
+
+    def tell(place: int, outcome: Outcome) -> None:
+        works[place].hear(outcome)
+
+    audience = Audience(min(work.patience.until for work in works) - now, tell)
 
     def look(_: object) -> None:
-        if all(work.outcome.cancelled() for work in works):
+        if all(work.outcome.done() for work in works):
             audience.leave()
 
     for work in works:

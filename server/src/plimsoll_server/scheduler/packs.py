@@ -37,11 +37,22 @@ class Room:
 
 def take_pack(lanes: Sequence[Lane], room: Room) -> Pack | None:
     """The pack of the first of `lanes` whose oldest sequence fits into `room`, filled up from those it shares with."""
+    lane = foremost(lanes, room)
+    return None if lane is None else _fill([lane, *_companions(lane, lanes)], room.tokens)
+
+
+def foremost(lanes: Sequence[Lane], room: Room) -> Lane | None:
+    """The first of `lanes` whose oldest sequence fits into `room`."""
     for lane in lanes:
         oldest = next(lane.waiting(), None)
         if oldest is not None and len(oldest.tokens) <= room.first:
-            return _fill([lane, *_companions(lane, lanes)], room.tokens)
+            return lane
     return None
+
+
+def narrowed(room: Room, tokens: float) -> Room:
+    """`room`, and no more than `tokens` even of the first sequence."""
+    return Room(min(room.first, tokens), min(room.tokens, tokens))
 
 
 def most_tokens(lanes: Sequence[Lane]) -> int:

@@ -1,11 +1,10 @@
-"""The scheduler: each request's way from a text to its answer, read from top to bottom."""
+"""The scheduler: who asks for what, what is known already, and what is made; and the loop that runs the packs."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,20 +17,17 @@ from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engi
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.errors import DeadlineError, GivenUpError, InvalidInputError
 from plimsoll_server.scheduler.flights import Flight, Flights
-from plimsoll_server.scheduler.flow import Step, flow
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
-from plimsoll_server.scheduler.long_input import LongInput, Route
+from plimsoll_server.scheduler.long_input import LongInput
+from plimsoll_server.scheduler.maker import Maker, Question
 from plimsoll_server.scheduler.options import DEFAULT, Options
 from plimsoll_server.scheduler.passage import Passage
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Done, Tokeniser
-from plimsoll_server.tracing import part
 from plimsoll_server.types import ModelInfo
 
 _DEADLINE_RETRY_AFTER = 5
-_TOKENS_AT_ONCE = 2_048
-"""Of a text with entities: were each token one, they would be put together in about eight milliseconds."""
 _IDS_AT_ONCE = 16_384
 """Of ready-made token ids: a millisecond's."""
 
@@ -42,14 +38,6 @@ class Observer(BatchObserver, Protocol):
 
     def cache_failed(self) -> None:
         """The one in Redis."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    key: bytes
-    text: str
-    """Empty for ready-made tokens."""
-    read: Callable[[], Awaitable[Document]]
 
 
 class Scheduler:
@@ -71,7 +59,6 @@ class Scheduler:
         self.info = info
         self.tiers = tiers
         self._long_input = LongInput(policy, tiers, info.window)
-        self._assembler = Assembler(info, policy.aggregation)
         self._tokeniser = tokeniser
         self._observer = observer
         self._deadline = deadline_seconds
@@ -80,13 +67,27 @@ class Scheduler:
         self._flights = Flights()
         self._breaker = Breaker()
         self._lanes = {tier.name: Lane(tier, engine, self._load_changed) for tier in tiers}
+        self._assembler = Assembler(info, policy.aggregation, tokeniser.idle_room)
+        self._maker = Maker(self._long_input, self._assembler, tokeniser, self._lanes)
         self._meter = SaturationMeter(time.monotonic())
-        self._dispatcher = Dispatcher(list(self._lanes.values()), engine, observer, record, self._breaker)
+        self._dispatcher = Dispatcher(
+            list(self._lanes.values()), engine, observer, record, self._breaker, tokeniser.claims
+        )
 
     @property
     def longest_pass(self) -> int:
         """Tokens that may run in one piece."""
         return self._long_input.longest_pass
+
+    @property
+    def longest_text(self) -> int:
+        """In bytes."""
+        return self._tokeniser.max_text_bytes
+
+    @property
+    def most_entities(self) -> int:
+        """In the answers to one request."""
+        return self._assembler.most_entities
 
     @property
     def lanes(self) -> tuple[Lane, ...]:
@@ -110,8 +111,7 @@ class Scheduler:
     async def answer_texts(self, texts: Sequence[str], options: Options = DEFAULT) -> list[Answer]:
         """One answer per text. Raises a RequestError."""
         questions = [
-            _Question(self._keys.of_text(text, options), text, partial(self._tokeniser.document, text))
-            for text in texts
+            Question(self._keys.of_text(text, options), text, partial(self._tokeniser.document, text)) for text in texts
         ]
         return await self._answers(questions, options, MAX_BATCH)
 
@@ -123,9 +123,10 @@ class Scheduler:
         many = sum(map(len, sequences)) > _IDS_AT_ONCE
         return await self._answers(await self.aside(read) if many else read(), options, at_once)
 
-    async def aside(self, work: Callable[[], Done]) -> Done:
-        """What `work` gives, on a thread that reads texts: for what would hold up the event loop."""
-        return await self._tokeniser.aside(work)
+    async def aside(self, work: Callable[[], Done], *, needs: int = 0, what: str = "") -> Done:
+        """What `work` gives, on a thread: for what would hold up the event loop. `needs`: bytes, to do `what`. Raises
+        OverloadedError."""
+        return await self._tokeniser.aside(work, needs=needs, what=what)
 
     def saturation(self) -> float:
         """Mean of the last 30 seconds; 1.0 is the load line."""
@@ -147,22 +148,26 @@ class Scheduler:
     def circuit_open(self) -> bool:
         return self._breaker.open
 
-    def _questions_of(self, sequences: Sequence[Sequence[int]], options: Options) -> list[_Question]:
+    def _questions_of(self, sequences: Sequence[Sequence[int]], options: Options) -> list[Question]:
         self._check_vocabulary(sequences)
         return [
-            _Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
+            Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
         ]
 
-    async def _answers(self, questions: Sequence[_Question], options: Options, at_once: int) -> list[Answer]:
+    async def _answers(self, questions: Sequence[Question], options: Options, at_once: int) -> list[Answer]:
         """What was answered before is answered at once, and what is not, once however many ask."""
         found = self._cache.at_hand(question.key for question in questions)
         missing = [question for question in questions if question.key not in found]
         self._came("memory", len(questions) - len(missing))
         if missing:
             found |= await self._in_time(missing, options, at_once)
-        return [found[question.key] for question in questions]
+        answers = [found[question.key] for question in questions]
+        # Those that were remembered are counted here, and those that others asked for too.
+        entities = sum(len(answer.entities) for answer in answers)
+        self._assembler.check_entities(entities, longest(answer.tier for answer in answers))
+        return answers
 
-    async def _in_time(self, questions: Sequence[_Question], options: Options, at_once: int) -> dict[bytes, Answer]:
+    async def _in_time(self, questions: Sequence[Question], options: Options, at_once: int) -> dict[bytes, Answer]:
         patience, given_up = self._patience(options)
         passage = Passage(at_once, asyncio.get_running_loop().time() + patience)
         flights: list[Flight] = []
@@ -188,7 +193,7 @@ class Scheduler:
             return options.timeout_seconds, GivenUpError
         return self._deadline, DeadlineError
 
-    def _board(self, questions: Sequence[_Question], options: Options, passage: Passage) -> list[Flight]:
+    def _board(self, questions: Sequence[Question], options: Options, passage: Passage) -> list[Flight]:
         """A flight for each question: one that is on its way, or a new one. Raises NotServingError."""
         under_way = {each.key: flight for each in questions if (flight := self._flights.find(each.key)) is not None}
         new = {each.key: each for each in questions if each.key not in under_way}
@@ -199,7 +204,7 @@ class Scheduler:
             flight.ride.join(passage.until)
         return [*under_way.values(), *(self._begin(question, options, passage, trial) for question in new.values())]
 
-    def _begin(self, question: _Question, options: Options, passage: Passage, trial: Trial | None) -> Flight:
+    def _begin(self, question: Question, options: Options, passage: Passage, trial: Trial | None) -> Flight:
         def landed(_: object) -> None:
             flight.ride.has_read()
             self._breaker.ended(trial)
@@ -209,24 +214,10 @@ class Scheduler:
         flight.task.add_done_callback(landed)
         return flight
 
-    async def _make(self, flight: Flight, question: _Question, options: Options) -> Answer:
-        ride = flight.ride
-        document = await ride.read(partial(_tokenised, question))
-        route = self._long_input.route(document, truncate=options.truncate)
-        flight.tier = route.tier
-        ride.has_read(len(route.pieces))
-        await ride.all_read()
-        if ride.too_many:
-            raise self._long_input.too_many(route.tier)
-        outputs = await flow(self._steps(document, route), ride)
-        make = partial(self._assembler.answer, document, route, outputs, question.text, raw=options.raw)
-        many = bool(document.offsets) and document.tokens > _TOKENS_AT_ONCE
-        answer = await self.aside(make) if many else make()
+    async def _make(self, flight: Flight, question: Question, options: Options) -> Answer:
+        answer = await self._maker.answer(question, options, flight)
         self._cache.keep(question.key, answer)
         return answer
-
-    def _steps(self, document: Document, route: Route) -> list[Step]:
-        return [Step(document, piece.span, self._lanes[piece.tier.name]) for piece in route.pieces]
 
     async def _framed(self, tokens: Sequence[int]) -> Document:
         return self._tokeniser.framed(tokens)
@@ -244,11 +235,6 @@ class Scheduler:
     def _load_changed(self) -> None:
         self._meter.record(max(lane.saturation for lane in self._lanes.values()), time.monotonic())
         self._dispatcher.wake()
-
-
-async def _tokenised(question: _Question) -> Document:
-    with part("tokenise"):
-        return await question.read()
 
 
 def longest(tiers: Iterable[Tier]) -> Tier:

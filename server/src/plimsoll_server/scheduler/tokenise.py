@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
+from array import array
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,7 +19,9 @@ from tokenizers import Encoding, Tokenizer
 
 from plimsoll_server.scheduler.documents import Border, Document, Frame
 from plimsoll_server.scheduler.errors import InvalidInputError, OverloadedError, TooLongError
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.readers import LONG_BYTES, Readers
+from plimsoll_server.scheduler.text_memory import TextMemory
 
 Done = TypeVar("Done")
 
@@ -28,21 +30,11 @@ _PENDING_PER_THREAD = 64
 _PENDING_LONG_BYTES = 4 << 20
 """Of long texts together: they are read one at a time, and so many take seconds."""
 
-BYTES_PER_TEXT_BYTE = 560
-"""Memory of an encoding per byte of normalised text; ordinary English takes 160, and spaces of which each becomes a
-token of three bytes 500. The library ends the process when it gets none, so it must be there."""
-
 BYTES_PER_FILE_BYTE = 12
 """Memory of one thread's copy of the tokenizer per byte of its file."""
 
-_NORMALISED_AT_ONCE = 4096
-"""Characters: eleven times as many bytes, which is the most that Unicode's forms make of one, are little."""
-
 _SHORT_CHARACTERS = 512
 """Up to here a text takes a tenth of a millisecond or two, less than handing it to a thread and back does."""
-
-_ROOM_SECONDS = 2.0
-_ROOM_CHECKS = 40
 
 
 class Tokeniser:
@@ -58,17 +50,16 @@ class Tokeniser:
         max_text_bytes: int,
         cut_above: int | None,
         with_offsets: bool,
-        has_room: Callable[[int], bool],
+        claims: MemoryClaims,
     ) -> None:
-        """`cut_above`: tokens beyond which a document may be cut, so its borders matter; None: it never is. `has_room`:
-        whether so many bytes of memory are left."""
+        """`cut_above`: tokens beyond which a document may be cut, so its borders matter; None: it never is. `claims`:
+        on the memory of the process."""
         self._file = file
         self.max_text_bytes = max_text_bytes
         """Of one text."""
-        self._idle_room: int | None = None
         self._cut_above = cut_above
         self._with_offsets = with_offsets
-        self._has_room = has_room
+        self.claims = claims
         self._local = threading.local()
         self._pending = 0
         self._pending_long_bytes = 0
@@ -81,20 +72,25 @@ class Tokeniser:
         self._pool = ThreadPoolExecutor(self.workers, "tokenise", initializer=self._open)
         self._start_threads(self.workers)
         self._readers = Readers(self._pool)
+        self._aside = ThreadPoolExecutor(1, "aside")
+        self._aside.submit(bool).result()
         self._first = self._copies[0]
-        self._normalizer = self._first.normalizer
+        self._memory = TextMemory(claims, self._first.normalizer)
         self.frame = _frame_of(self._first)
 
+    @property
+    def idle_room(self) -> int | None:
+        """Bytes that an idle server leaves which remembers all it may, None where nothing limits it."""
+        return self._memory.idle_room
+
     def idle_with(self, room: int) -> None:
-        """An idle server leaves so many bytes: texts that need more are never answered, so they are refused as too long
-        and not for now."""
-        self._idle_room = room
-        self.max_text_bytes = min(self.max_text_bytes, room // BYTES_PER_TEXT_BYTE)
+        """An idle server leaves so many bytes: texts that need more are refused as too long."""
+        self.max_text_bytes = min(self.max_text_bytes, self._memory.idle_with(room))
 
     async def document(self, text: str) -> Document:
         """Raises TooLongError, OverloadedError or InvalidInputError."""
         size = self._checked_size(text)
-        if len(text) <= _SHORT_CHARACTERS and self._has_room(self._memory_for(text)):
+        if len(text) <= _SHORT_CHARACTERS and self._memory.plenty(size):
             document = self._document(self._first.encode(text))
         else:
             document = await self._encoded_in_a_thread(text, size)
@@ -130,12 +126,20 @@ class Tokeniser:
         whole = head <= tail and (*tokens[:head],) == self.frame.prefix and (*tokens[tail:],) == self.frame.suffix
         return Document(tokens[head:tail], self.frame) if whole else Document(tokens, Frame())
 
-    async def aside(self, work: Callable[[], Done]) -> Done:
-        """What `work` gives, on one of the threads."""
-        return await asyncio.wrap_future(self._pool.submit(work))
+    async def aside(self, work: Callable[[], Done], *, needs: int = 0, what: str = "") -> Done:
+        """What `work` gives, on a thread of its own, once there are the bytes that it `needs` to do `what`. Raises
+        OverloadedError. It waits for them on no thread, and none that holds them waits for one that reads a text: that
+        might wait for the same bytes."""
+        if not needs:
+            return await asyncio.wrap_future(self._aside.submit(work))
+        await self.claims.take(needs, what)
+        doing = self._aside.submit(work)
+        doing.add_done_callback(lambda _: self.claims.give_back(needs))
+        return await asyncio.wrap_future(doing)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._aside):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
         with self._copying:
@@ -162,42 +166,21 @@ class Tokeniser:
             )
         return size
 
-    def _memory_for(self, text: str) -> int:
-        """Bytes that tokenising takes. What the normaliser makes of the text may be eleven times as long, and is found
-        out piece by piece, since that takes memory too."""
-        size = len(text.encode())
-        if self._normalizer is not None:
-            pieces = (text[at : at + _NORMALISED_AT_ONCE] for at in range(0, len(text), _NORMALISED_AT_ONCE))
-            size = max(size, sum(len(self._normalizer.normalize_str(piece).encode()) for piece in pieces))
-        return size * BYTES_PER_TEXT_BYTE
-
-    def _wait_for_room(self, size: int) -> None:
-        """A running batch takes much memory, but not for long."""
-        if self._idle_room is not None and size > self._idle_room:
-            raise TooLongError(
-                f"the text has {size // BYTES_PER_TEXT_BYTE} bytes in the form that the model reads, at most "
-                f"{self._idle_room // BYTES_PER_TEXT_BYTE} fit this server's memory; split it"
-            )
-        for _ in range(_ROOM_CHECKS):
-            if self._has_room(size):
-                return
-            time.sleep(_ROOM_SECONDS / _ROOM_CHECKS)
-        raise OverloadedError("what runs leaves too little memory to tokenise the text; try again", retry_after=5)
-
     def _encode_once_there_is_room(self, text: str) -> Document:
-        self._wait_for_room(self._memory_for(text))
-        (encoding,) = self._local.tokenizer.encode_batch([text])
-        return self._document(encoding)
+        with self._memory.held(text):
+            (encoding,) = self._local.tokenizer.encode_batch([text])
+            return self._document(encoding)
 
     def _document(self, encoding: Encoding) -> Document:
-        ids = encoding.ids
+        ids = array("i", encoding.ids)
         content = range(len(self.frame.prefix), len(ids) - len(self.frame.suffix))
-        characters = _characters(encoding)
         cut = self._cut_above is not None and len(ids) > self._cut_above
+        starts, ends = _offsets(encoding, content) if self._with_offsets else ((), ())
         return Document(
             ids[content.start : content.stop],
             self.frame,
-            [characters(token) for token in content] if self._with_offsets else (),
+            starts,
+            ends,
             _borders(encoding, content) if cut else b"",
         )
 
@@ -220,6 +203,17 @@ def _frame_of(tokenizer: Tokenizer) -> Frame:
 def _characters(encoding: Encoding) -> Callable[[int], tuple[int, int]]:
     """Of a token that there is, which is why it is never None."""
     return cast(Callable[[int], tuple[int, int]], encoding.token_to_chars)
+
+
+def _offsets(encoding: Encoding, content: range) -> tuple[Sequence[int], Sequence[int]]:
+    """The first character of each token, and the one after its last."""
+    characters = _characters(encoding)
+    starts, ends = array("i"), array("i")
+    for token in content:
+        start, end = characters(token)
+        starts.append(start)
+        ends.append(end)
+    return starts, ends
 
 
 def _borders(encoding: Encoding, content: range) -> bytes:

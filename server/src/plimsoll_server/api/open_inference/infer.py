@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
 from plimsoll_server.api.asking import ask
 from plimsoll_server.api.bodies import read_json, require_json
 from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
-from plimsoll_server.api.large_answers import made_of
+from plimsoll_server.api.large_answers import AnswersResponse, dumped, made_of
 from plimsoll_server.api.open_inference.inputs import inputs_of
 from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
 from plimsoll_server.api.open_inference.route import HEADER_LENGTH, HeaderLength, TensorRoute
 from plimsoll_server.api.open_inference.shapes import InferParameters, RequestedOutput, TensorRequest, TensorResponse
 from plimsoll_server.api.open_inference.tensors import OutputTensor, read_tensors
 from plimsoll_server.api.patience import Patience
-from plimsoll_server.api.reading import reading_headers
+from plimsoll_server.api.reading import one_by_one, reading_headers
 from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
@@ -76,9 +74,7 @@ async def infer(
         "model_name": service.model_name,
         "model_version": service.model_version,
         **({} if body.id is None else {"id": body.id}),
-        "parameters": {
-            header.removeprefix("X-Plimsoll-").lower().replace("-", "_"): value for header, value in headers.items()
-        },
+        "parameters": one_by_one(answers),
     }
 
     def made() -> Response:
@@ -150,8 +146,8 @@ def _written(
             outputs.append(tensor.as_json())
     content = {**told, "outputs": outputs}
     if not behind:
-        return JSONResponse(content, headers=headers)
-    head = json.dumps(content).encode()
+        return AnswersResponse(content, headers=headers)
+    head = dumped(content).encode()
     return Response(
         b"".join((head, *behind)),
         headers={**headers, HEADER_LENGTH: str(len(head))},

@@ -6,21 +6,23 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from plimsoll_server.audience import Audience
+from plimsoll_server.engine.fleet.failover import Failover
+from plimsoll_server.engine.fleet.outcasts import Outcasts
 from plimsoll_server.engine.fleet.places import Place
-from plimsoll_server.engine.fleet.remote import Worker, WorkerFaultError, WorkerLostError
+from plimsoll_server.engine.fleet.remote import NoWorkerError, Worker, WorkerFaultError, WorkerLostError
 from plimsoll_server.engine.fleet.replacing import FleetObserver, Schooling, lost, next_in
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
+from plimsoll_server.engine.fleet.tempo import Tempo
 from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.errors import StartError
 from plimsoll_server.types import BatchReport, Calibration, LoadLine, ModelInfo, Tokens
 
 log = logging.getLogger(__name__)
 
-_TRIES = 3
-"""Workers that one batch may take with it. It may be the cause, and must not take all."""
 _WAIT_SECONDS = 120.0
 """That a batch waits while no worker serves; its callers have a deadline of their own."""
 
@@ -33,6 +35,8 @@ class Fleet:
         self._places = places
         self._observer = observer
         self._pauses = pauses
+        self._tempo = Tempo()
+        self._outcasts = Outcasts()
         self._workers: dict[int, Worker] = {}
         self._schooling: Schooling = []
         """The calls that each worker goes through before it serves, its successors too."""
@@ -75,21 +79,30 @@ class Fleet:
     async def run(
         self, batch: Sequence[Tokens], *, between: bool = False, audience: Audience | None = None
     ) -> BatchReport:
-        """As an engine's. A batch whose worker is lost runs again elsewhere. Raises WorkerLostError when it was lost
-        too often, and WorkerFaultError."""
+        """As an engine's. A batch whose worker is lost runs again elsewhere, in parts. Raises WorkerLostError when it
+        was lost too often, WorkerFaultError or NoWorkerError."""
         audience = audience or Audience()
-        for _ in range(_TRIES):
-            worker = _host(await self._some_serving()) if between else _least_loaded(await self._some_serving())
-            if audience.gone:
-                return BatchReport(())
-            try:
-                report = await worker.run(batch, between=between, audience=audience)
-            except WorkerLostError as loss:
-                log.warning("%s, and a batch of %d with it: it runs again elsewhere", loss, len(batch))
-                continue
-            self._observer.worker_batch(worker.place.number)
-            return report
-        raise WorkerLostError(f"{_TRIES} workers were lost with the same batch of {len(batch)}")
+        run = partial(self._run_once, between=between, audience=audience, taken=set())
+        return await Failover(run, self._outcasts, lambda: len(self._serving()), audience.tell).run(batch)
+
+    async def _run_once(
+        self, batch: Sequence[Tokens], *, between: bool, audience: Audience, taken: set[Worker]
+    ) -> BatchReport:
+        """On none of the workers that are `taken`, if there is another."""
+        serving = await self._some_serving()
+        if audience.gone:
+            return BatchReport(())
+        free = [worker for worker in serving if worker not in taken]
+        worker = (_host if between else _least_loaded)(free or serving)
+        taken.add(worker)
+        try:
+            report = await worker.run(batch, between=between, audience=audience)
+        finally:
+            taken.discard(worker)
+        if report.longest_step:
+            self._tempo.ran(batch, report.longest_step)
+        self._observer.worker_batch(worker.place.number)
+        return report
 
     def memory(self) -> DeviceMemory:
         """Of all workers together."""
@@ -138,14 +151,14 @@ class Fleet:
         return [worker for worker in self._workers.values() if not worker.ended]
 
     async def _some_serving(self) -> list[Worker]:
-        """At least one. Raises WorkerLostError when none comes back in time."""
+        """At least one. Raises NoWorkerError when none comes back in time."""
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 while not (serving := self._serving()):
                     self._manned.clear()
                     await self._manned.wait()
         except TimeoutError:
-            raise WorkerLostError(f"no worker served for {_WAIT_SECONDS:g} s") from None
+            raise NoWorkerError(f"no worker served for {_WAIT_SECONDS:g} s") from None
         return serving
 
     async def _school(self, method: str, **arguments: Any) -> list[Any]:
@@ -174,7 +187,7 @@ class Fleet:
         """Returns when the place was given up."""
         restarts = Restarts(self._pauses)
         while place.number in self._workers:
-            await lost(self._workers[place.number])
+            await lost(self._workers[place.number], self._tempo)
             self._observer.worker_up(place.number, up=False)
             successor = await next_in(place, self._schooling, restarts, self._observer)
             if successor is None:

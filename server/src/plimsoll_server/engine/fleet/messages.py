@@ -67,6 +67,7 @@ class Pulse:
     line: LoadLine
     memory: DeviceMemory
     busy_seconds: float
+    still_seconds: float
     suspect_seconds: float
 
 

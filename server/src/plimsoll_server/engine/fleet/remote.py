@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import math
 import os
 import signal
 import socket
@@ -29,6 +28,7 @@ from plimsoll_server.engine.fleet.messages import (
     receive,
 )
 from plimsoll_server.engine.fleet.places import Place
+from plimsoll_server.engine.fleet.tempo import weight
 from plimsoll_server.engine.process_memory import DeviceMemory
 from plimsoll_server.errors import StartError
 from plimsoll_server.types import BatchReport, LoadLine, Tokens
@@ -47,6 +47,10 @@ class WorkerFaultError(RuntimeError):
     """The engine in the worker failed, in a way that is over with the call."""
 
 
+class NoWorkerError(RuntimeError):
+    """There is no worker to run anything."""
+
+
 class Worker:
     """Raises nothing by itself when the process ends: `ended` tells, and every call that waits is lost."""
 
@@ -60,7 +64,8 @@ class Worker:
         """Or not begun: it answers no call."""
         self.line = LoadLine()
         self.memory = DeviceMemory(0, None)
-        self._pulse = Pulse(self.line, self.memory, 0.0, 0.0)
+        self._pulse = Pulse(self.line, self.memory, 0.0, 0.0, 0.0)
+        self._weights: list[float] = []
         self._heard = time.monotonic()
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -76,21 +81,29 @@ class Worker:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = _process(self.place, theirs.fileno())
-        reader, self._writer = await asyncio.open_connection(sock=ours)
+        try:
+            reader, self._writer = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            # Nobody listens to it yet, so nobody else would end it.
+            ours.close()
+            self._process.kill()
+            self._process.wait()
+            raise
         self._writer.write(encode(self.place.order))
         self.ended = False
         self._listening = asyncio.create_task(self._listen(reader))
         return await self._built
 
     async def run(self, batch: Sequence[Tokens], *, between: bool, audience: Audience) -> BatchReport:
-        tokens = sum(map(len, batch))
+        tokens, heavy = sum(map(len, batch)), weight(batch)
+        self._weights.append(heavy)
         self.tokens_on_hand += tokens
         self.tokens_taken += tokens
         self.guests += between
         try:
             report: BatchReport = await self.call("run", audience, batch=list(map(list, batch)), between=between)
         finally:
-            audience.forget()
+            self._weights.remove(heavy)
             self.tokens_on_hand -= tokens
             self.guests -= between
         return report
@@ -104,13 +117,12 @@ class Worker:
             raise WorkerLostError(f"worker {self.place.number} has ended")
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        audience = audience or Audience()
         try:
-            patience = math.inf
-            if audience is not None:
+            with audience.watched_by(lambda: self._writer.write(encode(Abandoned(number)))):
                 patience = audience.until - time.monotonic()
-                audience.on_leaving = lambda: self._writer.write(encode(Abandoned(number)))
-            self._writer.write(encode(Call(number, method, arguments, patience)))
-            return await answer
+                self._writer.write(encode(Call(number, method, arguments, patience)))
+                return await answer
         finally:
             self._waiting.pop(number, None)
 
@@ -123,6 +135,15 @@ class Worker:
     def busy_seconds(self) -> float:
         """How long its batch has been running, as far as is known: a worker that is silent is taken to be at it."""
         return self._pulse.busy_seconds + self.silent_seconds() if self._pulse.busy_seconds else 0.0
+
+    def still_seconds(self) -> float:
+        """Since its batch last came on by a layer, as far as is known; 0 when idle."""
+        return self._pulse.still_seconds + self.silent_seconds() if self._pulse.still_seconds else 0.0
+
+    @property
+    def heaviest(self) -> float:
+        """Of the batches on hand; 0 when there are none."""
+        return max(self._weights, default=0.0)
 
     def suspect_seconds(self) -> float:
         return self._pulse.suspect_seconds

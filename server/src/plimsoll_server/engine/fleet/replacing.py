@@ -11,13 +11,13 @@ from typing import Any, Protocol
 from plimsoll_server.engine.fleet.places import Place
 from plimsoll_server.engine.fleet.remote import Worker, WorkerFaultError, WorkerLostError
 from plimsoll_server.engine.fleet.restarts import Restarts
+from plimsoll_server.engine.fleet.tempo import Tempo
 from plimsoll_server.errors import StartError
 
 log = logging.getLogger(__name__)
 
-_STUCK_SECONDS = 900.0
-"""No batch that fits a tier takes so long on any device: its thread hangs."""
 _SILENT_SECONDS = 120.0
+"""For a worker that has nothing to do."""
 _BROKEN_SECONDS = 60.0
 """A worker whose memory does not come back in this time is worth a restart."""
 _LOOK_SECONDS = 1.0
@@ -34,20 +34,21 @@ class FleetObserver(Protocol):
     def worker_replaced(self, number: int) -> None: ...
 
 
-async def lost(worker: Worker) -> None:
+async def lost(worker: Worker, tempo: Tempo) -> None:
     """Returns once its process has ended, which is brought about when nothing else can help."""
     while not await worker.ends_within(_LOOK_SECONDS):
-        reason = _hopeless(worker)
+        reason = _hopeless(worker, tempo.patience(worker.heaviest))
         if reason is not None:
             log.error("worker %d is ended: %s", worker.place.number, reason)
             worker.kill()
 
 
-def _hopeless(worker: Worker) -> str | None:
-    if (silent := worker.silent_seconds()) > _SILENT_SECONDS:
+def _hopeless(worker: Worker, patience: float) -> str | None:
+    """`patience`: seconds that a layer of its batch may take."""
+    if (silent := worker.silent_seconds()) > (patience if worker.heaviest else _SILENT_SECONDS):
         return f"it has said nothing for {silent:.0f} s"
-    if (busy := worker.busy_seconds()) > _STUCK_SECONDS:
-        return f"one batch has been running for {busy:.0f} s"
+    if (still := worker.still_seconds()) > patience:
+        return f"a layer of its batch has been running for {still:.0f} s, and {patience:.0f} s would be long"
     if (suspect := worker.suspect_seconds()) > _BROKEN_SECONDS:
         return f"its memory has not come back for {suspect:.0f} s"
     return None

@@ -139,12 +139,18 @@ class _Worker:
 
     async def _tell(self, engine: Engine) -> None:
         while True:
-            self._send(Pulse(engine.line(), engine.memory(), engine.busy_seconds(), engine.suspect_seconds()))
+            self._send(_pulse(engine))
             await asyncio.sleep(_PULSE_SECONDS)
 
     def _send(self, message: Message) -> None:
         # Not drained: there are never more answers on their way than the server has asked for.
         self._writer.write(encode(message))
+
+
+def _pulse(engine: Engine) -> Pulse:
+    return Pulse(
+        engine.line(), engine.memory(), engine.busy_seconds(), engine.still_seconds(), engine.suspect_seconds()
+    )
 
 
 def _built(order: EngineOrder, pool: ThreadPoolExecutor, phases: Phases) -> Engine:
