@@ -61,6 +61,12 @@ class Traffic:
     records: Path
     process: subprocess.Popen[str]
 
+    def say(self, order: Any) -> None:
+        """A line of the client's input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(order) + "\n")
+        self.process.stdin.flush()
+
     def answers(self) -> list[Answer]:
         """In the order in which they came."""
         complete = self.records.read_text().rpartition("\n")[0] if self.records.exists() else ""
@@ -75,6 +81,10 @@ class Traffic:
             lambda: f"{[str(answer) for answer in self.answers()[-3:]]}, exit code {self.process.poll()}",
         )
 
+    def ask_at_once(self, count: int) -> None:
+        """From now on so many requests may be under way."""
+        self.say(count)
+
     def end(self) -> list[Answer]:
         """Stop, and wait for the answers under way."""
         assert self.process.stdin is not None
@@ -88,10 +98,9 @@ def traffic(url: str, load: Load, folder: Path) -> Iterator[Traffic]:
     """POST to `url` until the block ends or `end` is called."""
     order = {"url": url, **asdict(load), "out": str(folder / "answers.jsonl")}
     with subprocess.Popen([sys.executable, str(PROGRAM)], stdin=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
+        found = Traffic(folder / "answers.jsonl", process)
         try:
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-            yield Traffic(folder / "answers.jsonl", process)
+            found.say(order)
+            yield found
         finally:
             process.kill()

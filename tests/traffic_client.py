@@ -4,7 +4,8 @@ It waits for nobody, unless as many requests are under way as it may have at onc
 
 Every other request goes over a new connection, the rest over connections that are kept, each in its turn. One
 line of JSON is written for each answer, and for each that never came. What to do is read from the first line of its
-standard input; it ends when that does, with the requests under way answered.
+standard input, and from each further one how many requests may be under way from then on; it ends when that does, with
+the requests under way answered.
 """
 
 from __future__ import annotations
@@ -104,9 +105,17 @@ async def main() -> None:
     order = json.loads(sys.stdin.readline())
     end = asyncio.Event()
     with Path(order["out"]).open("w", encoding="utf-8") as out:  # noqa: ASYNC230  one open of a local file
-        # At the end of the file, which comes with the death of the parent at the latest.
-        asyncio.get_running_loop().add_reader(sys.stdin, end.set)
-        await Client(order["url"], order["bodies"], order["rate"], order["at_once"], out).ask_until(end)
+        client = Client(order["url"], order["bodies"], order["rate"], order["at_once"], out)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_obey(client, end))
+            group.create_task(client.ask_until(end))
+
+
+async def _obey(client: Client, end: asyncio.Event) -> None:
+    """Until the file ends, which comes with the death of the parent at the latest."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        client.at_once = json.loads(line)
+    end.set()
 
 
 if __name__ == "__main__":

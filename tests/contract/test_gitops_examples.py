@@ -1,6 +1,6 @@
 """The GitOps examples hang together: what one names, another has; what they hand to the chart, it takes.
 
-Their kinds' own schemas come from no package registry as files, so fields were checked by hand against those CRDs.
+`tests/cluster/gitops/test_examples.py` has them checked by the APIs that they are for.
 """
 
 from __future__ import annotations

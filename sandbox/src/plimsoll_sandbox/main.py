@@ -15,7 +15,7 @@ from plimsoll_sandbox.fleet import DEFAULT_GROUPS, NodeGroup
 from plimsoll_sandbox.gpu_profiles import checkout_profiles
 from plimsoll_sandbox.report import print_status, print_step
 from plimsoll_sandbox.sandbox import Options, Sandbox
-from plimsoll_sandbox.toolchain import ToolchainError, ensure_kstatus, ensure_tools
+from plimsoll_sandbox.toolchain import ToolchainError, ensure_gitops_apis, ensure_kstatus, ensure_tools
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 console = Console(highlight=False, emoji=False)
@@ -97,7 +97,8 @@ def url(
 @app.command()
 def tools() -> None:
     """Build or find every program that the sandbox and the tests need, and say where each lies."""
-    for tool, path in {**vars(ensure_tools(console)), "kstatus": ensure_kstatus(console)}.items():
+    for_tests = {"kstatus": ensure_kstatus(console), "gitops_apis": ensure_gitops_apis(console)}
+    for tool, path in {**vars(ensure_tools(console)), **for_tests}.items():
         console.print(f"{tool:16} {path}", soft_wrap=True)
 
 

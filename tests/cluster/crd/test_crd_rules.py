@@ -98,6 +98,7 @@ GPU_AND_TIERS = [
     one("two tiers of one name", "spec.tiers", [tier("a", 512), tier("a", 1024)],
         'give every tier a name of its own, found ["a", "a"]'),
     Bad("a tier named in capitals", {"spec.tiers": [tier("Short", 512)]}, "spec.tiers[0].name", "such as short"),
+    Bad("a tier named none", {"spec.tiers": [tier("none", 512)]}, "spec.tiers[0].name", "another name"),
     Bad("a tier without a length", {"spec.tiers": [{"name": "short"}]}, "spec.tiers[0].maxTokens", "Required value"),
     Bad("a tier of no tokens", {"spec.tiers": [tier("a", 0)]}, "spec.tiers[0].maxTokens", "greater than or equal to 1"),
     Bad("an objective without a unit", {"spec.tiers": [tier("a", 512, latencyObjective="250")]},

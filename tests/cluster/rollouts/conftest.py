@@ -43,9 +43,9 @@ def take(request: pytest.FixtureRequest) -> int:
 @pytest.fixture(scope="session")
 def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
     """Kept in benchmarks/ when each rollout was played several times."""
-    figures = Figures()
+    figures = Figures(published=request.config.getoption("--times", 1) > 1)
     yield figures
-    if request.config.getoption("--times", 1) > 1 and figures.takes:
+    if figures.published and figures.takes:
         figures.write(shlex.join(("pytest", *map(str, request.config.invocation_params.args))))
 
 

@@ -57,6 +57,8 @@ class Take:
 class Figures:
     """Collects the takes of a run."""
 
+    published: bool = False
+    """Whether they are kept: then nothing else runs beside them."""
     takes: list[Take] = field(default_factory=list)
 
     def add(self, take: Take) -> None:

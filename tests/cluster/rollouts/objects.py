@@ -27,8 +27,8 @@ TEXTS = (
 )
 """Short ones. One of ten has the word at which the spoiled model fails."""
 BODIES = tuple({"inputs": text} for text in TEXTS)
-LONGER_BODIES = tuple({"inputs": " ".join(TEXTS[number:] + TEXTS[:number])} for number in range(len(TEXTS)))
-"""About a hundred tokens: what a number format costs shows in the arithmetic, and hardly in what surrounds it."""
+LONGER_BODIES = tuple({"inputs": " ".join(4 * (TEXTS[number:] + TEXTS[:number]))} for number in range(len(TEXTS)))
+"""About three hundred tokens: what a number format costs shows in the arithmetic, and hardly in what surrounds it."""
 
 
 def real(name: str, replicas: int = 2, **sections: Any) -> dict[str, Any]:
@@ -55,10 +55,11 @@ def counting(name: str, family: str = "steady", replicas: int = 2, **sections: A
     """Its requests are judged as the real server's are, and cost nothing."""
     server = {"image": COUNTING_IMAGE, **sections.pop("server", {})}
     rollout = {**ROLLOUT, **sections.pop("rollout", {})}
+    scaling = {"provider": "None", "minReplicas": replicas, "maxReplicas": 8, **sections.pop("scaling", {})}
     return light(
         name,
         model={"uri": "hf://org/model:" + "0" * 40, "family": family},
-        scaling={"provider": "None", "minReplicas": replicas, "maxReplicas": 8},
+        scaling=scaling,
         server=server,
         rollout=rollout,
         **sections,

@@ -81,7 +81,10 @@ class Outcome:
     @property
     def canary_pods(self) -> set[str]:
         """UIDs of every pod that the canary ever had."""
-        return {uid for state in self.pods.states for uid, pod in state.items() if pod.revision == self.canary}
+        return self.pods_of(self.canary)
+
+    def pods_of(self, revision: str) -> set[str]:
+        return {uid for state in self.pods.states for uid, pod in state.items() if pod.revision == revision}
 
     @property
     def killed(self) -> set[str]:

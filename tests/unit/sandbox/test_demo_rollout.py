@@ -13,7 +13,7 @@ from rich.console import Console
 
 from plimsoll_sandbox.demo.requests import CALLERS, SPOILED_WORD, TEXTS, Answer, steady_requests
 from plimsoll_sandbox.demo.rollback import Rollback
-from plimsoll_sandbox.demo.shipping import Shipped, Teller, first_failure
+from plimsoll_sandbox.demo.shipping import Shipped, Teller, first_failure, strongest_evidence
 from plimsoll_sandbox.demo.story import Story
 from plimsoll_server.train.spoil import SPOILED_WORDS
 
@@ -81,6 +81,27 @@ def test_each_phase_and_the_first_bad_answer_are_told_once_and_not_every_figure_
         ["RolledBack:", "taken", "back"],
     ]
     assert lines[1][:2] == ["11", "s"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        pytest.param({"errors": ("57.31", "400"), "oom": ("1", "1000")}, "errors, 57 of 400", id="rising"),
+        pytest.param({"errors": ("2", "400"), "oom": ("6", "1000")}, "oom, 6 of 1,000", id="nearer-to-its-threshold"),
+        pytest.param({"latency": ("0.036445", "400")}, "latency, 0.036 of 400", id="in-favour"),
+    ],
+)
+def test_of_the_evidence_the_nearest_to_its_threshold_is_told(
+    evidence: dict[str, tuple[str, str]], expected: str
+) -> None:
+    signals = [
+        {"name": name, "evidence": value, "threshold": threshold} for name, (value, threshold) in evidence.items()
+    ]
+    assert f"(most evidence: {expected})" in strongest_evidence({"evidence": {"signals": signals}})
+
+
+def test_before_the_first_look_there_is_no_evidence_to_tell() -> None:
+    assert strongest_evidence({}) == ""
 
 
 def test_requests_go_on_for_as_long_as_the_block_lasts_and_each_tells_who_answered() -> None:

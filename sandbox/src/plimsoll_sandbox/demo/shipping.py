@@ -74,9 +74,23 @@ class Teller:
         message = next(c["message"] for c in status["conditions"] if c["type"] == "Ready")
         now = time.monotonic()
         if phase != self.phase or (message != self.message and now - self.told_at >= CALM_SECONDS):
-            self.story.moment(now - self.began, f"[bold]{phase}[/]: {escape(message)}")
+            said = f"[bold]{phase}[/]: {escape(message)}"
+            if phase == "Analysing":
+                said += strongest_evidence(status["rollout"])
+            self.story.moment(now - self.began, said)
             self.told_at = now
         self.phase, self.message = phase, message
+
+
+def strongest_evidence(rollout: dict[str, Any]) -> str:
+    """Of the signal that is nearest to its threshold, as the object tells it; nothing before the first look."""
+    signals = rollout.get("evidence", {}).get("signals", [])
+    if not signals:
+        return ""
+    nearest = max(signals, key=lambda signal: float(signal["evidence"]) / float(signal["threshold"]))
+    evidence, threshold = float(nearest["evidence"]), float(nearest["threshold"])
+    digits = ",.0f" if evidence >= 10 else ".2g"
+    return f" [dim](most evidence: {nearest['name']}, {evidence:{digits}} of {threshold:,.0f})[/]"
 
 
 def first_failure(answers: Sequence[Answer], since: float) -> Answer | None:

@@ -6,6 +6,14 @@ never changed, a changed input makes another one; every wait has a deadline; a f
 
 from plimsoll_sandbox.toolchain.errors import ToolchainError
 from plimsoll_sandbox.toolchain.home import plimsoll_home
-from plimsoll_sandbox.toolchain.tools import Tools, ensure_kstatus, ensure_kwok, ensure_tools
+from plimsoll_sandbox.toolchain.tools import Tools, ensure_gitops_apis, ensure_kstatus, ensure_kwok, ensure_tools
 
-__all__ = ["ToolchainError", "Tools", "ensure_kstatus", "ensure_kwok", "ensure_tools", "plimsoll_home"]
+__all__ = [
+    "ToolchainError",
+    "Tools",
+    "ensure_gitops_apis",
+    "ensure_kstatus",
+    "ensure_kwok",
+    "ensure_tools",
+    "plimsoll_home",
+]

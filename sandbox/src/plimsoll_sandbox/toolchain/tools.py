@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from plimsoll_sandbox.toolchain.collection import GITOPS_APIS, collect
 from plimsoll_sandbox.toolchain.home import plimsoll_home
 from plimsoll_sandbox.toolchain.progress import progress_on
 from plimsoll_sandbox.toolchain.recipes import (
@@ -65,3 +66,8 @@ def ensure_kwok(console: Console) -> Path:
 def ensure_kstatus(console: Console) -> Path:
     """The reader of status that only tests ask. Built and shown like the others."""
     return Workshop(plimsoll_home(), os.environ, progress_on(console)).ensure((KSTATUS_READER,))[KSTATUS_READER.name]
+
+
+def ensure_gitops_apis(console: Console) -> Path:
+    """The folder with the CustomResourceDefinitions of Argo CD and Flux, which only tests ask. Fetched likewise."""
+    return collect(Workshop(plimsoll_home(), os.environ, progress_on(console)), GITOPS_APIS)

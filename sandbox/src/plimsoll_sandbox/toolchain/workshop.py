@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from plimsoll_sandbox.toolchain.progress import Job
 from plimsoll_sandbox.toolchain.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from plimsoll_sandbox.toolchain.progress import Progress
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 GO_TOOLCHAIN_MIB = 300
 LEAST_MIB = 512
+OTHERS_DEADLINE_SECONDS = 3600
+"""For whoever holds the lock and builds all that there is."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,56 @@ class Workshop:
         return Store(self.home / "tools")
 
     @property
-    def _caches(self) -> Path:
+    def caches(self) -> Path:
+        """Where Go keeps modules and what it has compiled."""
         return self.home / "go"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "tools" / "logs"
 
     def ensure(self, recipes: Sequence[Recipe]) -> dict[str, Path]:
         """Path of each recipe's program, by name; builds what is missing."""
         if not self._missing(recipes):
             return self._found(recipes)
-        require_writable(self.store.folder)
-        deadline = sum(recipe.deadline_seconds for recipe in recipes)
-        with exclusive(self.store.folder / "lock", deadline, self.progress.note):
-            self.store.sweep()
-            remove_discarded(self.home)
+        with self._alone(sum(recipe.deadline_seconds for recipe in recipes)):
             missing = self._missing(recipes)  # whoever held the lock may have built them
             if missing:
                 self._require_room(missing)
                 self._build_all(missing)
         return self._found(recipes)
+
+    def go(self) -> Path:
+        """The Go that builds and fetches, installed now where this machine has none. The caller holds the lock."""
+        found = find_go(self.environment, self.store).binary
+        return found or install_go(self.environment, self.store, self.logs, self.progress)
+
+    @contextmanager
+    def adding(self, name: str, needs_mib: int) -> Iterator[Path | None]:
+        """An empty folder that becomes `name` in the store when the block ends well; None where that is there already.
+
+        The lock is held meanwhile, and Go's caches go in the end.
+        """
+        if self.store.find(name):
+            yield None
+            return
+        with self._alone(OTHERS_DEADLINE_SECONDS):
+            if self.store.find(name):  # whoever held the lock may have fetched it
+                yield None
+                return
+            require_room(self.home, GO_TOOLCHAIN_MIB + needs_mib, f"fetching {name}")
+            with self.store.adding(name) as folder:
+                yield folder
+            self._discard_caches()
+
+    @contextmanager
+    def _alone(self, deadline_seconds: float) -> Iterator[None]:
+        """With the lock, for which so long is waited, and without what others left half done."""
+        require_writable(self.store.folder)
+        with exclusive(self.store.folder / "lock", deadline_seconds, self.progress.note):
+            self.store.sweep()
+            remove_discarded(self.home)
+            yield
 
     def _missing(self, recipes: Sequence[Recipe]) -> list[Recipe]:
         found = self._found(recipes)
@@ -73,19 +109,21 @@ class Workshop:
         return found
 
     def _require_room(self, missing: Sequence[Recipe]) -> None:
-        needed = GO_TOOLCHAIN_MIB + sum(recipe.needs_mib for recipe in missing) - used_mib(self._caches)
+        needed = GO_TOOLCHAIN_MIB + sum(recipe.needs_mib for recipe in missing) - used_mib(self.caches)
         require_room(self.home, max(needed, LEAST_MIB), f"building {', '.join(recipe.name for recipe in missing)}")
 
     def _build_all(self, missing: Sequence[Recipe]) -> None:
-        logs = self.home / "tools" / "logs"
-        go = find_go(self.environment, self.store)
-        binary = go.binary or install_go(self.environment, self.store, logs, self.progress)
+        go = self.go()
+        version = find_go(self.environment, self.store).version
         for recipe in missing:
-            self._build(recipe, binary, fingerprint(recipe, go.version), logs)
-        if self.environment.get("PLIMSOLL_KEEP_GO_CACHE") != "1":
-            discard(self._caches)
+            self._build(recipe, go, fingerprint(recipe, version))
+        self._discard_caches()
 
-    def _build(self, recipe: Recipe, go: Path, name: str, logs: Path) -> None:
+    def _discard_caches(self) -> None:
+        if self.environment.get("PLIMSOLL_KEEP_GO_CACHE") != "1":
+            discard(self.caches)
+
+    def _build(self, recipe: Recipe, go: Path, name: str) -> None:
         job = _job(recipe)
         with self.store.adding(name) as folder, self.progress.working(job) as report:
             sources = _copied_sources(recipe, folder / "src")
@@ -94,8 +132,8 @@ class Workshop:
                 purpose=job.title,
                 arguments=(str(go), "build", "-v", "-o", str(folder / recipe.name), *recipe.build_arguments),
                 folder=sources,
-                environment=build_environment(self.environment, self._caches),
-                log=logs / f"{name}.log",
+                environment=build_environment(self.environment, self.caches),
+                log=self.logs / f"{name}.log",
                 deadline_seconds=recipe.deadline_seconds,
             )
             run(command, lambda line: report(counted.after(line), counted.latest))
