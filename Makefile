@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu bench-rollouts images
+.PHONY: help setup programs built demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu bench-rollouts images
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,14 +19,18 @@ demo-down: setup ## Stop the demo's sandbox and everything it started
 	@$(BIN)/plimsoll-sandbox down --name demo
 
 # What is built once is built first, where its progress shows and no test's time-out runs.
+programs: setup
+	@$(BIN)/plimsoll-sandbox tools
+
+built: programs
+	@$(BIN)/plimsoll-server train-demo --cached
+
 # Two workers: the tests of a cluster mostly wait, the others mostly compute. Each worker has a sandbox of its own and takes
 # whole files, in this order: none comes back to a folder whose operator it has taken down.
-test: setup ## All tests: unit, contract, and cluster on a real control plane
-	@$(BIN)/plimsoll-sandbox tools
-	@$(BIN)/plimsoll-server train-demo --cached
+test: built ## All tests: unit, contract, and cluster on a real control plane
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not thorough' tests/cluster tests/unit tests/contract
 
-test-cluster: setup ## Only the tests on the real control plane
+test-cluster: built ## Only the tests on the real control plane
 	@$(BIN)/pytest -m cluster
 
 verify: setup ## Format, lint, types, layers, and generated files that must be current
@@ -47,10 +51,10 @@ format: setup ## Format and mend what can be mended by itself
 lock: setup ## Resolve the dependencies anew and write the hash-locked requirement files
 	@$(BIN)/python lock.py
 
-test-scale: setup ## The operator with OBJECTS objects (200) under simulated nodes, watched for MINUTES (30)
+test-scale: programs ## The operator with OBJECTS objects (200) under simulated nodes, watched for MINUTES (30)
 	@$(BIN)/pytest -s tests/scale --objects $(or $(OBJECTS),200) --minutes $(or $(MINUTES),30)
 
-bench-rollouts: setup ## What rollouts take, from the first bad response on: each is played TIMES times (5)
+bench-rollouts: built ## What rollouts take, from the first bad response on: each is played TIMES times (5)
 	@$(BIN)/pytest -s tests/cluster/rollouts --times $(or $(TIMES),5)
 
 images: setup ## Both images as OCI archives in dist/images, with digests and what is in them (IMAGES="operator server")

@@ -36,6 +36,7 @@ from plimsoll_server.engine.order import EngineOrder  # noqa: E402
 from plimsoll_server.models.find import find_model  # noqa: E402
 from plimsoll_server.pack_record import PackRecord  # noqa: E402
 from plimsoll_server.phases import Phases  # noqa: E402
+from plimsoll_server.scheduler.memory_claims import MemoryClaims  # noqa: E402
 from plimsoll_server.scheduler.scheduler import Scheduler  # noqa: E402
 from plimsoll_server.scheduler.tiers import Tier  # noqa: E402
 from plimsoll_server.scheduler.tokenise import Tokeniser  # noqa: E402
@@ -159,7 +160,7 @@ def idle_engine(folder: Path, worker: ThreadPoolExecutor) -> Iterator[tuple[Engi
         max_text_bytes=1024,
         cut_above=1 << 20,
         with_offsets=False,
-        has_room=lambda size: True,  # noqa: ARG005
+        claims=MemoryClaims(lambda: None),
     )
     try:
         yield engine, tokeniser

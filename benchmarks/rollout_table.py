@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ HEAD = (
     "| rollout | judged by | from | decided after, s | traffic back on stable after, s | canary requests/s "
     "| requests, failed | load average |"
 )
+
+
+BACK_SECONDS = 60
+"""From the first bad response until all traffic is on stable, that is aimed at."""
 
 
 def rollout_lines(path: Path) -> Iterator[str]:
@@ -26,6 +30,18 @@ def rollout_lines(path: Path) -> Iterator[str]:
     for story in run["stories"]:
         yield _row(story)
     yield ""
+    yield from _within(run["stories"])
+
+
+def _within(stories: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How many were back in time; none late of n tells of a share of 0.05 to the power of 1/n (Clopper-Pearson)."""
+    takes = [take for story in stories for take in story["takes"] if take["back_seconds"] is not None]
+    if not takes:
+        return
+    late = sum(take["back_seconds"] > BACK_SECONDS for take in takes)
+    told = f"Back on stable within {BACK_SECONDS} s of the first bad response: {len(takes) - late} of {len(takes)}"
+    sure = f", from which follows that at least {100 * 0.05 ** (1 / len(takes)):.0f} % of such are (95 % sure)"
+    yield f"{told}{'' if late else sure}.\n"
 
 
 def _row(story: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from plimsoll_server.models.load import load_model
 from plimsoll_server.scheduler.answers import Assembler
 from plimsoll_server.scheduler.documents import Document
 from plimsoll_server.scheduler.long_input import LongInput
+from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
 
@@ -91,7 +92,7 @@ class Reader:
             max_text_bytes=1 << 24,
             cut_above=0,
             with_offsets=False,
-            has_room=lambda _: True,
+            claims=MemoryClaims(lambda: None),
         )
 
     def document(self, text: str) -> Document:

@@ -92,6 +92,10 @@ def test_a_section_of_the_runbook_says_what_it_means_whom_it_hurts_where_to_look
     assert told == ["Means", "Hurts", "Look first", "Do"]
 
 
+def test_the_readme_says_how_many_there_are() -> None:
+    assert f"a PrometheusRule of {len(ALERTS)} alerts," in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_every_want_of_numbers_is_an_alert() -> None:
     reasons = re.findall(r'reason=~"([^"]+)"', ALERTS["PlimsollCanaryUnmeasured"]["expr"])
     assert {reason for found in reasons for reason in found.split("|")} == set(get_args(Data)) - {

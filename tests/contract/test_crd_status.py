@@ -115,8 +115,9 @@ def status_of_two_tiers() -> Any:
         return make_spec(model=model, tiers=tiers, scaling=fixed, rollout={"strategy": "Canary"})
 
     cluster = begun(spec(1), spec(2))
-    stable = (Traffic(), Traffic(tier="long"))
-    watch(cluster, (Traffic(ok=5, failed=5), Traffic(tier="long"), Traffic(tier="none")), stable, looks=2)
+    stable = (Traffic(length="512"), Traffic(tier="long", length="1024"))
+    canary = (Traffic(ok=5, failed=5, length="512"), Traffic(tier="long", length="2048"))
+    watch(cluster, (*canary, Traffic(tier="none", length="64")), stable, looks=2)
     return cluster.observed.owner.status
 
 

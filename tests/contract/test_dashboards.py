@@ -12,9 +12,11 @@ import pytest
 
 from grafana_types import objections
 from helm_chart import CHART, CHART_MODES, Chart
+from in_words import IN_WORDS
 from plimsoll_operator.rollout.evidence import JUDGED
 
 BOARDS = {path.stem: json.loads(path.read_text("utf-8")) for path in sorted((CHART / "dashboards").glob("*.json"))}
+ROOT = CHART.parents[1]
 COLUMNS = 24
 
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
@@ -88,6 +90,11 @@ def test_each_signal_has_a_panel_with_its_threshold() -> None:
     queries = " ".join(target["expr"] for panel in BOARDS["rollout"]["panels"] for target in panel.get("targets", ()))
     for metric in ("plimsoll_operator_rollout_evidence", "plimsoll_operator_rollout_threshold"):
         assert set(re.findall(rf'{metric}{{[^}}]*signal="(\w+)"', queries)) == set(JUDGED)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/operator.md"])
+def test_a_page_that_says_how_many_there_are_is_right(page: str) -> None:
+    assert f" {IN_WORDS[len(BOARDS)]} Grafana dashboards" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_the_dashboards_reach_grafana_as_they_are(chart: Chart) -> None:

@@ -10,12 +10,12 @@ import pytest
 from statistics_table import statistics_lines
 
 
-def written(tmp_path: Path, scenario: str, median: int | None, most: int | None) -> str:
+def written(tmp_path: Path, scenario: str, median: int | None = 9, most: int | None = 9, promoted: float = 0.1) -> str:
     found = {
         "rollouts": 1000,
         "rolled_back": 0.9,
         "rolled_back_at_most": 0.01,
-        "promoted": 0.1,
+        "promoted": promoted,
         "paused": 0.0,
         "requests": [median, most],
         "requests_to_promotion": [500, 900],
@@ -45,4 +45,22 @@ def test_what_is_aimed_at_stands_beside_what_was_found(
 ) -> None:
     text = written(tmp_path, scenario, median, most)
     assert row in text
-    assert (f"**Missed**: {scenario}." in text) is missed
+    assert ("**Missed**" in text) is missed
+    assert (f"- {scenario}" in text) is missed
+
+
+@pytest.mark.parametrize(
+    ("scenario", "reason"),
+    [
+        ("all latencies doubled, 10 canary requests/s", ": verdicts come by whole intervals"),
+        ("all latencies doubled, one pod each, 10/s", "is as little known as the canary's."),
+        ("all latencies doubled, 1 canary request/s", "1 canary request/s.\n"),
+    ],
+)
+def test_a_miss_has_its_own_reason_or_none(tmp_path: Path, scenario: str, reason: str) -> None:
+    assert reason in written(tmp_path, scenario, 5000, 9000).partition("**Missed**")[2]
+
+
+@pytest.mark.parametrize(("promoted", "told"), [(0.9499, True), (0.95, False)])
+def test_good_canaries_that_are_not_promoted_are_told(tmp_path: Path, promoted: float, told: bool) -> None:
+    assert ("% promoted within half an hour: gaps." in written(tmp_path, "gaps", promoted=promoted)) is told
