@@ -62,5 +62,5 @@ def log_mean_exp(values: Iterable[float]) -> float:
 def log_weighted_mean_exp(values: Sequence[float], weights: Sequence[float]) -> float:
     """The same, of values that do not count alike."""
     top = max(values)
-    total = sum([weight * exp(value - top) for value, weight in zip(values, weights, strict=True)])
-    return top + log(total / sum(weights))
+    total = sum([weight * exp(value - top) for value, weight in zip(values, weights, strict=True)], 0.0)
+    return top + log(total / sum(weights, 0.0))
