@@ -1,7 +1,10 @@
-"""Models of the session: each is built once and only read."""
+"""Models of the session, each built once and only read; and a process for what no other test may have touched."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,11 @@ def trained_folder(library: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("trained") / "model"
     train_tiny(folder, library)
     return folder
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Iterator[Executor]:
+    """A process in which nothing else has run, as the server is when it measures: what a thousand tests before left, in
+    their threads and in what the kernel took back of them, comes and goes by ten mebibytes."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        yield pool

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import resource
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,11 +54,14 @@ class AlmostFull(ProcessBudget):
         return 7 * MEBIBYTE
 
 
-@pytest.fixture
+@contextmanager
 def data_limit() -> Iterator[None]:
+    """As it was before, at the end."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    yield
-    resource.setrlimit(resource.RLIMIT_DATA, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 def give_all_back() -> None:
@@ -82,6 +86,19 @@ def room(line: Line) -> int:
     return found
 
 
+def rooms_of_one_that_grows(mebibytes: int) -> tuple[int, int, int]:
+    """Of batches when it has grown, how many sequences they may have then, and of batches when that is given back."""
+    clock = Clock()
+    between, line = watched(clock)
+    taken = b"x" * (mebibytes * MEBIBYTE)
+    between.look()
+    less, sequences = room(line), line.now().sequences(planned=8, max_tokens=1024)
+    del taken
+    clock.passes()
+    between.look()
+    return less, sequences, room(line)
+
+
 @pytest.mark.parametrize(
     ("grown", "left"),
     [
@@ -91,38 +108,43 @@ def room(line: Line) -> int:
         pytest.param(350, 0, id="by all that there was: one text at a time"),
     ],
 )
-def test_batches_get_what_a_process_that_has_grown_leaves(grown: int, left: int) -> None:
-    clock = Clock()
-    between, line = watched(clock)
-    taken = b"x" * (grown * MEBIBYTE)
-    between.look()
-    assert room(line) == pytest.approx(left * MEBIBYTE, abs=NOISE)
-    assert line.now().sequences(planned=8, max_tokens=1024) >= 1
-    del taken
-    clock.passes()
-    between.look()
-    assert room(line) == ROOM, "what was given back is theirs again, and no more"
+def test_batches_get_what_a_process_that_has_grown_leaves(fresh: Executor, grown: int, left: int) -> None:
+    less, sequences, again = fresh.submit(rooms_of_one_that_grows, grown).result(timeout=240)
+    assert less == pytest.approx(left * MEBIBYTE, abs=NOISE)
+    assert sequences >= 1
+    assert again == ROOM, "what was given back is theirs again, and no more"
 
 
-def test_what_is_only_kept_is_given_back_before_batches_get_less() -> None:
+def room_where_something_is_kept(mebibytes: int) -> int:
     kept = [b""]
     between, line = watched(Clock(), free=kept.clear)
-    kept[0] = b"x" * (150 * MEBIBYTE)
+    kept[0] = b"x" * (mebibytes * MEBIBYTE)
     between.look()
-    assert room(line) == ROOM
+    return room(line)
 
 
-def test_it_is_not_looked_at_with_every_batch() -> None:
+def test_what_is_only_kept_is_given_back_before_batches_get_less(fresh: Executor) -> None:
+    assert fresh.submit(room_where_something_is_kept, 150).result(timeout=240) == ROOM
+
+
+def rooms_at_once_and_later() -> tuple[int, int]:
+    """When it has grown since the last look, and when some time has passed as well."""
     clock = Clock()
     between, line = watched(clock)
     between.look()
     taken = b"x" * ROOM
     between.look()
-    assert room(line) == ROOM
+    at_once = room(line)
     clock.passes()
     between.look()
-    assert room(line) < ROOM
     del taken
+    return at_once, room(line)
+
+
+def test_it_is_not_looked_at_with_every_batch(fresh: Executor) -> None:
+    at_once, later = fresh.submit(rooms_at_once_and_later).result(timeout=240)
+    assert at_once == ROOM
+    assert later < ROOM
 
 
 def test_nothing_is_lowered_where_nothing_was_measured() -> None:
@@ -131,32 +153,41 @@ def test_nothing_is_lowered_where_nothing_was_measured() -> None:
     assert line.now().tokens is None
 
 
-@pytest.mark.usefixtures("data_limit")
-def test_what_has_been_touched_since_is_no_longer_above_the_ceiling() -> None:
+def counted_less_once_it_is_touched(size: int) -> int:
+    with data_limit():
+        clock, heap = Clock(), Heap(size)
+        between, _ = watched(clock, budget=ProcessBudget(AMPLE, AMPLE))
+        between.look()
+        before = counted_as_untouched()
+        heap.touch()
+        clock.passes()
+        between.look()
+        return before - counted_as_untouched()
+
+
+def test_what_has_been_touched_since_is_no_longer_above_the_ceiling(fresh: Executor) -> None:
     """Else so much could be taken beyond it before an allocation fails: up to the container's limit, and the kill."""
-    clock, heap = Clock(), Heap(SLACK)
-    between, _ = watched(clock, budget=ProcessBudget(AMPLE, AMPLE))
-    between.look()
-    before = counted_as_untouched()
-    heap.touch()
-    clock.passes()
-    between.look()
-    assert before - counted_as_untouched() == pytest.approx(SLACK, abs=NOISE)
+    assert fresh.submit(counted_less_once_it_is_touched, SLACK).result(timeout=240) == pytest.approx(SLACK, abs=NOISE)
 
 
-@pytest.mark.usefixtures("data_limit")
-def test_what_is_given_back_of_a_heap_is_for_the_next_batch_and_not_above_the_ceiling() -> None:
-    heap = Heap(SLACK)
-    between, _ = watched(Clock(), free=heap.give_back, budget=AlmostFull(AMPLE, AMPLE))
-    heap.touch()
-    between.look()
-    assert untouched() - counted_as_untouched() == pytest.approx(SLACK, abs=NOISE)
+def kept_for_a_heap(size: int) -> int:
+    """What is given back of it and not counted as untouched."""
+    with data_limit():
+        heap = Heap(size)
+        between, _ = watched(Clock(), free=heap.give_back, budget=AlmostFull(AMPLE, AMPLE))
+        heap.touch()
+        between.look()
+        return untouched() - counted_as_untouched()
+
+
+def test_what_is_given_back_of_a_heap_is_for_the_next_batch_and_not_above_the_ceiling(fresh: Executor) -> None:
+    assert fresh.submit(kept_for_a_heap, SLACK).result(timeout=240) == pytest.approx(SLACK, abs=NOISE)
 
 
 async def test_an_engine_looks_once_its_batch_is_over(tmp_path: Path) -> None:
     config = ModelConfig(location=str(random_model(tmp_path)))
     model = load_model(config, choose_placement(config))
-    with ThreadPoolExecutor(1) as worker:
+    with data_limit(), ThreadPoolExecutor(1) as worker:
         engine = Engine(model, worker, AlmostFull(AMPLE, AMPLE))
         await engine.calibrate([1, 4, 2], longest=64, together=128)
         before = engine.line().room

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -33,15 +33,28 @@ INFO = ModelInfo(
     device="cpu", window=8192, vocabulary=6, width=8, layers=22, pooling="mean", packing="packed", labels=("sea",),
     activation=Activation.SOFTMAX, tokenizer_file="",
 )  # fmt: skip
+PATIENCE, AMPLE_SECONDS = "plimsoll_server.engine.trials._MOST_SECONDS", 600.0
+"""No trial ends because the machine was busy with something else."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def as_the_server_does() -> Iterator[None]:
     """What it does to its own process is taken back from this one, as far as that goes."""
     limits = resource.getrlimit(resource.RLIMIT_DATA)
-    return_large_blocks(64 << 20)
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PATIENCE, AMPLE_SECONDS)
+        return_large_blocks(64 << 20)
+        yield
     resource.setrlimit(resource.RLIMIT_DATA, limits)
+
+
+def alone() -> None:
+    """As the server does, in a process of its own."""
+    pytest.MonkeyPatch().setattr(PATIENCE, AMPLE_SECONDS)
+    return_large_blocks(64 << 20)
+    # As by the server's self-test: code comes into memory with its first use and counts, and the kernel takes it back
+    # where others want the room.
+    Taking(1).forward([[1] * 512])
 
 
 class Taking:
@@ -74,20 +87,10 @@ def trials(model: Taking, longest: int = 8192) -> Trials:
     return Trials(model, ProcessMeter(), lambda: None, [1, 4, 5, 2], longest)
 
 
-@pytest.fixture(scope="module")
-def fresh() -> Iterator[Executor]:
-    """A process in which nothing else has run, as the server is when it measures: what a thousand tests before left, in
-    their threads and in what the kernel took back of them, comes and goes by ten mebibytes."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        yield pool
-
-
 def seen_by_the_kernel(per_token: int, per_batch: int) -> tuple[float, float, int]:
     """What it takes per token and per batch, and the most tokens that were tried."""
-    return_large_blocks(64 << 20)
+    alone()
     model = Taking(per_token, per_batch)
-    # As by the server's self-test: code comes into memory with its first use and counts, and the kernel takes it back
-    # where others want the room.
     model.forward([[1] * 512])
     return *fitted(trials(model).run(1 << 15, AMPLE).trials, ProcessMeter.telling), max(model.sizes)
 
@@ -123,10 +126,16 @@ def test_a_model_that_runs_its_sequences_one_by_one_is_tried_so() -> None:
     assert model.batches == [[512], [1024], [2048]]
 
 
-def test_a_batch_that_might_not_fit_is_not_tried() -> None:
-    model = Taking(80_000)
-    trials(model).run(1 << 15, 60 * MEBIBYTE)
-    assert model.sizes == [512], "forty megabytes of sixty: twice as much has no room"
+def sizes_tried(per_token: int, room: int) -> list[int]:
+    alone()
+    model = Taking(per_token)
+    trials(model).run(1 << 15, room)
+    return model.sizes
+
+
+def test_a_batch_that_might_not_fit_is_not_tried(fresh: Executor) -> None:
+    sizes = fresh.submit(sizes_tried, 80_000, 60 * MEBIBYTE).result(timeout=240)
+    assert sizes == [512], "forty megabytes of sixty: twice as much has no room"
 
 
 def test_no_more_is_tried_than_could_ever_run() -> None:
@@ -149,15 +158,20 @@ def test_a_fault_of_the_model_is_not_taken_for_a_shortage() -> None:
         trials(Faulty(1)).run(512, AMPLE)
 
 
-def test_the_labels_of_thousands_take_no_more_than_the_layers_that_are_tried(tmp_path: Path) -> None:
-    """The trials end before the head: whole, these logits and their probabilities were 130 megabytes."""
-    labels = dict(enumerate(["O", *(f"B-{number}" for number in range(1_999))]))
-    folder = random_model(tmp_path, "token-classification", id2label=labels, label2id={})
+def growth_of_labels(folder: Path) -> int:
+    alone()
     placement = Placement(torch.device("cpu"), torch.float32, "sdpa")
     model = load_model(ModelConfig(location=str(folder), task="token-classification"), placement)
     batch = [[1] * 1024] * 8
     model.forward(batch[:1])
-    assert ProcessMeter().growth(lambda: model.forward(batch)) < 60 * MEBIBYTE
+    return ProcessMeter().growth(lambda: model.forward(batch))
+
+
+def test_the_labels_of_thousands_take_no_more_than_the_layers_that_are_tried(fresh: Executor, tmp_path: Path) -> None:
+    """The trials end before the head: whole, these logits and their probabilities were 130 megabytes."""
+    labels = dict(enumerate(["O", *(f"B-{number}" for number in range(1_999))]))
+    folder = random_model(tmp_path, "token-classification", id2label=labels, label2id={})
+    assert fresh.submit(growth_of_labels, folder).result(timeout=240) < 60 * MEBIBYTE
 
 
 def seen(*rows: tuple[int, int, int]) -> list[Trial]:
@@ -219,11 +233,18 @@ class Touching(Taking):
         return super().forward(batch, between)
 
 
-def test_what_is_given_back_after_the_trials_is_for_the_first_batch_and_not_above_the_ceiling() -> None:
-    """Heaps of 30 to 45 MiB: beyond the 5 % of a small container that are left above the ceiling."""
-    heap = Heap(100 * MEBIBYTE)
+def kept_for_a_heap(size: int) -> int:
+    """What is given back of it and not counted as untouched."""
+    alone()
+    heap = Heap(size)
     Calibrator(budget(), None).calibrate(replace(trials(Touching(heap)), free=heap.give_back), 512)
-    assert untouched() - counted_as_untouched() == pytest.approx(100 * MEBIBYTE, abs=8 * MEBIBYTE)
+    return untouched() - counted_as_untouched()
+
+
+def test_what_is_given_back_after_the_trials_is_for_the_first_batch_and_not_above_the_ceiling(fresh: Executor) -> None:
+    """Heaps of 30 to 45 MiB: beyond the 5 % of a small container that are left above the ceiling."""
+    kept = fresh.submit(kept_for_a_heap, 100 * MEBIBYTE).result(timeout=240)
+    assert kept == pytest.approx(100 * MEBIBYTE, abs=8 * MEBIBYTE)
 
 
 def test_the_next_start_finds_the_trials_and_measures_the_room_anew(tmp_path: Path) -> None:
@@ -254,22 +275,30 @@ def test_trials_of_other_tiers_are_made_anew(tmp_path: Path, longest: int, most:
     assert len(model.batches) > tried
 
 
-@pytest.mark.parametrize(
-    ("model", "room"),
-    [
-        pytest.param(Taking(80_000), 60 * MEBIBYTE, id="the next batch might not have fitted"),
-        pytest.param(Taking(20_000, fits=600), AMPLE, id="a batch did not fit"),
-    ],
-)
-def test_trials_that_ended_for_want_of_memory_are_not_kept(tmp_path: Path, model: Taking, room: int) -> None:
-    """A start that has more of it measures more."""
+def found_in_a_narrow_room(folder: Path, per_token: int, fits: int, room: int) -> bool:
+    """Whether anything was found, with `room` for batches."""
 
     class Narrow(ProcessBudget):
         def room(self) -> int:
             return room
 
-    found = Calibrator(Narrow(AMPLE, AMPLE), tmp_path / "calibration-1.json").calibrate(trials(model), 4096)
-    assert found
+    alone()
+    narrow = Calibrator(Narrow(AMPLE, AMPLE), folder / "calibration-1.json")
+    return narrow.calibrate(trials(Taking(per_token, fits=fits)), 4096) is not None
+
+
+@pytest.mark.parametrize(
+    ("per_token", "fits", "room"),
+    [
+        pytest.param(80_000, 1 << 60, 60 * MEBIBYTE, id="the next batch might not have fitted"),
+        pytest.param(20_000, 600, AMPLE, id="a batch did not fit"),
+    ],
+)
+def test_trials_that_ended_for_want_of_memory_are_not_kept(
+    fresh: Executor, tmp_path: Path, per_token: int, fits: int, room: int
+) -> None:
+    """A start that has more of it measures more."""
+    assert fresh.submit(found_in_a_narrow_room, tmp_path, per_token, fits, room).result(timeout=240)
     assert not list(tmp_path.iterdir())
 
 
@@ -328,12 +357,19 @@ def test_without_a_directory_nothing_is_kept(located: Located) -> None:
         pytest.param("sdpa", False, False, id="no limit"),
     ],
 )
-async def test_an_engine_tells_its_line(attention: str, limited: bool, measured: bool) -> None:
+def test_an_engine_tells_its_line(fresh: Executor, attention: str, limited: bool, measured: bool) -> None:
+    calibrated, bytes_per_token, has_tokens = fresh.submit(line_told, attention, limited).result(timeout=240)
+    assert calibrated is measured
+    assert (bytes_per_token == pytest.approx(20_000, rel=0.1)) is measured
+    assert has_tokens is measured
+
+
+def line_told(attention: str, limited: bool) -> tuple[bool, float | None, bool]:
+    """Whether an engine was calibrated, its bytes for a token, and whether it knows how many tokens fit."""
+    alone()
     model = Taking(20_000)
     model.info = replace(model.info, attention=attention)
     with ThreadPoolExecutor(1) as worker:
         engine = Engine(model, worker, budget() if limited else None)
-        calibration = await engine.calibrate([1, 4, 2], longest=2048, together=4096)
-    assert (calibration is not None) is measured
-    assert (engine.line().bytes_per_token == pytest.approx(20_000, rel=0.1)) is measured
-    assert (engine.line().tokens is not None) is measured
+        calibration = asyncio.run(engine.calibrate([1, 4, 2], longest=2048, together=4096))
+    return calibration is not None, engine.line().bytes_per_token, engine.line().tokens is not None
