@@ -18,6 +18,12 @@ import pytest
 from operator_process import free_port
 
 DEADLINE_SECONDS = 30
+WAITING = (
+    "plimsoll_server.api.shared_rates._PATIENCE_SECONDS",
+    "plimsoll_server.scheduler.cache.shared._PATIENCE_SECONDS",
+)
+"""How long the server waits for an answer. On a busy machine its usual quarter of a second is over before a Redis that
+is well has had its turn."""
 NAMES = ("redis-server", "valkey-server")
 
 
@@ -91,6 +97,15 @@ def running_redis(folder: Path, password: str = "a-password-of-redis") -> Iterat
         yield redis
     finally:
         redis.stop()
+
+
+@contextmanager
+def waited_for(seconds: float) -> Iterator[None]:
+    """So long does a server of this process wait for an answer."""
+    with pytest.MonkeyPatch.context() as patched:
+        for patience in WAITING:
+            patched.setattr(patience, seconds)
+        yield
 
 
 def redis_program() -> str:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from redis_process import RedisProcess, running_redis
+from redis_process import DEADLINE_SECONDS, RedisProcess, running_redis, waited_for
 from server_builders import random_model, server_config, topic_model
 from server_process import Server, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patient() -> Iterator[None]:
+    """A Redis that is well answers at last."""
+    with waited_for(DEADLINE_SECONDS):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ import pytest
 
 from plimsoll_server.api.app import PROBES
 from plimsoll_server.logs import FIELDS
-from redis_process import RedisProcess
+from redis_process import DEADLINE_SECONDS, RedisProcess, waited_for
 from server_builders import server_config, topic_model
 from server_process import Server, environment, process, serving
 
 KEY, OTHER = "a-key-of-the-first-caller", "a-key-of-the-second-caller"
 TEXT = "tides and the harbour"
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """A Redis that is well answers at last."""
+    with waited_for(DEADLINE_SECONDS):
+        yield
 
 
 @pytest.fixture

@@ -19,9 +19,17 @@ from plimsoll_server.api.shared_rates import SharedRates
 from plimsoll_server.api.window import MAX_CALLERS, SlidingWindow
 from plimsoll_server.redis_url import parse_redis_url
 from plimsoll_server.renewed_file import FileError, RenewedFile
-from redis_process import RedisProcess
+from redis_process import DEADLINE_SECONDS, RedisProcess, waited_for
 
 PATHS = {"/predict", "/v1/embeddings"}.__contains__
+PATIENCE = 0.25
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """A Redis that is well answers at last."""
+    with waited_for(DEADLINE_SECONDS):
+        yield
 
 
 def waits(window: SlidingWindow, *moments: float) -> list[float | None]:
@@ -203,7 +211,7 @@ async def test_without_an_answer_of_the_redis_each_pod_counts_for_itself(
             redis.stop()
             assert await statuses(call, 3) == [200, 200, 429]
         else:
-            with redis.hanging(), within(30):
+            with redis.hanging(), waited_for(PATIENCE), within(30):
                 assert await statuses(call, 3) == [200, 200, 429]
     assert counted.failures == 1, "it is left alone for a while"
     assert len(caplog.records) == 1
@@ -217,7 +225,7 @@ async def test_many_who_wait_for_the_same_silence_say_so_once(
 ) -> None:
     counted = Counted(redis, 100)
     call = limited(Inner(), 100, counted.rates)
-    with redis.hanging(), caplog.at_level(logging.WARNING):
+    with redis.hanging(), waited_for(PATIENCE), caplog.at_level(logging.WARNING):
         answers = await asyncio.gather(*(call() for _ in range(20)))
     assert [answer.status_code for answer in answers] == [200] * 20
     assert len(caplog.records) == 1

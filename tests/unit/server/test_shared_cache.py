@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from plimsoll_server.scheduler.cache.codec import Codec
 from plimsoll_server.scheduler.cache.memory import MemoryCache
 from plimsoll_server.scheduler.cache.shared import SharedCache
 from plimsoll_server.scheduler.entities import Entity
-from redis_process import RedisProcess, running_redis
+from redis_process import DEADLINE_SECONDS, RedisProcess, running_redis, waited_for
 from scheduler_builders import INFO, TIERS, HeldEngine, Observed, scheduling
 
 CODEC = Codec(TIERS, INFO)
@@ -43,7 +43,7 @@ class Pod:
     async def put(self, key: bytes, answer: Answer = PLAIN) -> None:
         """Waits until it can be found, for some seconds."""
         self.shared.put(key, answer)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not await self.shared.find([key]):  # noqa: ASYNC110  Redis says nothing by itself
                 await asyncio.sleep(0.01)
 
@@ -57,6 +57,13 @@ async def pod(url_file: Path, ttl: float = 300.0, **model: Any) -> AsyncIterator
         yield Pod(shared, observed, clock)
     finally:
         await shared.close()
+
+
+@pytest.fixture(autouse=True)
+def patient() -> Iterator[None]:
+    """A Redis that is well answers at last."""
+    with waited_for(DEADLINE_SECONDS):
+        yield
 
 
 @pytest.fixture
@@ -152,7 +159,7 @@ async def test_a_redis_that_ended_and_came_back_in_between_costs_nothing(url_fil
 async def test_a_redis_that_hangs_costs_a_quarter_of_a_second_once(url_file: Path, redis: RedisProcess) -> None:
     async with pod(url_file) as one:
         await one.put(b"key")
-        with redis.hanging():
+        with redis.hanging(), waited_for(PATIENCE):
             began = time.monotonic()
             async with asyncio.timeout(10):
                 assert await one.shared.find([b"key"]) == {}
@@ -210,7 +217,7 @@ async def test_the_address_may_change_while_the_server_runs(
 
 async def test_more_answers_than_redis_takes_are_let_go(url_file: Path, redis: RedisProcess) -> None:
     async with pod(url_file) as one:
-        with redis.hanging():
+        with redis.hanging(), waited_for(PATIENCE):
             for number in range(2000):
                 one.shared.put(number.to_bytes(4, "big"), PLAIN)
             assert len(asyncio.all_tasks()) < 300
@@ -253,7 +260,7 @@ async def test_while_redis_hangs_requests_are_answered(url_file: Path, redis: Re
     engine.release()
     cache = AnswerCache(None, SharedCache(url_file, CODEC, 300, observed.cache_failed))
     async with scheduling(tmp_path, engine, cache=cache, observer=observed) as scheduler:
-        with redis.hanging():
+        with redis.hanging(), waited_for(PATIENCE):
             for text in ("sea", "sea sea", "sea sea sea"):
                 assert await scheduler.answer_texts([text])
         assert observed.cache_faults == 1
