@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -88,10 +88,16 @@ def test_it_makes_an_environment_says_so_and_does_nothing_the_second_time(checko
     assert first.returncode == 0, first.stderr
     assert f"The Python environment is ready: {checkout / '.venv'}" in first.stdout
     assert imports(checkout)
-    started = time.monotonic()
+    before = processor_seconds()
     second = setup(checkout, home)
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
-    assert time.monotonic() - started < 1
+    assert processor_seconds() - before < 1
+
+
+def processor_seconds() -> float:
+    """Of all processes that this one has waited for: what others take of the machine is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "operator/pyproject.toml", ".venv/plimsoll-stamp"])
