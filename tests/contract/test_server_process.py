@@ -66,7 +66,7 @@ def test_a_drain_under_load_answers_every_request_and_logs_no_content(tmp_path: 
     config = server_config(folder, tiers=[{"name": "short", "maxTokens": 512, "concurrency": 8}])
     variables = environment(
         config,
-        PLIMSOLL_DRAIN_LINGER_SECONDS="2",
+        PLIMSOLL_DRAIN_LINGER_SECONDS="6",
         PLIMSOLL_REQUEST_DEADLINE_SECONDS="30",
         PLIMSOLL_ACCESS_LOG="true",
     )
@@ -91,8 +91,8 @@ def test_a_drain_under_load_answers_every_request_and_logs_no_content(tmp_path: 
             time.sleep(1)
             before = len(outcomes)
             server.terminate()
-            time.sleep(0.3)
-            ready = httpx.get(f"{server.url}/readyz")
+            server.until_answers("/readyz", 503)
+            ready = httpx.get(f"{server.url}/readyz", timeout=30)
             time.sleep(0.5)
             stop.set()
             for task in running:

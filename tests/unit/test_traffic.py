@@ -20,12 +20,15 @@ class Handler(BaseHTTPRequestHandler):
     """Every third request is read and never answered; the connections of the others are kept."""
 
     protocol_version = "HTTP/1.1"
+    lock = threading.Lock()
     asked: list[int]
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.asked.append(len(self.asked))
-        if len(self.asked) % 3 == 0:
+        with self.lock:
+            number = len(self.asked) + 1
+            self.asked.append(number)
+        if number % 3 == 0:
             self.close_connection = True
             return
         self.send_response(200)

@@ -49,7 +49,7 @@ async def test_a_part_that_fails_is_told_with_its_error(caplog: pytest.LogCaptur
 async def test_a_part_that_does_not_end_in_time_is_cancelled_and_that_is_no_failure() -> None:
     shutdown = Shutdown()
     asyncio.get_running_loop().call_soon(shutdown.begin)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         assert await supervise({"deaf": asyncio.sleep(60)}, shutdown)
 
 
@@ -60,7 +60,7 @@ async def test_a_signal_is_a_wish_to_end_and_may_come_twice(number: signal.Signa
     try:
         os.kill(os.getpid(), number)
         os.kill(os.getpid(), number)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await shutdown.stop.wait()
     finally:
         for heeded in (signal.SIGTERM, signal.SIGINT):
@@ -70,5 +70,5 @@ async def test_a_signal_is_a_wish_to_end_and_may_come_twice(number: signal.Signa
 async def test_either_of_two_events_is_enough() -> None:
     never, now = asyncio.Event(), asyncio.Event()
     now.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         await either(never, now)

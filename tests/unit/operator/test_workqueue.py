@@ -82,7 +82,7 @@ def test_failures_are_retried_ever_later_up_to_a_cap_and_never_given_up(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  what is waited for is the outcome, whoever brings it about
             await asyncio.sleep(0.001)
 

@@ -36,10 +36,13 @@ def make_command(folder: Path, script: str, deadline_seconds: float = 60) -> Com
     return Command("Trying", ("sh", "-c", script), folder, ENVIRONMENT, folder / "logs" / "log", deadline_seconds)
 
 
-def wait_until_gone(pid: int, within_seconds: float = 10) -> bool:
+def wait_until_gone(pid: int, within_seconds: float = 30) -> bool:
     deadline = time.monotonic() + within_seconds
     while time.monotonic() < deadline:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
             return True
         time.sleep(0.05)
     return False

@@ -96,10 +96,10 @@ async def test_a_text_of_many_chunks_is_admitted_once_and_leaves_room_for_others
         other = asyncio.create_task(scheduler.answer_texts([words(2)]))
         await until(lambda: scheduler.queued_tokens()["short"] == 4)
         engine.release(4)
-        await asyncio.wait_for(other, 5)
+        await asyncio.wait_for(other, 15)
         assert not whole.done()
         engine.release()
-        (answer,) = await asyncio.wait_for(whole, 5)
+        (answer,) = await asyncio.wait_for(whole, 15)
     assert answer.chunks > 29
     assert max(len(batch) for batch in engine.batches) <= 4
 
@@ -156,10 +156,10 @@ async def test_truncation_is_told(tmp_path: Path) -> None:
 
 async def test_the_deadline_covers_the_wait_and_frees_the_place(tmp_path: Path) -> None:
     engine = HeldEngine()
-    async with scheduling(tmp_path, engine, deadline=0.2) as scheduler:
+    async with scheduling(tmp_path, engine, deadline=2.5) as scheduler:
         running = asyncio.create_task(scheduler.answer_texts([words(1)]))
         await until(lambda: len(engine.batches) == 1)
-        with pytest.raises(DeadlineError, match=r"no answer within 0\.2 s") as late:
+        with pytest.raises(DeadlineError, match=r"no answer within 2\.5 s") as late:
             await scheduler.answer_texts([words(2)])
         assert late.value.tier == "short"
         await until(partial(queue_holds, scheduler, 0))
@@ -269,8 +269,9 @@ async def test_saturation_rises_with_the_queue(tmp_path: Path) -> None:
         await until(lambda: scheduler.queued_tokens()["long"] == 84)
         queued = time.monotonic()
         await asyncio.sleep(0.6)
+        asked = time.monotonic()
         carried = WINDOW_SECONDS * scheduler.saturation()
-        assert 2.9 * (time.monotonic() - queued - 0.1) < carried <= 3.0 * (time.monotonic() - began)
+        assert 2.9 * (asked - queued - 0.1) < carried <= 3.0 * (time.monotonic() - began)
         engine.release()
         await asyncio.gather(*asks)
 
