@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,3 +53,24 @@ def test_what_was_rejected_long_ago_and_is_asked_for_again_was_decided_then(cana
         changed(canary, version).settle()
     assert canary.rollout["phase"] == "RolledBack"
     assert canary.rollout["decidedAt"] == decided
+
+
+@pytest.mark.parametrize("gone_back_to", ["", "@named"], ids=["the one before", "a named one"])
+def test_a_rollback_by_request_is_a_decision_of_its_own(canary: Trials, gone_back_to: str) -> None:
+    before = canary.rollout["stable"]
+    decided_by(canary, "promote")
+    canary.settle()
+    promoted = canary.rollout["decidedAt"]
+    asked = timestamp(later(canary, timedelta(days=4)))
+    canary.request(f"rollback{gone_back_to and f'@{before}'}#2")
+    canary.settle()
+    assert canary.rollout["phase"] == "RolledBack"
+    assert promoted != canary.rollout["decidedAt"] == asked
+
+
+def test_a_lost_status_is_no_decision(canary: Trials) -> None:
+    decided_by(canary, "promote")
+    canary.settle()
+    canary.observed = replace(canary.observed, owner=replace(canary.observed.owner, status={}))
+    look(canary)
+    assert "decidedAt" not in canary.rollout

@@ -23,10 +23,18 @@ def decided_at(draft: Draft, move: Move) -> datetime | None:
 
 
 def _was_decided_since(draft: Draft, move: Move, stored: Manifest) -> bool:
-    """By a person's request, or by an operator that ended before it wrote so: status still tells of a canary."""
+    """By a person's request, or by an operator that ended before it wrote so: status still tells of the time before."""
+    if _has_another_stable(draft, stored):
+        return True
     canary = stored.get("canary")
     if not canary or stored.get("phase") in _TAKEN_BACK:
         return False
     rejected = any(revision.rejected for revision in draft.revisions if revision.hash == canary)
     taken_back = rejected and move.phase in _TAKEN_BACK
     return taken_back or (draft.stable is not None and draft.stable.hash == canary)
+
+
+def _has_another_stable(draft: Draft, stored: Manifest) -> bool:
+    """Whether the label has moved since status was written: nobody but a `rollback` moves it without a canary."""
+    before = stored.get("stable")
+    return bool(before) and draft.stable is not None and draft.stable.hash != before
