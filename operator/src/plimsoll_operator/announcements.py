@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from plimsoll_operator.conditions import Condition
@@ -38,6 +38,8 @@ _AS_IT_SHOULD = {
     # Told by the rollout's own Event, with the revision and the figures.
     "RolledBack",
 }
+NOT_TRIED_AGAIN = "NotTriedAgain"
+"""No `RolledBack`, of which the operator's metrics count one for each rollout that was taken back."""
 
 
 def announce(conditions: Iterable[Condition], stored: Manifest, status: Manifest) -> tuple[Event, ...]:
@@ -51,7 +53,26 @@ def announce(conditions: Iterable[Condition], stored: Manifest, status: Manifest
     ]
     # One cause may show in several conditions; it is told once.
     events = {event.reason: event for event in reversed(told)}.values()
-    return (*rollout_events(status, stored), *reversed(events))
+    return (*rollout_events(status, stored), *_not_tried_again(status, stored), *reversed(events))
+
+
+def _not_tried_again(status: Manifest, stored: Manifest) -> Iterator[Event]:
+    """Of what was taken back before and is asked for anew. While it is asked for, its own Event has told all."""
+    before, now = _asked_for(stored), _asked_for(status)
+    known = {entry["hash"] for entry in stored.get("revisions", ()) if entry.get("rejected")}
+    if now.get("hash") in known and now.get("rejected") and now["hash"] != before.get("hash"):
+        because = now["rejected"]
+        yield Event(
+            "Warning",
+            NOT_TRIED_AGAIN,
+            f"revision {now['hash']} was taken back before, {because['reason']}: {because['message']}. "
+            "It is not tried again by itself: apply another change, or kubectl plimsoll retry",
+        )
+
+
+def _asked_for(status: Manifest) -> Manifest:
+    nothing: Manifest = {}
+    return next((entry for entry in status.get("revisions", ()) if entry.get("askedFor")), nothing)
 
 
 def _without_echo(conditions: Iterable[Condition]) -> tuple[Condition, ...]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from canaries import Trials, changed, later, look, rejection_of, served
 from plimsoll_operator.announcements import announce
 from plimsoll_operator.conditions import Condition, Status
+from plimsoll_operator.plan import Event
 
 CRASHING = {"Available": ("False", "CrashLoop"), "Ready": ("False", "CrashLoop"), "Stalled": ("False", "NotStalled")}
 SERVING = {"Available": ("True", "Serving"), "Ready": ("True", "Serving"), "OutOfMemory": ("False", "NoneKilled")}
@@ -59,3 +63,61 @@ def told(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str]]:
 )
 def test_each_cause_is_told_once(before: dict[str, Any], now: dict[str, Any], expected: list[tuple[str, str]]) -> None:
     assert told(before, now) == expected
+
+
+def events_until_at_rest(trials: Trials) -> list[Event]:
+    """What is told on the way to rest, and at looks of a day after."""
+    told: list[Event] = []
+    for _ in range(60):
+        told += trials.reconcile().events
+        trials.now += timedelta(minutes=1)
+    for _ in range(24):
+        later(trials, timedelta(hours=1))
+        told += trials.reconcile().events
+    return told
+
+
+@pytest.fixture
+def taken_back() -> Trials:
+    """Version 2 was taken back, and version 3 promoted since."""
+    trials = changed(served(3), 2)
+    trials.until_phase("Analysing")
+    trials.decision = "Rollback"
+    trials.until_phase("RolledBack")
+    trials.decision = "Promote"
+    changed(trials, 3).until_phase("Promoting")
+    trials.until_phase("Idle")
+    return trials
+
+
+def test_what_was_taken_back_and_is_applied_again_is_told_once_each_time(taken_back: Trials) -> None:
+    rejected = rejection_of(taken_back.observed, 2)
+    assert rejected
+    for _ in range(2):
+        [event] = events_until_at_rest(changed(taken_back, 2))
+        assert (event.type, event.reason) == ("Warning", "NotTriedAgain")
+        [revision] = [found["hash"] for found in taken_back.observed.owner.status["revisions"] if found["askedFor"]]
+        assert event.message.startswith(f"revision {revision} was taken back before")
+        assert f"{rejected.reason}: {rejected.message}" in event.message
+        assert "kubectl plimsoll retry" in event.message
+        assert "NotTriedAgain" not in {event.reason for event in events_until_at_rest(changed(taken_back, 3))}
+
+
+def test_what_a_canary_is_superseded_by_is_told_though_the_canary_still_ends(taken_back: Trials) -> None:
+    taken_back.decision = "Undecided"
+    changed(taken_back, 4).until_phase("Analysing")
+    changed(taken_back, 2)
+    assert [event.reason for event in events_until_at_rest(taken_back)] == ["NotTriedAgain"]
+
+
+def test_what_is_taken_back_just_now_is_not_said_to_have_been_before(taken_back: Trials) -> None:
+    taken_back.request("rollback#1")
+    look(taken_back)
+    told = events_until_at_rest(taken_back)
+    assert "NotTriedAgain" not in {event.reason for event in told}
+
+
+def test_a_lost_status_makes_no_news_of_what_was_taken_back_long_ago(taken_back: Trials) -> None:
+    events_until_at_rest(changed(taken_back, 2))
+    taken_back.observed = replace(taken_back.observed, owner=replace(taken_back.observed.owner, status={}))
+    assert events_until_at_rest(taken_back) == []
