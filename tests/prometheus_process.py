@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from operator_process import free_port
+from free_ports import free_port
 
 DEADLINE_SECONDS = 60
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from operator_process import free_port
+from free_ports import free_port
 
 DEADLINE_SECONDS = 30
 WAITING = (

@@ -8,7 +8,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from free_ports import free_port
 from plimsoll_server.serve import serve
 from plimsoll_server.settings import read_settings
 
@@ -33,13 +33,6 @@ IDENTITY = {
 }
 READY_SECONDS = 300.0
 SERVE = (Path(sys.executable).parent / "plimsoll-server", "serve")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(config: Mapping[str, Any], **variables: str) -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from emitted_metrics import judging_operator, keep_busy
+from free_ports import free_port
 from helm_chart import CHART
-from operator_process import free_port
 from plimsoll_operator.listener import listening
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
 from plimsoll_sandbox.toolchain import Tools

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from emitted_metrics import operator_metrics, server_metrics
-from operator_process import free_port
+from free_ports import free_port
 from plimsoll_operator.census import STATES
 from plimsoll_operator.rollout.evidence import JUDGED
 from plimsoll_operator.rollout.situation import Phase

@@ -18,7 +18,7 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from operator_process import free_port
+from free_ports import free_port
 
 ADMIN_TOKEN = "administrator"
 READY_SECONDS = 60

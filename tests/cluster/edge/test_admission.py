@@ -10,7 +10,7 @@ import pytest
 from cluster.edge.conftest import Edge, Start
 from cluster.edge.test_operator_edge_life import inference_deployment
 from cluster_kit import eventually
-from operator_process import free_port
+from free_ports import free_port
 
 pytestmark = pytest.mark.cluster
 

@@ -17,7 +17,8 @@ from images.contents import bill_of_materials
 
 from cluster.images.container import GIVEN, Container, container_of
 from cluster_kit import eventually
-from operator_process import fetch, free_port
+from free_ports import free_port
+from operator_process import fetch
 from plimsoll_sandbox.sandbox import Sandbox
 
 

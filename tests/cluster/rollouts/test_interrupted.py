@@ -18,7 +18,8 @@ from cluster.rollouts.outcome import failed
 from cluster.rollouts.stage import Scene, Stage
 from cluster.rollouts.verdicts import BACK_SECONDS, in_time, was_taken_back
 from cluster_kit import eventually
-from operator_process import free_port, running
+from free_ports import free_port
+from operator_process import running
 from plimsoll_sandbox.sandbox import Sandbox
 from rollout_history import Told
 from traffic import Load

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from builders import Cluster
+from free_ports import free_port
 from measured import trial
-from operator_process import free_port
 from plimsoll_operator.cluster.measuring import Measuring, scrapes_of
 from plimsoll_operator.cluster.prometheus import Prometheus, PrometheusAccess, Range
 from plimsoll_operator.plan import Plan

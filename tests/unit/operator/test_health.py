@@ -9,6 +9,7 @@ from http import HTTPStatus
 
 import pytest
 
+from free_ports import free_port
 from plimsoll_operator.health import Heartbeat
 from plimsoll_operator.listener import Answer, CannotListenError, listening
 
@@ -75,12 +76,6 @@ def test_one_that_begins_to_lead_has_time_for_its_first_round(heartbeat: Heartbe
     assert heartbeat.complaint() == ""
     clock.now += 181
     assert heartbeat.complaint().startswith("the resync last turned")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fetch(host: str, port: int, path: str) -> tuple[int, str]:
