@@ -1,13 +1,21 @@
-"""The end of an audit log as it grows, across its rotation: to be read often, however long the log has become."""
+"""An audit log across its rotation: whole, or its end as it grows, to be read often however long it has become."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """All of the log, what is rotated away included; not the last line while it is still being written."""
+    for part in (*sorted(path.parent.glob(f"{path.stem}-*{path.suffix}")), path):
+        if part.exists():
+            with part.open(encoding="utf-8") as lines:
+                yield from (line for line in lines if line.endswith("\n"))
 
 
 class AuditTail:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from audit_tail import whole_lines
 
 PROVOKED = frozenset({"tight"})
 """Namespaces in which a test has something refused on purpose."""
@@ -28,14 +29,8 @@ class Refusal(NamedTuple):
 
 
 def refusals_in(audit_log: Path) -> list[Refusal]:
-    """Of the whole log, those parts of it that are rotated away included."""
-    rotated = sorted(audit_log.parent.glob(f"{audit_log.stem}-*{audit_log.suffix}"))
-    files = [path.open(encoding="utf-8") for path in (*rotated, audit_log) if path.exists()]
-    try:
-        return list(refusals(_events(chain.from_iterable(files))))
-    finally:
-        for file in files:
-            file.close()
+    """Of the whole log."""
+    return list(refusals(_events(whole_lines(audit_log))))
 
 
 def refusals(events: Iterable[dict[str, Any]]) -> Iterator[Refusal]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from audit_tail import whole_lines
+
 READS = {"get", "list", "watch"}
 POD = "authentication.kubernetes.io/pod-name"
 Span = tuple[str, str]
@@ -25,11 +27,9 @@ def spans_of_writing(audit_log: Path, account: str) -> dict[str, Span]:
 
 
 def _writes(audit_log: Path, account: str) -> Iterator[dict[str, Any]]:
-    with audit_log.open(encoding="utf-8") as log:
-        for line in log:
-            event = json.loads(line) if line.endswith("\n") else {}
-            if event and _is_write(event, account):
-                yield event
+    for line in whole_lines(audit_log):
+        if account in line and _is_write(event := json.loads(line), account):
+            yield event
 
 
 def _is_write(event: dict[str, Any], account: str) -> bool:
