@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
+
 from cluster_kit import Kit, eventually
 
 PROGRAM = "test/pod-program:1"
@@ -79,8 +81,8 @@ def wait_for_phase(kit: Kit, pod: str, *phases: str, deadline: float = 30) -> st
     return eventually(reached, deadline, lambda: kit.kubectl("get", "pod", pod, "-o", "jsonpath={.status}"))
 
 
-def wait_for_ready(kit: Kit, pod: str, deadline: float = 30) -> None:
-    kit.kubectl("wait", f"pod/{pod}", "--for=condition=Ready", f"--timeout={deadline:.0f}s")
+def wait_for_ready(kit: Kit, pod: str, deadline: float = 90) -> None:
+    kit.kubectl("wait", f"pod/{pod}", "--for=condition=Ready", f"--timeout={deadline:.0f}s", deadline=deadline + 30)
 
 
 def wait_for_state(kit: Kit, pod: str, kind: str, reason: str = "", deadline: float = 30) -> dict[str, Any]:
@@ -97,3 +99,22 @@ def events(kit: Kit, pod: str) -> list[tuple[str, str]]:
     """(reason, message) of all Events about a pod."""
     found = kit.select("events")
     return [(event["reason"], event["message"]) for event in found if event["involvedObject"]["name"] == pod]
+
+
+def text_of(url: str) -> str:
+    """What is answered there; nothing while nobody answers. A Service follows its pods' readiness, a moment later."""
+    try:
+        return httpx.get(url).text
+    except httpx.TransportError:
+        return ""
+
+
+def refuses(url: str) -> bool:
+    """Whether connections are refused there. Until the Service has followed its pods, they are answered or reset."""
+    try:
+        httpx.get(url)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        pass
+    return False

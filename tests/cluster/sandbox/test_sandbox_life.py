@@ -22,6 +22,8 @@ from pod_manifests import (
     make_service,
     make_shell,
     make_shell_container,
+    refuses,
+    text_of,
     wait_for_phase,
     wait_for_ready,
     wait_for_state,
@@ -55,18 +57,18 @@ def test_readiness_gates_the_service(kit: Kit, sandbox: Sandbox) -> None:
     kit.apply(make_service("pod", target="http"))
     wait_for_ready(kit, "pod")
     url = sandbox.url(kit.namespace, "pod")
-    assert httpx.get(url).text == "pod"
+    eventually(lambda: text_of(url) == "pod", deadline=5)
 
     httpx.put(f"{pod_url(kit)}/ready?503")
     eventually(lambda: ready_condition(kit) == "False", deadline=10)
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
-    assert ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503") in events(kit, "pod")
+    eventually(lambda: refuses(url), deadline=5)
+    unhealthy = ("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+    eventually(lambda: unhealthy in events(kit, "pod"), deadline=5)
     assert container_status(kit, "pod")["restartCount"] == 0
 
     httpx.put(f"{pod_url(kit)}/ready?200")
     eventually(lambda: ready_condition(kit) == "True", deadline=10)
-    eventually(lambda: httpx.get(url).text == "pod", deadline=5)
+    eventually(lambda: text_of(url) == "pod", deadline=5)
 
 
 def test_a_status_that_somebody_else_changed_is_told_again(kit: Kit) -> None:
@@ -82,19 +84,20 @@ def test_a_container_that_fails_its_liveness_probe_is_restarted(kit: Kit) -> Non
     wait_for_ready(kit, "pod")
     httpx.put(f"{pod_url(kit)}/alive?500")
     eventually(lambda: container_status(kit, "pod")["restartCount"] == 1, deadline=15)
-    assert ("Killing", "Container main failed liveness probe, will be restarted") in events(kit, "pod")
+    killing = ("Killing", "Container main failed liveness probe, will be restarted")
+    eventually(lambda: killing in events(kit, "pod"), deadline=5)
 
 
 def test_other_probes_wait_for_the_startup_probe(kit: Kit) -> None:
     slow_start = {"exec": {"command": ["test", "-e", "started"]}, "periodSeconds": 1, "failureThreshold": 30}
     always_failing = {"exec": {"command": ["false"]}, **QUICK}
-    script = "sleep 4; touch started; sleep 600"
+    script = "sleep 12; touch started; sleep 600"
     kit.apply(make_shell(script, startupProbe=slow_start, livenessProbe=always_failing))
     wait_for_state(kit, "pod", "running")
     time.sleep(2.5)
     early = container_status(kit, "pod")
     assert (early["started"], early["ready"], early["restartCount"]) == (False, False, 0)
-    eventually(lambda: container_status(kit, "pod")["restartCount"] == 1, deadline=20)
+    eventually(lambda: container_status(kit, "pod")["restartCount"] == 1, deadline=30)
 
 
 def test_a_tcp_probe_sees_who_listens(kit: Kit) -> None:
@@ -111,7 +114,7 @@ def test_a_crash_loop_backs_off(kit: Kit) -> None:
     last = status["lastState"]["terminated"]
     assert (last["exitCode"], last["reason"]) == (3, "Error")
     assert kit.get("pod", "pod")["status"]["phase"] == "Running"
-    assert "BackOff" in {reason for reason, _ in events(kit, "pod")}
+    eventually(lambda: "BackOff" in dict(events(kit, "pod")), deadline=5)
 
     eventually(lambda: container_status(kit, "pod")["restartCount"] >= 3, deadline=20)
     waits = [message for _, message in events(kit, "pod") if "Back-off restarting" in message]
@@ -142,7 +145,7 @@ def test_a_hog_is_killed_at_its_memory_limit(kit: Kit) -> None:
     assert wait_for_phase(kit, "pod", "Failed") == "Failed"
     ended = container_status(kit, "pod")["state"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (137, "OOMKilled")
-    assert "OOMKilling" in {reason for reason, _ in events(kit, "pod")}
+    eventually(lambda: "OOMKilling" in dict(events(kit, "pod")), deadline=5)
 
 
 def test_memory_that_processes_share_counts_once(kit: Kit) -> None:
@@ -162,7 +165,8 @@ def test_grace_is_given_and_then_ends(kit: Kit) -> None:
         assert log.readline() == "waiting\n"
         began = time.monotonic()
         kit.kubectl("delete", "pod", "pod", "--timeout=30s")
-        assert 4 <= time.monotonic() - began < 9
+        # By default it were thirty.
+        assert 4 <= time.monotonic() - began < 20
         assert log.read() == "SIGTERM\n"
 
 
@@ -171,7 +175,7 @@ def test_a_container_that_ends_when_told_is_gone_at_once(kit: Kit) -> None:
     wait_for_ready(kit, "pod")
     began = time.monotonic()
     kit.kubectl("delete", "pod", "pod")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_forced_deletion_leaves_no_process(kit: Kit) -> None:
@@ -183,7 +187,7 @@ def test_a_forced_deletion_leaves_no_process(kit: Kit) -> None:
 
 
 def test_pre_stop_comes_before_sigterm_within_the_grace(kit: Kit) -> None:
-    hooks = {"preStop": {"sleep": {"seconds": 2}}}
+    hooks = {"preStop": {"sleep": {"seconds": 6}}}
     kit.apply(make_pod("serve", lifecycle=hooks, spec={"terminationGracePeriodSeconds": 30}))
     wait_for_ready(kit, "pod")
     url = pod_url(kit)
@@ -192,15 +196,15 @@ def test_pre_stop_comes_before_sigterm_within_the_grace(kit: Kit) -> None:
     time.sleep(1)
     assert httpx.get(url).text == "pod"
     kit.kubectl("wait", "pod/pod", "--for=delete", "--timeout=30s")
-    assert 2 <= time.monotonic() - began < 8
+    assert 6 <= time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("hook", [{"exec": {"command": ["touch", "hooked"]}}, {"sleep": {"seconds": 1}}], ids=str)
 def test_post_start_runs_beside_the_container(kit: Kit, hook: dict[str, Any]) -> None:
-    kit.apply(make_shell("sleep 3; ls; sleep 600", lifecycle={"postStart": hook}))
+    kit.apply(make_shell("sleep 6; ls; sleep 600", lifecycle={"postStart": hook}))
     wait_for_ready(kit, "pod")
     if "exec" in hook:
-        eventually(lambda: "hooked" in kit.kubectl("logs", "pod"), deadline=10)
+        eventually(lambda: "hooked" in kit.kubectl("logs", "pod"), deadline=20)
 
 
 def test_an_unknown_image_is_pulled_when_the_map_gets_it(kit: Kit, image_map: Path) -> None:
@@ -273,7 +277,7 @@ def test_a_failed_init_container_keeps_the_others_from_starting(kit: Kit) -> Non
 
 def test_a_sidecar_runs_beside_and_ends_after_the_others(kit: Kit) -> None:
     sidecar = make_container("serve", name="side", restartPolicy="Always")
-    main = "sleep 2; exit 0"
+    main = "sleep 8; exit 0"
     kit.apply(make_shell(main, spec={**NEVER, "initContainers": [sidecar]}))
     wait_for_state(kit, "pod", "running")
     assert "running" in container_status(kit, "pod", "side", "initContainerStatuses")["state"]

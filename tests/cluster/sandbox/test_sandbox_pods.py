@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
@@ -22,6 +21,7 @@ from pod_manifests import (
     make_service,
     make_shell,
     make_shell_container,
+    text_of,
     wait_for_phase,
     wait_for_ready,
     wait_for_state,
@@ -210,7 +210,7 @@ def test_pods_of_a_deployment_answer_through_their_service(kit: Kit, sandbox: Sa
     names = {pod["metadata"]["name"] for pod in kit.select("pods", "app=web")}
     url = sandbox.url(kit.namespace, "web")
     # A connection each: it is connections that are spread.
-    assert {httpx.get(url).text for _ in range(40)} == names
+    eventually(lambda: {text_of(url) for _ in range(40)} == names, deadline=20)
 
 
 def test_a_container_is_told_of_the_services_of_its_namespace(kit: Kit) -> None:
@@ -264,7 +264,7 @@ def counting(shared_kit: Kit) -> Kit:
     shared_kit.apply(make_shell(script, name="counting"))
     eventually(lambda: container_status(shared_kit, "counting").get("restartCount"), deadline=60)
     wait_for_ready(shared_kit, "counting")
-    time.sleep(0.5)
+    eventually(lambda: "line 3" in shared_kit.kubectl("logs", "counting"), deadline=20)
     return shared_kit
 
 
@@ -299,7 +299,7 @@ def test_following_a_log_ends_with_the_container(kit: Kit) -> None:
 
 def test_the_previous_log_is_there_throughout_a_crash_loop(kit: Kit) -> None:
     kit.apply(make_shell("echo last words; sleep 1; exit 1"))
-    eventually(lambda: kit.get("pod", "pod")["status"]["containerStatuses"][0]["restartCount"] >= 1, deadline=30)
+    eventually(lambda: container_status(kit, "pod").get("restartCount", 0) >= 1, deadline=30)
     for _ in range(20):
         assert kit.kubectl("logs", "pod", "--previous") == "last words\n"
         time.sleep(0.4)
