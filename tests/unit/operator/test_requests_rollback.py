@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from builders import POLICY, Cluster
+from canaries import changed, look, pods_of
+from canaries import served as served_canary
 from lives import Life, served_life, taken_back, under_way
 from rollouts import spec_of
 
@@ -54,6 +56,30 @@ def test_where_nothing_older_served_the_refusal_says_so() -> None:
     life.cluster.settle()
     taken_back(life)
     assert life.ask("rollback#1")["message"].endswith("the history has no other revision that served before")
+
+
+def test_back_at_a_revision_that_starts_no_more_the_way_out_is_named_and_leads_out() -> None:
+    trials = changed(served_canary(2))
+    trials.decision = "Promote"
+    trials.until(lambda trials: trials.rollout["phase"] == "Idle" and trials.of(1) is None)
+    trials.decision = "Undecided"
+    back, left = (revision.hash for revision in sorted(trials.observed.revisions, key=lambda each: each.number))
+    trials.broken.add("pvc://models/v1")
+    for request in ("rollback#1", "rollback#2"):
+        trials.request(request)
+        look(trials, 5)
+    assert (trials.rollout["phase"], trials.rollout["stable"]) == ("RollingBack", back)
+    assert trials.rollout["lastRequest"]["message"] == (
+        f"revision {left} was taken back already (RolledBackByRequest), and {back}, which served before it, is to "
+        f"serve, but no pod of it is ready: `kubectl plimsoll retry domains -n guardrails` tries {left} again; "
+        "the history has no other revision that served before"
+    )
+    trials.request("retry#3")
+    look(trials, 3)
+    trials.crashing |= pods_of(trials.observed, 1)
+    states = trials.until_phase("Idle")
+    assert min(state.ready for state in states) == 2
+    assert trials.rollout["stable"] == left
 
 
 def test_going_further_back_keeps_what_a_revision_was_rejected_for(served: Life) -> None:

@@ -17,9 +17,11 @@ from plimsoll_operator.requests import Answer, InvalidRequestError, Ledger, Requ
 from plimsoll_operator.spec import revision_input
 from plimsoll_operator.steps.asked_for import asked_for, possible_hashes
 from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.held import pause_of
 from plimsoll_operator.steps.verbs.asked import Asked
 from plimsoll_operator.steps.verbs.table import VERBS
 
+PROMOTE = "promote"
 RESTART = "restart"
 ROLLBACK = "rollback"
 FINAL = ("Accepted", "Refused", "Outdated")
@@ -155,14 +157,7 @@ def _count(restarts: Restarts) -> int:
 
 
 def _paused(draft: Draft) -> Reason | None:
-    """Who holds steps and promotions: the spec, or a request that no other has ended since."""
-    if draft.spec.rollout.paused:
-        return Reason("Paused", "spec.rollout.paused is true")
-    present = asked_for(draft)
-    pause = draft.ledger.pauses(present.hash if present else "")
-    if pause is None:
-        return None
-    owner = draft.observed.owner
-    return Reason(
-        "Paused", f"paused on request {pause.id}: `kubectl plimsoll resume {owner.name} -n {owner.namespace}`"
-    )
+    """A promotion overrules a pause from when it is asked for: the pod that it waits for would never come."""
+    answer = draft.answer
+    overruled = answer is not None and not answer.is_final and answer.request.verb == PROMOTE
+    return pause_of(draft, asked_for(draft), by_request=not overruled)

@@ -12,6 +12,7 @@ from plimsoll_operator.rollout.placed import SETTLED, Placed, placed_now
 from plimsoll_operator.rollout.situation import Move
 from plimsoll_operator.rollout.strategies import STRATEGIES
 from plimsoll_operator.steps.draft import Draft, Reason
+from plimsoll_operator.steps.held import hold_of
 from plimsoll_operator.steps.looks import noted
 from plimsoll_operator.steps.progress import follow_the_progress, is_waited_for
 from plimsoll_operator.steps.trial import trial_of
@@ -24,7 +25,7 @@ def move_the_rollout(draft: Draft) -> Draft:
     target = draft.target
     if target is None:
         return draft
-    draft = replace(draft, held=_held(draft, target), wanted=_wanted(draft), placed=_placed(draft, target))
+    draft = replace(draft, held=hold_of(draft, target), wanted=_wanted(draft), placed=_placed(draft, target))
     move = _remembered_first(draft, _next_move(draft, target))
     # A canary's phase says whether it is held: protection is not, so a pause may end in a rollback.
     held = Reason(move.reason, move.message) if move.phase in HELD else None
@@ -45,17 +46,6 @@ def _next_move(draft: Draft, target: Revision) -> Move:
         return Move("Paused", *draft.held)
     move = STRATEGIES[strategy](trial)
     return replace(move, promote=move.promote and not target.stable)
-
-
-def _held(draft: Draft, target: Revision) -> Reason | None:
-    """Why the pods must not move now. A first revision replaces nothing, so nothing holds it."""
-    if draft.stable is None or target.stable:
-        return None
-    if draft.paused:
-        return draft.paused
-    if draft.policy.frozen and draft.observed.workload(target.hash) is None:
-        return Reason("Frozen", f"rollouts are frozen by the installation: revision {target.hash} waits")
-    return None
 
 
 def _placed(draft: Draft, target: Revision) -> Placed | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from plimsoll_operator.observed import Revision
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.held import freeze_of, way_back
 from plimsoll_operator.steps.verbs.asked import Asked
 
 JUDGED = "Canary"
@@ -20,15 +22,23 @@ def promote(asked: Asked) -> Draft:
     canary = asked.canary
     if canary is None:
         return asked.refuse(_why_there_is_none(asked))
-    if asked.draft.spec.rollout.paused:
-        return asked.wait(
-            f"spec.rollout.paused holds revision {canary.hash}: set it to false, and this is carried out", canary
-        )
+    if hold := _hold(asked, canary):
+        served = f". It served before: {way_back(asked.draft, canary)}" if canary.promoted else ""
+        return asked.wait(f"{hold}{served}", canary)
     running = asked.draft.observed.workload(canary.hash)
     if running is None or not running.ready:
         return asked.wait(f"no pod of revision {canary.hash} is ready yet: this is carried out when one is", canary)
     draft = asked.accept(f"revision {canary.hash} is stable from now on, and the pods of the others end", canary)
     return replace(draft, order="promote")
+
+
+def _hold(asked: Asked, canary: Revision) -> str:
+    """What no request may overrule, and what ends it; a pause that was asked for ends with this request."""
+    if asked.draft.spec.rollout.paused:
+        return f"spec.rollout.paused holds revision {canary.hash}: set it to false, and this is carried out"
+    if freeze_of(asked.draft, canary):
+        return f"the chart's freeze holds revision {canary.hash}: this is carried out after the thaw"
+    return ""
 
 
 def _why_there_is_none(asked: Asked) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from plimsoll_operator.observed import Rejection, Revision
 from plimsoll_operator.steps.draft import Draft
+from plimsoll_operator.steps.held import freeze_of, pause_of
 from plimsoll_operator.steps.verbs.asked import Asked, by_request, without_the_restart
 
 LISTED = 10
@@ -70,10 +71,15 @@ def _taken_back_already(asked: Asked) -> str:
         if older
         else "the history has no other revision that served before"
     )
-    return (
+    already = (
         f"revision {present.hash} was taken back already ({present.rejected.reason}), and {stable.hash}, which served "
-        f"before it, serves: {further}"
+        "before it,"
     )
+    running = asked.draft.observed.workload(stable.hash)
+    if running and running.ready:
+        return f"{already} serves: {further}"
+    again = f"`kubectl plimsoll retry {asked.command}` tries {present.hash} again"
+    return f"{already} is to serve, but no pod of it is ready: {again}; {further}"
 
 
 def _before(asked: Asked) -> str:
@@ -81,17 +87,24 @@ def _before(asked: Asked) -> str:
     if asked.draft.observed.half_promoted and asked.stable is not asked.present and asked.stable:
         return asked.stable.hash
     if asked.canary is not None:
-        return ""
+        return asked.canary.hash if _is_held_back(asked, asked.canary) else ""
     served = [each for each in asked.draft.revisions if each.promoted and not each.stable and not each.rejected]
     return max(served, key=lambda revision: revision.number).hash if served else ""
 
 
+def _is_held_back(asked: Asked, canary: Revision) -> bool:
+    """It served before and would be back by itself: only a hold is in the way of what the spec says already."""
+    return canary.promoted and bool(pause_of(asked.draft, canary) or freeze_of(asked.draft, canary))
+
+
 def _not_there(asked: Asked, wanted: str) -> str:
     if not wanted and asked.canary is not None and asked.stable is not None:
+        named = "a rollback to a named one leaves both"
+        if asked.canary.promoted:
+            named = f"`kubectl plimsoll rollback {asked.command} {asked.canary.hash}` leaves the other for it now"
         return (
             f"revision {asked.canary.hash} is on its way, and which one to leave is not said: "
-            f"`kubectl plimsoll abort {asked.command}` stays with {asked.stable.hash}, and a rollback to a named one "
-            "leaves both"
+            f"`kubectl plimsoll abort {asked.command}` stays with {asked.stable.hash}, and {named}"
         )
     served = [each.hash for each in asked.draft.revisions if each.promoted and not each.stable]
     offer = f"it has {', '.join(served[:LISTED])}" if served else "it has none that served before"
@@ -104,10 +117,13 @@ def _why_not(asked: Asked, found: Revision) -> str:
     if asked.present is not None and found.hash == asked.present.hash:
         if found.stable:
             return f"revision {found.hash} is the stable one and the one that the spec asks for"
-        return (
-            f"revision {found.hash} is the one that the spec asks for: `kubectl plimsoll "
-            f"{'retry' if found.rejected else 'promote'} {asked.command}` is for that"
-        )
+        if found.rejected or not found.promoted:
+            return (
+                f"revision {found.hash} is the one that the spec asks for: `kubectl plimsoll "
+                f"{'retry' if found.rejected else 'promote'} {asked.command}` is for that"
+            )
+        # It would come back by itself, with its first ready pod and where nothing holds it: now it need not.
+        return ""
     if not found.promoted:
         return f"revision {found.hash} never served as the stable one: change the spec to it, and it is judged first"
     if found.stable and (asked.present is None or asked.present.rejected):
