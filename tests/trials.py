@@ -84,6 +84,12 @@ def make_object(phase: str, status: dict[str, Any] | None = None, **rollout: Any
     }
 
 
+def make_rejection(reason: str, message: str = "so it is", **fields: Any) -> dict[str, Any]:
+    """The history, in which the canary was taken back; the spec asks for it still."""
+    because = {"reason": reason, "message": message}
+    return {"revisions": [{"hash": CANARY, "askedFor": True, "rejected": because, **fields}]}
+
+
 def analysing() -> dict[str, Any]:
     points = make_points(1.1, 0.9, 0.6, 0.5, 0.4, 0.4, 0.35, 0.3, 0.25, step_at=5)
     return make_object("Analysing", evidence=make_evidence(), history=points, step=2, steps=3, weightPercent=29)
@@ -103,4 +109,12 @@ def rolled_back() -> dict[str, Any]:
         signals=[make_oom(), errors, make_signal("latency", "0.7", part="0.25", upperBound="0.004")],
     )
     told = f"rolled back to {STABLE}: {message}"
-    return make_object("RolledBack", evidence=evidence, history=make_points(*rising), message=told, reason="RolledBack")
+    return make_object(
+        "RolledBack",
+        make_rejection("MoreErrors", message),
+        canary="",
+        evidence=evidence,
+        history=make_points(*rising),
+        message=told,
+        reason="RolledBack",
+    )

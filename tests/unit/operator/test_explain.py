@@ -14,7 +14,7 @@ from plimsoll_operator.cli.explanation.curves import curves_of
 from plimsoll_operator.cli.explanation.sections import sections
 from plimsoll_operator.cli.explanation.story import tell
 from plimsoll_operator.observed import Pod
-from trials import CANARY, STABLE, make_evidence, make_object, make_signal
+from trials import CANARY, STABLE, make_evidence, make_object, make_rejection, make_signal
 
 Told = Callable[..., str]
 
@@ -45,12 +45,8 @@ def crash_looping() -> dict[str, Any]:
     return make_object("RolledBack", {"revisions": revisions}, message="taken back")
 
 
-def rejection(reason: str) -> dict[str, Any]:
-    return {"revisions": [{"hash": CANARY, "rejected": {"reason": reason, "message": "so it is"}}]}
-
-
 def rejected(reason: str) -> dict[str, Any]:
-    return make_object("RolledBack", rejection(reason), canary="", evidence=make_evidence())
+    return make_object("RolledBack", make_rejection(reason), canary="", evidence=make_evidence())
 
 
 PHASES = {
@@ -79,7 +75,7 @@ PHASES = {
         f"revision {CANARY} serves; kubectl plimsoll rollback domains -n guardrails",
     ),
     "rolling back": (
-        make_object("RollingBack", rejection("MoreErrors"), canary="", evidence=make_evidence(decision="Rollback")),
+        make_object("RollingBack", make_rejection("MoreErrors"), evidence=make_evidence(decision="Rollback")),
         "being rolled back",
         "retry domains -n guardrails tries the very same",
     ),
@@ -97,37 +93,49 @@ PHASES = {
 }
 
 
-def stalled(reason: str, phase: str, generation: int = 2, **rollout: Any) -> dict[str, Any]:
+def stalled(
+    reason: str, phase: str, history: dict[str, Any] | None = None, generation: int = 2, **rollout: Any
+) -> dict[str, Any]:
     condition = {"type": "Stalled", "status": "True", "reason": reason, "message": "nothing got on for 600 s; a quota"}
-    return make_object(phase, {"conditions": [{**condition, "observedGeneration": generation}]}, **rollout)
+    told = {"conditions": [{**condition, "observedGeneration": generation}], **(history or {})}
+    return make_object(phase, told, **rollout)
 
 
+LATE = "ProgressDeadlineExceeded"
+OLDER = {"revisions": [{"hash": CANARY, "stable": True, "promoted": True}, {"hash": STABLE, "promoted": True}]}
+SET_BACK = {"revisions": [{"hash": STABLE, "stable": True, "promoted": True, "askedFor": True}, {"hash": CANARY}]}
+"""The spec asks for the only revision that ever served."""
+LEFT = make_rejection("RolledBackByRequest", promoted=True)
+TAKEN_BACK = make_rejection("MoreErrors")
 STALLED = [
-    pytest.param("ProgressDeadlineExceeded", "Surging", {}, "kubectl plimsoll abort domains -n", id="a canary"),
+    pytest.param(LATE, "Surging", {}, {}, "kubectl plimsoll abort domains -n", id="a canary"),
+    pytest.param(LATE, "Progressing", {}, {}, "kubectl plimsoll abort domains -n", id="a rolling update"),
     pytest.param(
-        "ProgressDeadlineExceeded", "Progressing", {}, "kubectl plimsoll abort domains -n", id="a rolling update"
-    ),
-    pytest.param(
-        "ProgressDeadlineExceeded",
+        LATE,
         "Promoting",
         {"stable": CANARY, "canary": ""},
+        OLDER,
         "kubectl plimsoll rollback domains -n",
         id="a promotion",
     ),
-    pytest.param("ProgressDeadlineExceeded", "Progressing", {"stable": ""}, "change the spec", id="a first revision"),
-    pytest.param("ClaimNotFound", "Idle", {}, "create the claim", id="a cause with advice of its own"),
-    pytest.param("OfANewerOperator", "Idle", {}, "do what is named above", id="any other"),
+    pytest.param(LATE, "RollingBack", {}, LEFT, "kubectl plimsoll retry domains -n", id="a rollback by request"),
+    pytest.param(LATE, "RollingBack", {}, TAKEN_BACK, "kubectl plimsoll retry domains -n", id="a rollback"),
+    pytest.param(LATE, "RollingBack", {}, SET_BACK, "change the spec", id="a change taken back in git"),
+    pytest.param(LATE, "Progressing", {"stable": ""}, {}, "change the spec", id="a first revision"),
+    pytest.param("ClaimNotFound", "Idle", {}, {}, "create the claim", id="a cause with advice of its own"),
+    pytest.param("OfANewerOperator", "Idle", {}, {}, "do what is named above", id="any other"),
 ]
 
 
-@pytest.mark.parametrize(("reason", "phase", "rollout", "advice"), STALLED)
+@pytest.mark.parametrize(("reason", "phase", "rollout", "history", "advice"), STALLED)
 def test_an_object_that_gets_no_further_says_so_first_and_never_to_do_nothing(
-    told: Told, reason: str, phase: str, rollout: dict[str, Any], advice: str
+    told: Told, reason: str, phase: str, rollout: dict[str, Any], history: dict[str, Any], advice: str
 ) -> None:
-    text = told(stalled(reason, phase, **rollout))
+    text = told(stalled(reason, phase, history, **rollout))
     assert text.splitlines()[:2] == [f"guardrails/domains  stalled: {reason}", "nothing got on for 600 s; a quota"]
     do = text.partition("WHAT TO DO NEXT\n")[2]
     assert advice in do
+    assert "abort" not in do or phase != "RollingBack", "it is refused of what was taken back already"
     assert not do.startswith("nothing")
 
 
@@ -163,6 +171,31 @@ def test_on_the_way_back_by_git_there_is_nothing_to_mend_or_to_retry(told: Told)
     assert told(going_back).partition("WHAT TO DO NEXT\n")[2].splitlines() == [
         "nothing: the canary's pods end, what served before goes on"
     ]
+
+
+def test_on_the_way_back_by_request_it_is_told_what_serves_until_then_and_how_to_take_it_again(told: Told) -> None:
+    going_back = make_object("RollingBack", LEFT, evidence=make_evidence(decision="Promote"))
+    do = told(going_back).partition("WHAT TO DO NEXT\n")[2]
+    assert "the canary's pods end" not in do
+    assert f"nothing while pods of revision {STABLE} get ready: they take over one by one" in do
+    assert f"kubectl plimsoll retry domains -n guardrails goes on with revision {CANARY} after all" in do
+
+
+COMING_BACK = {"revisions": [{"hash": CANARY, "promoted": True, "askedFor": True}, {"hash": STABLE, "stable": True}]}
+
+
+def test_a_revision_that_served_before_comes_back_without_a_comparison(told: Told) -> None:
+    """Though the figures of its own trial, long ago, may still be kept."""
+    text = told(make_object("Surging", COMING_BACK, evidence=make_evidence(decision="Promote")))
+    assert text.startswith("guardrails/domains  comes back\n")
+    assert "WHAT WAS COMPARED" not in text
+    assert "it served before, so it is not compared" in text.partition("WHAT TO DO NEXT\n")[2]
+
+
+@pytest.mark.parametrize("reason", ["Paused", "Frozen"])
+def test_whoever_returns_to_what_served_need_not_wait_for_the_end_of_a_hold(told: Told, reason: str) -> None:
+    do = told(make_object("Paused", COMING_BACK, reason=reason)).partition("WHAT TO DO NEXT\n")[2]
+    assert do.startswith(f"kubectl plimsoll rollback domains -n guardrails {CANARY} goes back to it now")
 
 
 def test_every_command_to_copy_names_the_namespace(told: Told) -> None:
@@ -292,7 +325,7 @@ def test_what_the_pods_whole_lives_took_back_is_told_beside_the_evidence_that_di
     said = "killed for memory 3 times in 6 canary pod-minutes against none in 180 on stable"
     found = make_object(
         "RolledBack",
-        rejection("OOMKilled"),
+        make_rejection("OOMKilled"),
         canary="",
         evidence=make_evidence(
             decision="Rollback", signal="oom", reason="OOMKilled", message=said, signals=[trials.make_oom()]
@@ -375,7 +408,9 @@ def test_a_signal_with_a_threshold_of_its_own_is_named_beside_the_line(told: Tol
 @pytest.fixture(scope="module")
 def harmed() -> dict[str, Any]:
     """Judged and written down by the operator's own code."""
-    return make_object("RolledBack", canary="", **judged_rollout(canary_errors=0.02))
+    rollout = judged_rollout(canary_errors=0.02)
+    because = make_rejection(rollout["evidence"]["reason"], rollout["evidence"]["message"])
+    return make_object("RolledBack", because, canary="", **rollout)
 
 
 def rows_up_to_the_threshold(text: str) -> list[str]:
@@ -413,7 +448,7 @@ DECIDED_OTHERWISE = {
     "aborted": (
         make_object(
             "RolledBack",
-            {"revisions": [{"hash": CANARY, "rejected": {"reason": "Aborted", "message": "by request 7"}}]},
+            make_rejection("Aborted", "by request 7"),
             canary="",
             evidence=make_evidence(),
         ),
@@ -450,7 +485,8 @@ def test_what_the_evidence_did_not_decide_is_not_laid_at_its_door(
 
 def test_a_crash_before_any_measurement_has_no_moment_of_one(told: Told) -> None:
     crash = make_evidence(decision="Rollback", reason="FailsToStart", message="two starts failed", until=trials.at(0))
-    decision = told(make_object("RolledBack", canary="", evidence=crash)).partition("DECISION\n")[2]
+    because = make_rejection("FailsToStart", "two starts failed")
+    decision = told(make_object("RolledBack", because, canary="", evidence=crash)).partition("DECISION\n")[2]
     assert decision.startswith("FailsToStart: two starts failed")
 
 

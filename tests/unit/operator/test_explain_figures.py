@@ -13,7 +13,7 @@ from trials import make_evidence, make_signal
 
 def test_the_requests_still_needed_are_those_of_the_bound_itself() -> None:
     clean = make_evidence(signals=[make_signal("errors", canaryRate="0", allowed="0.01")])
-    trial = parse_trial({"evidence": clean})
+    trial = parse_trial({"rollout": {"evidence": clean}})
     assert trial
     needed = exposures_needed(trial.signals[0], margin=0.01)
     assert needed

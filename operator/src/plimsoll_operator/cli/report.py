@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from plimsoll_operator.cli.console import bad, good, plain, table, uneasy
-from plimsoll_operator.cli.explanation.trial import parse_trial
+from plimsoll_operator.cli.explanation.trial import trial_of_this_rollout
 from plimsoll_operator.cli.explanation.wording import in_one_line
 from plimsoll_operator.cluster.parse import is_active, parse_pod
 from plimsoll_operator.observed import Manifest, Pod
@@ -47,7 +47,7 @@ def report(found: Manifest, pods: Sequence[Manifest] | None, now: datetime) -> I
     if status.get("observedGeneration", 0) < found["metadata"]["generation"]:
         yield uneasy("What follows is about an older spec: the operator has not seen the last change yet.")
     yield from _section("CONDITIONS", _conditions(conditions, now))
-    yield from _section("ROLLOUT", _rollout(status.get("rollout", {}), now))
+    yield from _section("ROLLOUT", _rollout(status, now))
     yield from _section("REVISIONS", _revisions(status.get("revisions", ()), status.get("rollout", {}), now))
     yield from _section("PODS", _pods(pods, now))
     yield from _section("LOAD LINE", load_line(status.get("loadLine", ())))
@@ -94,14 +94,15 @@ def _coloured(condition: Mapping[str, Any]) -> Text:
     return (bad if severe else uneasy)(condition["status"])
 
 
-def _rollout(rollout: Mapping[str, Any], now: datetime) -> Text | None:
+def _rollout(status: Manifest, now: datetime) -> Text | None:
+    rollout: Manifest = status.get("rollout", {})
     if not rollout:
         return None
     rows = [("phase", f"{rollout['phase']}: {rollout['message']}")] if "phase" in rollout else []
     if rollout.get("canary"):
         way = f"{rollout.get('stable') or 'nothing'} -> {rollout['canary']}"
         rows.append(("revision", way + (f", for {age(rollout['startedAt'], now)}" if "startedAt" in rollout else "")))
-    rows += _canary(rollout)
+    rows += _canary(status)
     if asked := rollout.get("lastRequest"):
         what = f"{asked['verb']} {asked['id']}".strip() or "unreadable"
         said = f"{what}, {age(asked['at'], now)} ago: {asked['outcome']}, {asked['message']}"
@@ -109,9 +110,10 @@ def _rollout(rollout: Mapping[str, Any], now: datetime) -> Text | None:
     return table(("", ""), rows) if rows else None
 
 
-def _canary(rollout: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _canary(status: Manifest) -> list[tuple[str, str]]:
     """The canary's step, and its evidence in one line for each signal; `explain` has the rest."""
-    trial = parse_trial(rollout)
+    rollout: Manifest = status["rollout"]
+    trial = trial_of_this_rollout(status)
     if trial is None or trial.canary != rollout.get("canary"):
         return []
     step = f"{rollout.get('step', 1)} of {rollout.get('steps', 1)}, {rollout.get('weightPercent', 0)} % of the requests"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from plimsoll_operator.cli.explanation.missing import harm, margin_of, never_with_more
 from plimsoll_operator.cli.explanation.stalled import next_steps, stalled_by
-from plimsoll_operator.cli.explanation.trial import Json, Trial
+from plimsoll_operator.cli.explanation.trial import BY_REQUEST, Json, Trial, rejected_now, served_before
 
 _WAIT_FOR_VERDICT = (
     "nothing: it is promoted or rolled back by itself; {undecided} after {max_duration} without a decision"
@@ -23,6 +23,16 @@ _RESTART_REJECTED = (
     "a change of the spec takes what the restart would have: it is rendered anew too, and judged",
 )
 _ENDING = "nothing: the canary's pods end, what served before goes on"
+_GOING_BACK = (
+    "nothing while pods of revision {stable} get ready: they take over one by one, and what serves ends as they do",
+    "should they not get ready, kubectl plimsoll retry {name} goes on with revision {asked_for} after all",
+    "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
+)
+_COMES_BACK = (
+    "nothing: it served before, so it is not compared; it is stable with its first ready pod, and takes over pod by pod",
+    "one that never gets there is taken back at spec.rollout.progressDeadline",
+)
+_NOT_TO_WAIT = "kubectl plimsoll rollback {name} {canary} goes back to it now: it served before"
 _NEXT_STEP = (
     "nothing: it goes on when the pods of step {step} are ready, and what was compared counts",
     "a pod that never gets there rolls the canary back at spec.rollout.progressDeadline",
@@ -36,6 +46,8 @@ WITHOUT_DATA = {
 }
 """The same by `onNoData`."""
 
+HOLDS = ("Paused", "Frozen")
+"""Reasons of a rollout that waits for somebody, which a `rollback` by name does not wait for."""
 BY_REASON: Mapping[str, tuple[str, ...]] = {
     "NoMetrics": (
         "see that Prometheus runs and answers the operator: the chart's prometheus.url names it",
@@ -106,12 +118,15 @@ _UNCOMPARED = (
 
 def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]:
     """Lines of what to do, the likeliest first. `rejected_for` is the reason in one word, or empty."""
-    rollout: Json = found.get("status", {}).get("rollout", {})
+    status: Json = found.get("status", {})
+    rollout: Json = status.get("rollout", {})
     canary: Json = found["spec"].get("rollout", {}).get("canary", {})
     metadata: Json = found["metadata"]
     words = {
         "name": f"{metadata['name']} -n {metadata.get('namespace', 'default')}",
         "stable": rollout.get("stable") or "STABLE",
+        "canary": rollout.get("canary", ""),
+        "asked_for": rejected_now(status).get("hash", ""),
         "step": rollout.get("step", 1),
         "max_duration": canary.get("maxDuration", "30m"),
         "undecided": UNDECIDED[canary.get("onInconclusive", "Pause")],
@@ -122,15 +137,20 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
         yield _HARM.format(**words)
     stalled = stalled_by(found)
     lines = (
-        next_steps(stalled["reason"], rollout) if stalled else _lines(rollout, trial, rejected_for, margin_of(found))
+        next_steps(stalled["reason"], status) if stalled else _lines(status, trial, rejected_for, margin_of(found))
     )
     yield from (line.format(**words) for line in lines)
 
 
-def _lines(rollout: Json, trial: Trial | None, rejected_for: str, margin: float) -> tuple[str, ...]:
-    phase = str(rollout.get("phase", ""))
-    if by_reason := BY_REASON.get(str(rollout.get("reason", ""))):
+def _lines(status: Json, trial: Trial | None, rejected_for: str, margin: float) -> tuple[str, ...]:
+    rollout: Json = status.get("rollout", {})
+    phase, reason = str(rollout.get("phase", "")), str(rollout.get("reason", ""))
+    if served_before(status) and reason in HOLDS:
+        return (_NOT_TO_WAIT, *(BY_REASON.get(reason) or BY_PHASE[phase]))
+    if by_reason := BY_REASON.get(reason):
         return by_reason
+    if phase == "Surging" and served_before(status):
+        return _COMES_BACK
     if phase == "Surging" and trial and trial.requests:
         return _NEXT_STEP
     if phase == "Inconclusive" and trial and never_with_more(trial, margin):
@@ -139,5 +159,7 @@ def _lines(rollout: Json, trial: Trial | None, rejected_for: str, margin: float)
     look = (FIRST_LOOK[rejected_for],) if rejected_for in FIRST_LOOK else ()
     if phase == "RolledBack":
         return look + rejected
+    if phase == "RollingBack" and rejected_for == BY_REQUEST:
+        return look + _GOING_BACK
     cause = rejected if phase == "RollingBack" and rejected_for else ()
     return look + (BY_PHASE.get(phase) or (_PROMOTED if trial else _UNCOMPARED)) + cause

@@ -17,6 +17,8 @@ ROOM_ABOVE = 0.6
 """Of a power of ten, for the words on the decision."""
 VERDICTS = {"Rollback": "rolled back", "Promote": "promoted", "Withdrawn": "withdrawn"}
 
+LEFT_LATER = "promoted, taken back later"
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -79,8 +81,11 @@ def curves_of(trial: Trial) -> Curves | None:
 
 
 def _end(trial: Trial) -> datetime:
-    """The decision may come long after the last measurement: without Prometheus, kills go on being counted."""
-    return max(trial.until, trial.decided_at or trial.until)
+    """The decision may come long after the last measurement: without Prometheus, kills go on being counted.
+
+    One to leave what was promoted may come days after all that is drawn.
+    """
+    return trial.until if trial.left_later else max(trial.until, trial.decided_at or trial.until)
 
 
 def _exceptions(trial: Trial) -> str:
@@ -116,6 +121,8 @@ def _steps(trial: Trial) -> list[Step]:
 
 
 def _verdict(trial: Trial) -> str:
+    if trial.left_later:
+        return LEFT_LATER
     said = VERDICTS.get(trial.outcome, "")
     on = naming(trial.culprit).called if trial.culprit else ""
     return f"{said} on {on}" if on else said

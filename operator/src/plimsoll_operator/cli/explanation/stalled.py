@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from plimsoll_operator.cli.explanation.trial import Json
+from plimsoll_operator.cli.explanation.trial import Json, rejected_now
 
 OF_THE_ROLLOUT = "RolledBack"
 """A reason that the rollout tells in full: what was decided, on which figures, and how to go on."""
 
 _MEND = "mend what is named above; it goes on by itself then, though the deadline is over"
 _ABORT = "kubectl plimsoll abort {name} takes the change back: what served before it serves on"
+_RETRY = "kubectl plimsoll retry {name} goes on with revision {asked_for} after all, which was left for this one"
 _ROLLBACK = "kubectl plimsoll rollback {name} returns to the revision before"
 _CHANGE = "or change the spec: nothing served before this revision, so there is nothing to go back to"
 
@@ -38,10 +39,18 @@ def stalled_by(found: Json) -> Json:
     return {}
 
 
-def next_steps(reason: str, rollout: Json) -> tuple[str, ...]:
-    """What to do about it, with `{name}` for the object."""
+def next_steps(reason: str, status: Json) -> tuple[str, ...]:
+    """What to do about it, with `{name}` for the object and `{asked_for}` for what its spec asks for in vain."""
+    rollout: Json = status.get("rollout", {})
     if reason != "ProgressDeadlineExceeded":
         return (BY_REASON.get(reason, _AS_IT_SAYS), "kubectl plimsoll status {name} tells how its pods stand")
     if not rollout.get("stable"):
         return _MEND, _CHANGE
-    return (_MEND, _ABORT) if rollout.get("canary") else (_MEND, _ROLLBACK)
+    if rollout.get("phase") == "RollingBack":
+        return _MEND, _RETRY if rejected_now(status) else _back(status)
+    return (_MEND, _ABORT) if rollout.get("canary") else (_MEND, _back(status))
+
+
+def _back(status: Json) -> str:
+    served = (one for one in status.get("revisions", ()) if one.get("promoted") and not one.get("stable"))
+    return _ROLLBACK if any(not one.get("rejected") for one in served) else _CHANGE

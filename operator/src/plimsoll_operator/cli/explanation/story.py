@@ -9,7 +9,14 @@ from datetime import datetime
 from plimsoll_operator.cli.explanation.advice import advice
 from plimsoll_operator.cli.explanation.missing import margin_of, still_missing
 from plimsoll_operator.cli.explanation.stalled import stalled_by
-from plimsoll_operator.cli.explanation.trial import Json, Trial, parse_trial
+from plimsoll_operator.cli.explanation.trial import (
+    Json,
+    Trial,
+    entry_of,
+    rejected_now,
+    served_before,
+    trial_of_this_rollout,
+)
 from plimsoll_operator.cli.explanation.wording import moment, number, span
 from plimsoll_operator.diagnosis import diagnose
 from plimsoll_operator.observed import Pod, Workload
@@ -26,6 +33,8 @@ VERDICTS = {
     "Paused": "paused",
     "Inconclusive": "undecided",
 }
+COMES_BACK = "comes back"
+"""Of a revision that served before, which is not judged again."""
 STALLED = "stalled"
 _UNDECIDED = "promoted though the evidence was undecided: kubectl get events says why"
 """Of an operator that did not keep its reason."""
@@ -52,36 +61,33 @@ class Story:
 
 def tell(found: Json, pods: Sequence[Pod]) -> Story:
     """The story of the rollout that an object as read tells, with what its pods lack."""
-    rollout: Json = found.get("status", {}).get("rollout", {})
+    status: Json = found.get("status", {})
+    rollout: Json = status.get("rollout", {})
     phase = str(rollout.get("phase", ""))
-    trial = _of_this_rollout(parse_trial(rollout), rollout)
-    rejection = _rejection(found.get("status", {}), trial) if phase in _TAKEN_BACK else {}
+    trial = trial_of_this_rollout(status)
+    rejection = _rejection(status, trial)
     decision, at = _decision(rollout, trial, rejection)
     stalled = stalled_by(found)
     return Story(
         name=f"{found['metadata'].get('namespace', 'default')}/{found['metadata']['name']}",
         phase=phase,
-        verdict=f"{STALLED}: {stalled['reason']}" if stalled else _verdict(phase, rollout, trial),
+        verdict=f"{STALLED}: {stalled['reason']}" if stalled else _verdict(phase, status, trial),
         summary=str((stalled or rollout).get("message", "")),
         compared=tuple(_compared(rollout, trial)) if trial else (),
         decision=decision,
         decided_at=at,
         missing=tuple(still_missing(trial, rollout, margin_of(found))) if trial and phase not in _OVER else (),
         pods=tuple(_lacks(pods, trial.canary if trial else rollout.get("canary", ""))),
-        next=tuple(advice(found, trial, rejection.get("reason", ""))),
+        next=tuple(advice(found, trial, rejection.get("reason", "") if phase in _TAKEN_BACK else "")),
         trial=trial,
     )
 
 
-def _of_this_rollout(trial: Trial | None, rollout: Json) -> Trial | None:
-    """The comparison, unless another revision is on its way by now, of which nothing is known yet."""
-    on_its_way = rollout.get("canary")
-    return None if trial and on_its_way and trial.canary != on_its_way else trial
-
-
-def _verdict(phase: str, rollout: Json, trial: Trial | None) -> str:
-    if phase == "Idle" and trial and trial.canary == rollout.get("stable"):
+def _verdict(phase: str, status: Json, trial: Trial | None) -> str:
+    if phase == "Idle" and trial and trial.canary == status["rollout"].get("stable"):
         return "promoted"
+    if phase == "Surging" and served_before(status):
+        return COMES_BACK
     return VERDICTS.get(phase, phase or "nothing rolled out yet")
 
 
@@ -123,12 +129,11 @@ def _decision(rollout: Json, trial: Trial | None, rejection: Json) -> tuple[str,
 
 def _rejection(status: Json, trial: Trial | None) -> Json:
     """Why the canary was rejected, as the history keeps it: the one compared last, else the one that is asked for."""
-    for revision in status.get("revisions", ()):
-        is_meant = revision["hash"] == trial.canary if trial else revision.get("askedFor")
-        if is_meant and revision.get("rejected"):
-            rejected: Json = revision["rejected"]
-            return rejected
-    return {}
+    revision = entry_of(status, trial.canary) if trial else rejected_now(status)
+    if trial is not None and trial.outcome != "Rollback":
+        return {}
+    rejected: Json = revision.get("rejected", {})
+    return rejected
 
 
 def _lacks(pods: Sequence[Pod], canary: str) -> Iterator[str]:

@@ -13,6 +13,8 @@ Outcome = Literal["", "Promote", "Rollback", "Withdrawn"]
 
 _ON_TRIAL = ("Surging", "Analysing", "Paused", "Inconclusive")
 _TAKEN_BACK = ("RollingBack", "RolledBack")
+BY_REQUEST = "RolledBackByRequest"
+"""The reason of what a `rollback` left."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ class Trial:
     outcome: Outcome
     promoted_because: str = ""
     decided_at: datetime | None = None
-    """When that outcome was decided; None while it runs, and of an operator that did not keep it."""
+    """When that outcome was decided; None while it runs, and where another decision came after it."""
+    left_later: bool = False
+    """Whether it was promoted, and taken back once it served: its figures decided the first, not the second."""
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -123,18 +127,50 @@ class Trial:
         return against and not any(signal.reached for signal in self.signals)
 
 
-def parse_trial(rollout: Json) -> Trial | None:
-    """The comparison in `status.rollout`, or None where nothing was compared yet."""
+def trial_of_this_rollout(status: Json) -> Trial | None:
+    """The comparison, unless the rollout is of another revision by now, or of one that is not compared: it served."""
+    trial = parse_trial(status)
+    rollout: Json = status.get("rollout", {})
+    if trial is None:
+        return None
+    if rollout.get("phase") in _TAKEN_BACK and rejected_now(status).get("hash", trial.canary) != trial.canary:
+        return None
+    if rollout.get("canary", "") not in ("", trial.canary):
+        return None
+    return None if served_before(status) else trial
+
+
+def rejected_now(status: Json) -> Json:
+    """The revision that the spec asks for, where it was taken back; else empty."""
+    return next((one for one in status.get("revisions", ()) if one.get("askedFor") and one.get("rejected")), {})
+
+
+def served_before(status: Json) -> bool:
+    """Whether the revision on its way was stable once: it comes back without a comparison."""
+    rollout: Json = status.get("rollout", {})
+    coming = entry_of(status, str(rollout.get("canary", ""))) if rollout.get("phase") in _ON_TRIAL else {}
+    return bool(coming.get("promoted"))
+
+
+def entry_of(status: Json, revision: str) -> Json:
+    """What the history knows of a revision; empty where it has forgotten it."""
+    return next((one for one in status.get("revisions", ()) if one["hash"] == revision), {})
+
+
+def parse_trial(status: Json) -> Trial | None:
+    """The comparison that `status.rollout` keeps, or None where nothing was compared yet."""
+    rollout: Json = status.get("rollout", {})
     evidence: Json = rollout.get("evidence") or {}
     if not evidence.get("since"):
         return None
     since = datetime.fromisoformat(evidence["since"])
     requests = round(_number(evidence.get("requests")) or 0)
-    outcome = _outcome(rollout, str(evidence.get("canary", "")))
-    decided = _decided_at(rollout, since) if outcome in ("Promote", "Rollback") else None
+    canary, stable = str(evidence.get("canary", "")), str(evidence.get("stable") or rollout.get("stable") or "")
+    entry = entry_of(status, canary)
+    outcome = _outcome(rollout, entry, canary)
     return Trial(
-        canary=str(evidence.get("canary", "")),
-        stable=str(evidence.get("stable") or rollout.get("stable") or ""),
+        canary=canary,
+        stable=stable,
         since=since,
         until=datetime.fromisoformat(evidence["until"]) if evidence.get("until") else since,
         requests=requests,
@@ -148,8 +184,17 @@ def parse_trial(rollout: Json) -> Trial | None:
         points=tuple(_points(rollout.get("history", ()))),
         outcome=outcome,
         promoted_because=str(evidence.get("promotedBecause", "")),
-        decided_at=decided,
+        decided_at=_decided_at(rollout, since) if _is_the_last_decision(rollout, entry, outcome, canary, stable) else None,
+        left_later=outcome == "Rollback" and bool(entry.get("promoted")),
     )
+
+
+def _is_the_last_decision(rollout: Json, entry: Json, outcome: Outcome, canary: str, stable: str) -> bool:
+    """Status keeps the moment of the last decision alone: whether that is the one on this canary, by what serves."""
+    if outcome == "Rollback":
+        by_request = entry["rejected"].get("reason") == BY_REQUEST
+        return by_request or rollout.get("stable") == stable
+    return outcome == "Promote" and rollout.get("stable") == canary
 
 
 def _decided_at(rollout: Json, since: datetime) -> datetime | None:
@@ -159,13 +204,15 @@ def _decided_at(rollout: Json, since: datetime) -> datetime | None:
     return decided if decided and decided >= since else None
 
 
-def _outcome(rollout: Json, canary: str) -> Outcome:
-    phase = rollout.get("phase")
-    if phase in _TAKEN_BACK:
-        return "Rollback"
+def _outcome(rollout: Json, entry: Json, canary: str) -> Outcome:
+    """By what the history says of the canary itself: the phase may be that of another revision by now."""
     if rollout.get("stable") == canary:
         return "Promote"
-    return "" if phase in _ON_TRIAL else "Withdrawn"
+    if entry.get("rejected"):
+        return "Rollback"
+    if rollout.get("canary") == canary and rollout.get("phase") in _ON_TRIAL:
+        return ""
+    return "Promote" if entry.get("promoted") else "Withdrawn"
 
 
 def _signal(found: Json, requests: int) -> Signal:
