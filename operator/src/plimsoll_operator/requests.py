@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 VERBS = ("promote", "abort", "retry", "restart", "rollback", "pause", "resume")
@@ -74,30 +74,38 @@ class Ledger:
     """The requests that were answered for good: how many there ever were, the latest of them, and the pause in force.
 
     The history keeps it beside the decisions that the requests led to, so a request is carried out once whatever
-    becomes of status. An entry is the request as it was written, with a `!` behind it where nothing was done.
+    becomes of status. An entry is the request as it was written, with the revision that it came to be about, and a `!`
+    behind it where nothing was done.
     """
 
     count: int = 0
     entries: tuple[str, ...] = ()
     pause: str = ""
 
-    def followed_by(self, request: Request, *, done: bool) -> Ledger:
-        """One more answer. A pause lasts until a `resume`, or a `promote` that overrules it."""
-        latest = (*self.entries, f"{request}{'' if done else '!'}")[-REMEMBERED:]
+    def followed_by(self, request: Request, *, done: bool, revision: str = "") -> Ledger:
+        """One more answer, about `revision`. A pause lasts until a `resume`, or a `promote` that overrules it."""
+        told = replace(request, revision=request.revision or revision)
+        latest = (*self.entries, f"{told}{'' if done else '!'}")[-REMEMBERED:]
         pause = str(request) if request.verb == "pause" else ""
         return Ledger(self.count + 1, latest, pause if done and request.verb in _OF_PAUSES else self.pause)
 
     def verb_of(self, request_id: str) -> str:
         """What this ID was used for; empty for a new one."""
-        return next((verb for verb, known, _ in self._told() if known == request_id), "")
+        return next((told.verb for told, _ in self._told() if told.id == request_id), "")
+
+    def revision_of(self, request_id: str) -> str:
+        """What the request with this ID was about; empty where that is not known."""
+        return next((told.revision for told, _ in self._told() if told.id == request_id), "")
 
     def carried_out(self, request_id: str) -> bool:
-        return any(known == request_id and done for _, known, done in self._told())
+        return any(told.id == request_id and done for told, done in self._told())
 
-    def _told(self) -> Iterator[tuple[str, str, bool]]:
+    def _told(self) -> Iterator[tuple[Request, bool]]:
+        """Each request, and whether it was carried out."""
         for entry in self.entries:
             what, _, request_id = entry.removesuffix("!").rpartition("#")
-            yield what.partition("@")[0], request_id, not entry.endswith("!")
+            verb, _, revision = what.partition("@")
+            yield Request(verb, request_id, revision), not entry.endswith("!")
 
     def pauses(self, revision: str) -> Request | None:
         """The pause that holds this revision's rollout: one that names none holds any."""

@@ -149,6 +149,48 @@ async def test_with_wait_it_ends_when_the_canary_has_ended(run: Run, apiserver: 
     assert f"revision {CANARY} has ended" in said.err
 
 
+FAILS = [
+    pytest.param(("PATCH", refusal(403, "Forbidden", "may not patch")), "may not patch", id="a right is missing"),
+    pytest.param(("GET", ok(found("pause#8"))), "request 7 was overtaken", id="overtaken by another"),
+    pytest.param(("GET", ok(found(f"promote@{CANARY}#7", "Refused"))), "Refused: why", id="refused"),
+]
+
+
+@pytest.mark.parametrize(("answer", "words"), FAILS)
+async def test_a_script_finds_in_the_document_what_the_command_failed_for(
+    run: Run, apiserver: ScriptedApiserver, answer: tuple[str, Any], words: str
+) -> None:
+    method, then = answer
+    apiserver.answer(f"GET {OBJECT}", ok(found()), *([then] if method == "GET" else []))
+    if method == "PATCH":
+        apiserver.answer(f"PATCH {OBJECT}", then)
+    said = await run("promote", "domains", "-n", "guardrails", "--id", "7", "-o", "json")
+    assert said.code == 1
+    assert words in said.document["error"]
+    assert said.err.endswith(f"error: {said.document['error']}\n")
+    assert said.document["done"] is False
+
+
+async def test_what_was_carried_out_before_is_waited_for_by_the_revision_that_it_was_asked_for(
+    run: Run, apiserver: ScriptedApiserver
+) -> None:
+    """An older operator's ledger answers without one."""
+    request = f"promote@{CANARY}#7"
+    serving = found(request, "Accepted")
+    serving["status"]["rollout"] |= {"stable": CANARY, "canary": ""}
+    apiserver.answer(f"GET {OBJECT}", ok(found()), ok(serving))
+    said = await run("promote", "domains", "-n", "guardrails", "--id", "7", "--wait")
+    assert (said.code, said.err) == (0, "")
+    assert f"revision {CANARY} serves" in said.out
+
+
+async def test_an_answer_of_which_the_revision_is_forgotten_says_so(run: Run, apiserver: ScriptedApiserver) -> None:
+    apiserver.answer(f"GET {OBJECT}", ok(found()), ok(found("restart#7", "Accepted")))
+    said = await run("restart", "domains", "-n", "guardrails", "--id", "7", "--wait")
+    assert said.code == 1
+    assert "request 7 was carried out, and on which revision is not known any more" in said.err
+
+
 WRONG = [
     pytest.param(["promote", "domains", "--timeout", "soon"], "--timeout", id="no duration"),
     pytest.param(["promote", "domains", "--id", "a b"], "--id", id="no ID"),

@@ -106,6 +106,29 @@ def test_an_id_that_was_used_for_another_verb_is_refused(served: Life) -> None:
     assert served.revision(4).rejected is not None
 
 
+@pytest.mark.parametrize(("asked", "about"), [("abort@4#1", 4), ("abort#1", 4), ("rollback@1#1", 1)])
+def test_an_id_that_is_given_again_after_others_is_answered_with_the_revision_that_it_was_about(
+    served: Life, asked: str, about: int
+) -> None:
+    under_way(served)
+    first = served.ask(asked)
+    assert (first["outcome"], first["revision"]) == ("Accepted", served.revision(about).hash)
+    served.ask("pause#2")
+    served.ask("resume#3")
+    again = served.ask(asked)
+    assert (again["outcome"], again["revision"]) == ("Accepted", first["revision"])
+
+
+def test_an_id_that_is_given_again_for_another_revision_is_still_about_the_first(served: Life) -> None:
+    """As by a script that asks for what the spec says by now."""
+    under_way(served)
+    first = served.ask("abort@4#1")
+    served.ask("pause#2")
+    under_way(served, 5)
+    assert served.ask("abort@5#1")["revision"] == first["revision"]
+    assert served.revision(5).rejected is None
+
+
 def test_of_two_requests_in_quick_succession_the_one_that_is_seen_counts(served: Life) -> None:
     under_way(served)
     served.cluster.request(served.bound("abort@4#1"))

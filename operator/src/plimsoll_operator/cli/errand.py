@@ -16,6 +16,7 @@ from plimsoll_operator.cli.connection import Target
 from plimsoll_operator.cli.errors import CliError, NotYetError, WrongInputError
 from plimsoll_operator.cli.goals import Goal
 from plimsoll_operator.cli.output import Format, show_json, told_if_it_fails
+from plimsoll_operator.cluster.errors import KubeError
 from plimsoll_operator.duration import parse_duration
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.requests import InvalidRequestError, Request, parse_request
@@ -94,12 +95,15 @@ async def _run(errand: Errand, target: Target, patience: timedelta | None, outpu
             request = _request(errand, found)
         _say_what_is_not_seen_yet(found, say)
         asked = Asked(kube, target, request, time.monotonic, say, found=found)
-        done = False
+        done, failed = False, ""
         try:
             done = await _see_it_through(errand, asked, patience)
+        except (CliError, KubeError) as error:
+            failed = str(error)
+            raise
         finally:
             if output is Format.json:
-                show_json(document(asked, done=done))
+                show_json(document(asked, done=done, failed=failed))
 
 
 def _request(errand: Errand, found: Manifest) -> Request:
@@ -126,12 +130,19 @@ async def _see_it_through(errand: Errand, asked: Asked, patience: timedelta | No
         return True
     if patience is None:
         return False
-    revision = answer.get("revision") or ""
+    revision = answer.get("revision") or asked.request.revision
     if not revision:
-        raise CliError("nothing runs yet, so there is nothing to wait for: `kubectl plimsoll status` says why")
+        raise CliError(_nothing_to_wait_for(asked))
     await asked.reaches(errand.goal, revision, patience)
     asked.say(f"revision {revision} {errand.goal.done}")
     return True
+
+
+def _nothing_to_wait_for(asked: Asked) -> str:
+    status = f"kubectl plimsoll status {asked.target.name} -n {asked.target.namespace}"
+    if not asked.rollout.get("stable"):
+        return f"nothing runs yet, so there is nothing to wait for: {status} says why"
+    return f"request {asked.request.id} was carried out, and on which revision is not known any more: {status} tells"
 
 
 def _check_accepted(answer: Manifest) -> None:
@@ -148,8 +159,11 @@ def accepted(answer: Manifest, rollout: Manifest) -> str:
     return f"accepted{about}: {answer['message']}{how_far}"
 
 
-def document(asked: Asked, *, done: bool) -> dict[str, Any]:
-    """What `-o json` prints: `outcome` is empty while there is no answer, `done` says whether the end was seen."""
+def document(asked: Asked, *, done: bool, failed: str = "") -> dict[str, Any]:
+    """What `-o json` prints: `outcome` is empty while there is no answer, `done` says whether the end was seen.
+
+    With `error` where the command ends with one, as on standard error.
+    """
     answer = asked.answer
     return {
         "object": str(asked.target),
@@ -159,6 +173,7 @@ def document(asked: Asked, *, done: bool) -> dict[str, Any]:
         "message": answer.get("message", ""),
         "revision": answer.get("revision", asked.request.revision),
         "done": done,
+        **({"error": failed} if failed else {}),
         "rollout": asked.rollout,
     }
 

@@ -51,7 +51,7 @@ def _answer(draft: Draft) -> Draft:
     if draft.answer is None or not draft.answer.is_final:
         return draft
     done = draft.answer.outcome == "Accepted"
-    return replace(draft, ledger=draft.ledger.followed_by(request, done=done))
+    return replace(draft, ledger=draft.ledger.followed_by(request, done=done, revision=draft.answer.revision))
 
 
 def _carry_out(draft: Draft, request: Request) -> Draft:
@@ -82,7 +82,7 @@ def _answered_before(draft: Draft, request: Request) -> Answer | None:
     if by_status and told["verb"] == verb:
         return Answer(request, told["outcome"], told["message"], told.get("revision", ""))
     if restarted or ledger.carried_out(request.id):
-        return Answer(request, "Accepted", CARRIED_OUT)
+        return Answer(request, "Accepted", CARRIED_OUT, ledger.revision_of(request.id))
     return Answer(request, "Refused", REFUSED) if verb else None
 
 
