@@ -30,9 +30,10 @@ def rollout_events(status: Manifest, stored: Manifest) -> Iterator[Event]:
 
 
 def _has_started(now: Rollout, before: Rollout) -> bool:
-    """A rollout that is held has not started yet; one that goes on after a pause starts again."""
+    """A rollout that is held has not started yet; one that goes on after a pause starts again. One back is told so."""
     started = now.get("startedAt")
-    return bool(now.get("canary") and started and started != before.get("startedAt"))
+    begun = bool(now.get("canary") and started and started != before.get("startedAt"))
+    return begun and now.get("phase") != "RollingBack"
 
 
 def _newly_rejected(status: Manifest, stored: Manifest) -> Iterator[Manifest]:

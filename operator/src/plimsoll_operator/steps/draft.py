@@ -148,12 +148,17 @@ class Draft:
 
     @property
     def canary(self) -> str:
-        """The revision on its way in, or on its way out as long as it is taken back; empty when there is none."""
+        """The revision on its way in, or on its way out as long as it is taken back; empty when there is none.
+
+        One that a `rollback` leaves was no canary: it served until then.
+        """
         if self.target is None or not self.target.stable:
             return self.target.hash if self.target else ""
         if self.move is None or self.move.phase != "RollingBack":
             return ""
-        leaving = [found for found in self.revisions if found.hash in self.observed.workloads and not found.stable]
+        before = self.observed.owner.status.get("rollout", {}).get("canary")
+        tried = [found for found in self.revisions if not found.promoted or found.hash == before]
+        leaving = [found for found in tried if found.hash in self.observed.workloads and not found.stable]
         return max(leaving, key=lambda revision: revision.number).hash if leaving else ""
 
     @property

@@ -60,7 +60,7 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     ready = running.ready if running else 0
     started = moment_of(stored.get("startedAt"))
     again = stored.get("phase") == "RollingBack" and draft.on_trial
-    if started is None or stored.get("canary") != draft.canary or again:
+    if started is None or not _is_the_same(draft, stored) or again:
         # Without its status, a rollout that had begun is as old as what it has made.
         began, progressed = _seen_in_the_cluster(draft, target) if not stored.get("phase") else (draft.now, draft.now)
         return replace(draft, rollout_started=began, rollout_progressed=progressed, most_ready=ready)
@@ -71,6 +71,14 @@ def _under_way(draft: Draft, target: Revision, stored: Manifest) -> Draft:
     progressed = draft.now if gets_on else before
     placed = _placed(draft, target, progressed)
     return replace(draft, rollout_started=started, rollout_progressed=placed, most_ready=max(most, ready))
+
+
+def _is_the_same(draft: Draft, stored: Manifest) -> bool:
+    """Whether status tells of this rollout: the way back goes on once the canary is gone, whose it was at first."""
+    if stored.get("canary") == draft.canary:
+        return True
+    goes_back = draft.move is not None and stored.get("phase") == draft.move.phase == "RollingBack"
+    return goes_back and draft.stable is not None and stored.get("stable") == draft.stable.hash
 
 
 def _enters_a_phase(draft: Draft, stored: Manifest) -> bool:
