@@ -22,7 +22,7 @@ from aiohttp import web
 
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 HOP_BY_HOP = {"host", "authorization", "connection", "content-length", "transfer-encoding"}
-START_SECONDS = 10
+START_SECONDS = 60
 
 Moment = Literal["before", "after"]
 """Of the write's arrival at the apiserver. After it, and before the operator hears of it."""

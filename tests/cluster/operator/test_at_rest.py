@@ -76,7 +76,7 @@ def test_a_leader_that_ends_and_the_one_that_follows_change_nothing(installed: K
     first = leader(installed)
     installed.kubectl("delete", "pod", first, "--grace-period=1")
     eventually(lambda: leader(installed) not in ("", first), 60)
-    installed.kubectl("rollout", "status", "deployment/plimsoll", "--timeout=60s")
+    installed.kubectl("rollout", "status", "deployment/plimsoll", "--timeout=120s", deadline=150)
     time.sleep(RESYNC_SECONDS + 2)
     assert versions() == before
     assert resting.condition(NAME, "Ready")["status"] == "True"

@@ -68,7 +68,7 @@ def test_a_node_is_drained_without_a_lost_request(
     ):
         eventually(lambda: anew.count >= RATE and kept.count >= RATE, 60)
         kit.kubectl("drain", NODES[0], "--delete-emptydir-data", "--ignore-daemonsets", deadline=DRAIN_SECONDS)
-        kit.wait_for(crowded, "Ready", "True")
+        kit.wait_for(crowded, "Ready", "True", deadline=DRAIN_SECONDS)
         after = anew.count, kept.count
         eventually(lambda: anew.count >= after[0] + RATE and kept.count >= after[1] + RATE, 60)
     assert anew.lost == []

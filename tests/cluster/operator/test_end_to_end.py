@@ -22,6 +22,8 @@ pytestmark = pytest.mark.cluster
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "demo" / "domains.yaml"
 REQUEST_SECONDS = 60
+START_SECONDS = 240
+"""For the autoscaler's look and the start of a torch server, on cores that are busy with requests."""
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,7 @@ def test_the_start_is_timed_by_phase(kit: Kit, domains: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_replicas_follow_the_saturation_up_and_down(
     kit: Kit, sandbox: Sandbox, domains: dict[str, Any], three_texts: list[DemoText]
 ) -> None:
@@ -101,7 +104,7 @@ def test_replicas_follow_the_saturation_up_and_down(
         for number in range(8):
             clients.submit(client, number)
         try:
-            eventually(lambda: _ready(kit) >= 2, 90, lambda: kit.kubectl("describe", "hpa", "domains"))
+            eventually(lambda: _ready(kit) >= 2, START_SECONDS, lambda: kit.kubectl("describe", "hpa", "domains"))
         finally:
             enough = True
     eventually(lambda: _ready(kit) == 1, 150, lambda: kit.kubectl("describe", "hpa", "domains"))

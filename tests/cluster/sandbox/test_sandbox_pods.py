@@ -206,7 +206,7 @@ def test_the_token_of_a_pod_has_a_kubeconfig_beside_it(shown: dict[str, Any]) ->
 def test_pods_of_a_deployment_answer_through_their_service(kit: Kit, sandbox: Sandbox) -> None:
     kit.apply(make_deployment("web", 2, make_pod("serve", readinessProbe=READY)))
     kit.apply(make_service("web"))
-    kit.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    kit.kubectl("rollout", "status", "deployment/web", "--timeout=120s", deadline=150)
     names = {pod["metadata"]["name"] for pod in kit.select("pods", "app=web")}
     url = sandbox.url(kit.namespace, "web")
     # A connection each: it is connections that are spread.

@@ -63,7 +63,7 @@ def test_while_the_apiserver_is_away_it_keeps_trying_turns_unhealthy_and_still_e
             time.sleep(0.05)
         assert operator.health() == 503
         assert operator.said("cannot ask the apiserver for its version: GET /version")
-        assert operator.stop() == 0
+        assert operator.stop(patience=10) == 0
 
 
 async def test_a_leader_whose_lists_get_no_answer_turns_unhealthy_however_well_its_lease_is(tmp_path: Path) -> None:
