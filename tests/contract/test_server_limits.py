@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,22 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         {"name": "short", "maxTokens": 32, "concurrency": 4, "safeConcurrency": 4},
         {"name": "long", "maxTokens": 2048, "concurrency": 2, "safeConcurrency": 1},
     ]
-    async with serving(server_config(folder, tiers=tiers), PLIMSOLL_MAX_BODY_BYTES=str(MEBIBYTE)) as ready:
-        yield ready
+    with pytest.MonkeyPatch.context() as patched:
+        # What waits is told soon enough to be waited for.
+        patched.setattr("plimsoll_server.serve._PUBLISH_SECONDS", 0.02)
+        async with serving(server_config(folder, tiers=tiers), PLIMSOLL_MAX_BODY_BYTES=str(MEBIBYTE)) as ready:
+            yield ready
+
+
+Samples = Mapping[tuple[str, ...], float]
+
+
+async def until(server: Server, told: Callable[[Samples], bool]) -> Samples:
+    """The server's metrics once they tell that."""
+    async with asyncio.timeout(60):
+        while not told(samples := await server.metrics()):  # noqa: ASYNC110  a page says nothing by itself
+            await asyncio.sleep(0.01)
+    return samples
 
 
 async def stream(total: int, part: int = 65536) -> AsyncIterator[bytes]:
@@ -136,23 +150,22 @@ async def test_a_short_text_is_answered_while_a_long_one_runs(server: Server) ->
 
 
 async def test_callers_that_disconnect_are_not_run(server: Server) -> None:
-    """Three wait behind a running one and leave: one batch runs, not four."""
-    before = await server.metrics()
-    running = asyncio.create_task(server.predict(a_long_text()))
-    await asyncio.sleep(0.05)
+    """Three wait behind two others and leave: two batches run, not five."""
+    batches, queue = ("plimsoll_batches_total", "long"), ("plimsoll_queue_tokens", "long")
+    cancelled = "plimsoll_requests_total", "none", "cancelled"
+    before = await until(server, lambda samples: samples[queue] == 0)
+    staying = [asyncio.create_task(server.predict(a_long_text())) for _ in range(2)]
+    one = (await until(server, lambda samples: samples[queue] > 0))[queue]
     async with httpx.AsyncClient(base_url=server.client.base_url) as leaving:
         waiting = [asyncio.create_task(leaving.post("/predict", json={"inputs": a_long_text()})) for _ in range(3)]
-        await asyncio.sleep(0.15)
+        # Four wait, or three behind the second one.
+        await until(server, lambda samples: samples[queue] / one + samples[batches] - before[batches] > 3.5)
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-    assert (await running).status_code == 200
-    await asyncio.sleep(0.7)
-    after = await server.metrics()
-    assert after["plimsoll_batches_total", "long"] - before["plimsoll_batches_total", "long"] == 1
-    cancelled = "plimsoll_requests_total", "none", "cancelled"
-    assert after[cancelled] - before[cancelled] == 3
-    assert after["plimsoll_queue_tokens", "long"] == 0
+    assert [(await each).status_code for each in staying] == [200, 200]
+    after = await until(server, lambda samples: samples[cancelled] - before[cancelled] == 3 and samples[queue] == 0)
+    assert after[batches] - before[batches] == 2
 
 
 async def test_saturation_rises_above_the_load_line_under_load_and_the_load_line_is_told(server: Server) -> None:
