@@ -12,6 +12,7 @@ import yaml
 
 from alarms import ALARMS, Alarm
 from helm_chart import CHART_MODES, Chart
+from plimsoll_operator.requests import VERBS
 from plimsoll_operator.rollout.evidence import Data
 from plimsoll_sandbox.toolchain import Tools
 from promtool import objections, played, rules_of
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "charts" / "plimsoll" / "files" / "alerts.yaml"
 RUNBOOK = ROOT / "docs" / "runbook.md"
 ALERTS = {rule["alert"]: rule for rule in rules_of(RULES)}
+COMMANDS = ("status", "explain", *VERBS)
 
 each_alert = pytest.mark.parametrize("name", ALERTS)
 
@@ -63,7 +65,7 @@ def test_an_alert_says_how_bad_it_is_what_happened_and_what_to_do_first(name: st
     assert set(rule) == {"alert", "expr", "for", "labels", "annotations"}
     assert rule["labels"]["severity"] in {"warning", "critical"}
     assert set(rule["annotations"]) == {"summary", "description", "runbook_url"}
-    assert "First: " in rule["annotations"]["description"]
+    assert "First: kubectl " in rule["annotations"]["description"]
 
 
 @each_alert
@@ -71,6 +73,23 @@ def test_an_alerts_words_use_labels_that_it_has(name: str) -> None:
     text = " ".join(ALERTS[name]["annotations"].values())
     [labels] = {frozenset(alarm.labels) for alarm in ALARMS if alarm.alert == name and alarm.summary}
     assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels
+
+
+@each_alert
+def test_every_command_in_an_alerts_words_can_be_copied(name: str) -> None:
+    """With the object that it is of, or NAME and NAMESPACE where the alert does not know which."""
+    known = "{{ $labels.inference_deployment }} -n {{ $labels.inference_namespace }}"
+    told = ALERTS[name]["annotations"]["description"].replace(known, "NAME -n NAMESPACE")
+    assert re.findall(rf"kubectl plimsoll (?!(?:{'|'.join(COMMANDS)}) NAME -n NAMESPACE\b)[^.,:]*", told) == []
+
+
+def test_every_command_in_the_runbook_names_the_namespace() -> None:
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", RUNBOOK.read_text("utf-8"))]
+    commands = [span for span in spans if span.startswith("kubectl plimsoll") or re.search(r"\bNAME\b", span)]
+    told = [command for command in commands if command != "NAME"]
+    assert len(told) > 30
+    form = re.compile(rf"kubectl (?:plimsoll (?:{'|'.join(COMMANDS)})|get infd) NAME -n NAMESPACE( -o .*)?")
+    assert [command for command in told if not form.fullmatch(command)] == []
 
 
 @each_alert
