@@ -66,7 +66,10 @@ BY_REASON: Mapping[str, tuple[str, ...]] = {
         "what else makes room is told above: not every pod that serves may be given up",
     ),
     "Untried": ("raise spec.scaling.minReplicas: the canary is tried once there are pods again",),
-    "Frozen": ("wait for the thaw: the chart's freeze holds every rollout of this installation",),
+    "Frozen": (
+        "wait for the thaw: the chart's freeze holds every rollout of this installation",
+        "is what serves bad, kubectl plimsoll rollback {name} REVISION goes back to one that served before, at once",
+    ),
 }
 FIRST_LOOK: Mapping[str, str] = {
     "OutOfMemory": "lower memoryUtilizationPercent or the tiers' concurrency, or raise the limit",
@@ -146,7 +149,7 @@ def _lines(status: Json, trial: Trial | None, rejected_for: str, margin: float) 
     rollout: Json = status.get("rollout", {})
     phase, reason = str(rollout.get("phase", "")), str(rollout.get("reason", ""))
     if served_before(status) and reason in HOLDS:
-        return (_NOT_TO_WAIT, *(BY_REASON.get(reason) or BY_PHASE[phase]))
+        return _NOT_TO_WAIT, (BY_REASON.get(reason) or BY_PHASE[phase])[0]
     if by_reason := BY_REASON.get(reason):
         return by_reason
     if phase == "Surging" and served_before(status):
