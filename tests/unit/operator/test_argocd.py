@@ -11,7 +11,7 @@ from conditions_page import TABLE
 from plimsoll_operator.names import ANNOTATION_REQUEST
 from plimsoll_operator.requests import VERBS, parse_request
 from reason_scenarios import SCENARIOS, status_of
-from trials import CANARY, make_object
+from trials import CANARY, make_object, make_rejection
 
 HELD = ("Paused", "Untried", "Frozen", "Inconclusive")
 HEALTH: dict[tuple[str, ...], str] = {
@@ -28,17 +28,21 @@ OFFERED = {
     "Surging": {"abort", "pause"},
     "Analysing": {"promote", "abort", "pause"},
     "Promoting": {"rollback"},
-    "RollingBack": set(),
+    "RollingBack": {"retry"},
     "RolledBack": {"retry"},
     "Paused": {"promote", "abort", "resume"},
     "Inconclusive": {"promote", "abort"},
     "Progressing": set(),
 }
 WITHOUT_CANARY = ("Idle", "Promoting", "RolledBack")
+TAKEN_BACK = ("RollingBack", "RolledBack")
+SERVED = {"hash": "0000000000", "promoted": True, "stable": False, "askedFor": False}
+"""A revision to go back to."""
 
 
 def in_phase(phase: str) -> dict[str, Any]:
-    return make_object(phase, **(STABLE_ONLY if phase in WITHOUT_CANARY else {}))
+    history = {"revisions": [SERVED, *(make_rejection("MoreErrors")["revisions"] if phase in TAKEN_BACK else ())]}
+    return make_object(phase, history, **(STABLE_ONLY if phase in WITHOUT_CANARY else {}))
 
 
 @pytest.mark.parametrize("phase", OFFERED)
@@ -47,7 +51,48 @@ def test_each_phase_offers_what_can_be_done_in_it(phase: str) -> None:
 
 
 def test_a_restart_that_was_taken_back_can_be_left() -> None:
-    assert offered_actions(make_object("RolledBack", restart=True, **STABLE_ONLY)) == {"retry", "rollback"}
+    found = make_object("RolledBack", make_rejection("MoreErrors"), restart=True, **STABLE_ONLY)
+    assert offered_actions(found) == {"retry", "rollback"}
+
+
+def held_by(reason: str, *, paused: bool = False, **entry: Any) -> dict[str, Any]:
+    found = make_object("Paused", {"revisions": [{"hash": CANARY, "askedFor": True, **entry}]}, reason=reason)
+    found["spec"]["rollout"] = {"paused": paused}
+    return found
+
+
+HOLDS = [
+    pytest.param(held_by("Paused"), {"promote", "abort", "resume"}, id="a request"),
+    pytest.param(held_by("Paused", paused=True), {"promote", "abort"}, id="the spec"),
+    pytest.param(held_by("Frozen"), {"promote", "abort"}, id="the chart"),
+    pytest.param(held_by("Untried"), {"promote", "abort"}, id="no pods are wanted"),
+    pytest.param(held_by("Frozen", promoted=True), {"promote", "abort", "rollback"}, id="of what served before"),
+]
+
+
+@pytest.mark.parametrize(("found", "offered"), HOLDS)
+def test_a_hold_is_ended_where_it_is_written(found: dict[str, Any], offered: set[str]) -> None:
+    assert offered_actions(found) == offered
+
+
+def test_a_first_revision_has_none_to_go_back_to() -> None:
+    assert offered_actions(make_object("Idle", **STABLE_ONLY)) == {"restart"}
+
+
+@pytest.mark.parametrize(
+    ("last", "offered"),
+    [
+        pytest.param({"verb": "pause", "outcome": "Accepted"}, {"restart", "resume"}, id="a pause"),
+        pytest.param({"verb": "pause", "outcome": "Refused"}, {"restart"}, id="a pause that was refused"),
+        pytest.param({"verb": "resume", "outcome": "Accepted"}, {"restart"}, id="its end"),
+    ],
+)
+def test_a_pause_of_rollouts_to_come_can_be_ended(last: dict[str, str], offered: set[str]) -> None:
+    assert offered_actions(make_object("Idle", **STABLE_ONLY, lastRequest=last)) == offered
+
+
+def test_a_change_that_was_taken_back_in_git_is_not_to_be_retried() -> None:
+    assert offered_actions(make_object("RollingBack")) == set()
 
 
 def test_nothing_is_offered_of_an_object_that_no_operator_has_seen() -> None:
