@@ -1,4 +1,4 @@
-"""What `explain` tells once a rollout is over and others have followed: of which revision, what became of it, and when."""
+"""What `explain` tells once a rollout is over and others follow: of which revision, what became of it, and when."""
 
 from __future__ import annotations
 

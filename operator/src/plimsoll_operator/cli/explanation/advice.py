@@ -29,7 +29,7 @@ _GOING_BACK = (
     "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
 )
 _COMES_BACK = (
-    "nothing: it served before, so it is not compared; it is stable with its first ready pod, and takes over pod by pod",
+    "nothing: it served before, so it is not compared; it is stable with its first ready pod, and takes over",
     "one that never gets there is taken back at spec.rollout.progressDeadline",
 )
 _NOT_TO_WAIT = "kubectl plimsoll rollback {name} {canary} goes back to it now: it served before"
@@ -139,9 +139,7 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
     if words["harm"]:
         yield _HARM.format(**words)
     stalled = stalled_by(found)
-    lines = (
-        next_steps(stalled["reason"], status) if stalled else _lines(status, trial, rejected_for, margin_of(found))
-    )
+    lines = next_steps(stalled["reason"], status) if stalled else _lines(status, trial, rejected_for, margin_of(found))
     yield from (line.format(**words) for line in lines)
 
 

@@ -168,6 +168,8 @@ def parse_trial(status: Json) -> Trial | None:
     canary, stable = str(evidence.get("canary", "")), str(evidence.get("stable") or rollout.get("stable") or "")
     entry = entry_of(status, canary)
     outcome = _outcome(rollout, entry, canary)
+    was_the_last = _is_the_last_decision(rollout, entry, outcome, canary, stable)
+    decided = _decided_at(rollout, since) if was_the_last else None
     return Trial(
         canary=canary,
         stable=stable,
@@ -184,7 +186,7 @@ def parse_trial(status: Json) -> Trial | None:
         points=tuple(_points(rollout.get("history", ()))),
         outcome=outcome,
         promoted_because=str(evidence.get("promotedBecause", "")),
-        decided_at=_decided_at(rollout, since) if _is_the_last_decision(rollout, entry, outcome, canary, stable) else None,
+        decided_at=decided,
         left_later=outcome == "Rollback" and bool(entry.get("promoted")),
     )
 
