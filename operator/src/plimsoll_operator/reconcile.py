@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from plimsoll_operator.announcements import announce
@@ -20,6 +21,7 @@ from plimsoll_operator.steps.history import prune_history
 from plimsoll_operator.steps.judgement import judge
 from plimsoll_operator.steps.load_line import plan_the_load_line
 from plimsoll_operator.steps.model import find_the_model
+from plimsoll_operator.steps.past import past
 from plimsoll_operator.steps.progress import remaining_deadline
 from plimsoll_operator.steps.rehearsal import rehearse_the_stop
 from plimsoll_operator.steps.request import heed_the_request
@@ -57,24 +59,24 @@ def reconcile(observed: Observed, policy: Policy, now: datetime) -> Plan:
         return spec_unreadable(observed, error, now)
     if observed.unreadable:
         return revision_unreadable(observed, now)
-    draft = Draft(observed, policy, now, spec)
+    owner = observed.owner
+    draft = Draft(replace(observed, owner=replace(owner, status=past(owner.status, now))), policy, now, spec)
     for step in STEPS:
         draft = step(draft)
-    return _conclude(draft)
+    return _conclude(draft, owner.status)
 
 
-def _conclude(draft: Draft) -> Plan:
+def _conclude(draft: Draft, stored: Manifest) -> Plan:
     """Turn the finished draft into writes: only what differs from the cluster."""
     conditions = judge(draft)
     status = render_status(draft, conditions)
-    stored = draft.observed.owner.status
     return Plan(
         apply=tuple(_drifted(draft.observed, draft.children)),
         rehearsal=draft.rehearsal,
         scale=draft.scale,
         delete=draft.delete,
         status=status if status != stored else None,
-        events=announce(conditions, stored, status),
+        events=announce(conditions, draft.observed.owner.status, status),
         requeue_after=_wake(draft),
     )
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from plimsoll_operator.conditions import moment_of
 from plimsoll_operator.observed import Manifest, Revision
 from plimsoll_operator.rollout.evidence import AnalysisSettings
 from plimsoll_operator.rollout.measuring.analysis import Analysis, Pair, carried_on
@@ -33,7 +32,7 @@ def weigh_the_evidence(draft: Draft) -> Draft:
     settings = analysis_settings(draft.spec)
     stored = read_analysis(draft.observed.owner.status) if _goes_on(draft, target) else None
     if stored is None or (stored.evidence.canary, stored.stable) != (target.hash, stable.hash):
-        stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now, began=_began(draft))
+        stored = Analysis.fresh(target.hash, stable.hash, pair, draft.now)
     stored = stored.without(unlooked(draft), draft.now)
     analysis = carried_on(stored, draft.observed.measurements, pair, settings, draft.now)
     analysis = analysis.clocked(draft.now, paused=draft.paused is not None)
@@ -61,11 +60,6 @@ def _goes_on(draft: Draft, target: Revision) -> bool:
     same = told.get("canary") == target.hash and told.get("phase") != "RollingBack"
     began, since = told.get("startedAt"), told.get("evidence", {}).get("since")
     return bool(same and began and since and datetime.fromisoformat(since) >= datetime.fromisoformat(began))
-
-
-def _began(draft: Draft) -> datetime | None:
-    """When the rollout did, as status has it: of a clock that was set back since it is to come."""
-    return moment_of(draft.observed.owner.status.get("rollout", {}).get("startedAt"))
 
 
 def analysis_settings(spec: Spec) -> AnalysisSettings:

@@ -97,7 +97,8 @@ def _placed(draft: Draft, target: Revision, progressed: datetime) -> datetime:
     # It is taken back once it was seen unready for so long, and does not stand still before.
     stage = draft.move.stage if draft.move else None
     seen = [stage.unready_since] if stage and stage.unready_since else []
-    return max([progressed, *placed, *seen])
+    # A moment to come is of a clock that is ahead of ours, and what was seen counts alone.
+    return max([progressed, *(moment for moment in placed if moment <= draft.now), *seen])
 
 
 def _has_moved(draft: Draft, target: Revision) -> bool:
@@ -116,7 +117,7 @@ def _seen_in_the_cluster(draft: Draft, target: Revision) -> tuple[datetime, date
     running = draft.observed.workload(target.hash)
     pods = running.pods if running else ()
     ready = [pod.milestones.ready_changed for pod in pods if pod.ready and pod.milestones]
-    return began, max([began, *(moment for moment in ready if moment is not None)])
+    return began, max([began, *(min(moment, draft.now) for moment in ready if moment is not None)])
 
 
 def _made(draft: Draft, target: Revision) -> Iterator[datetime]:

@@ -62,7 +62,7 @@ def _rejection(trial: Trial) -> Rejection | None:
 def _not_ready_in_time(trial: Trial) -> Rejection | None:
     """By both clocks, the kubelet's and the operator's: neither may jump and take a canary back that only loads."""
     waits, seen = waits_since(trial), unready_since(trial)
-    if waits is None or seen is None or not _is_over(max(waits, seen), trial.deadline, trial.now):
+    if waits is None or seen is None or trial.lasted(waits, seen) < trial.deadline:
         return None
     why = trial.ailment or "its readiness probe does not pass"
     seconds = int(trial.deadline.total_seconds())

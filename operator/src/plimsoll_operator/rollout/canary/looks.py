@@ -30,16 +30,19 @@ def unlooked(looked_at: datetime | None, interval: timedelta, now: datetime) -> 
 
 
 def without(stage: Stage, gap: timedelta, interval: timedelta, now: datetime) -> Stage:
-    """The stage as if time had stood still for so long. What a pause holds gets its time back as the pause ends.
+    """The stage as if time had stood still for so long. What a pause holds gets its time back as the pause ends; one
+    that began at a moment to come began now, and what it holds stood as far from it.
 
     For a step a look is worth one interval, however long ago the one before it was: a step may last less than a minute.
     """
     holds = stage.paused_since is not None
+    ahead = max(timedelta(0), stage.paused_since - now) if stage.paused_since else timedelta(0)
     of_the_step = gap + max(timedelta(0), OVERSLEPT - interval) if gap > timedelta(0) else gap
     return replace(
         stage,
-        counts_from=stage.counts_from if holds else _moved(stage.counts_from, gap, now),
-        step_started=stage.step_started if holds else _moved(stage.step_started, of_the_step, now),
+        counts_from=_moved(stage.counts_from, -ahead if holds else gap, now),
+        step_started=_moved(stage.step_started, -ahead if holds else of_the_step, now),
+        paused_since=stage.paused_since and stage.paused_since - ahead,
         missing_since=_moved(stage.missing_since, gap, now),
         unready_since=_moved(stage.unready_since, gap, now),
         outage_since=_moved(stage.outage_since, gap, now),

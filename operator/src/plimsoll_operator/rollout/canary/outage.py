@@ -26,13 +26,13 @@ def is_broken(trial: Trial) -> bool:
     if since is None or seen is None:
         return False
     hopeless = all(pod.waiting_reason not in _STARTING for pod in _pods(trial))
-    return trial.now - max(since, seen) >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
+    return trial.lasted(since, seen) >= (BROKEN_FOR if hopeless else max(BROKEN_FOR, trial.deadline))
 
 
 def outlives_it(trial: Trial) -> bool:
     """Has a pod of the canary been ready for as long? Not after an outage of both that ended for it first."""
     since, seen = _canary_serves_since(trial), alone_since(trial)
-    return since is not None and seen is not None and trial.now - max(since, seen) >= BROKEN_FOR
+    return since is not None and seen is not None and trial.lasted(since, seen) >= BROKEN_FOR
 
 
 def outage_since(trial: Trial) -> datetime | None:

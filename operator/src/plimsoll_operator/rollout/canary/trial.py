@@ -98,6 +98,10 @@ class Trial(Situation):
         """That the canary has answered so far."""
         return int(self.verdict.requests) if self.verdict else 0
 
+    def lasted(self, told: datetime, seen: datetime) -> timedelta:
+        """For how long something does, by the kubelet's clock and by ours: where that one is ahead, by ours alone."""
+        return self.now - (seen if told > self.now else max(told, seen))
+
     def left(self, workload: Workload) -> bool:
         """Whether these pods go since their revision was taken back."""
         return workload.revision in self.taken_back

@@ -70,19 +70,22 @@ class Analysis:
     ahead: timedelta = timedelta(0)
 
     @classmethod
-    def fresh(cls, canary: str, stable: str, pair: Pair, now: datetime, began: datetime | None = None) -> Analysis:
-        """From now on, and not before the rollout `began`: earlier evidence would not be known as of this one."""
+    def fresh(cls, canary: str, stable: str, pair: Pair, now: datetime) -> Analysis:
+        """From now on."""
         begin = now.replace(microsecond=0)
-        since = max(begin, began or begin)
-        return cls(stable, Evidence.fresh(canary, since), pod_record.begin(pair.stable, begin, pair.canary))
+        return cls(stable, Evidence.fresh(canary, begin), pod_record.begin(pair.stable, begin, pair.canary))
 
     def blind(self, now: datetime) -> timedelta:
         """For how long there was nothing to judge by, though there should have been."""
         return self.blind_for + (max(timedelta(0), now - self.blind_since) if self.blind_since else timedelta(0))
 
     def without(self, gap: timedelta, now: datetime) -> Analysis:
-        """As if time had stood still for so long: where data lacks, it did so less long by that."""
-        return replace(self, blind_since=self.blind_since and min(self.blind_since + gap, now))
+        """As if time had stood still for so long: where data lacks, it did so less long by that.
+
+        What the pods did by a moment that is yet to come, since the clock was set back, they did by now.
+        """
+        pods = replace(self.pods, at=min(self.pods.at, now))
+        return replace(self, pods=pods, blind_since=self.blind_since and min(self.blind_since + gap, now))
 
     def clocked(self, now: datetime, *, paused: bool) -> Analysis:
         """With the clock of what data lacks started or stopped. A pause stops it: its time is taken off as a whole."""
