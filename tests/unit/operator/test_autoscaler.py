@@ -71,6 +71,60 @@ def test_it_may_not_shrink_from_the_start_of_a_rollout_until_one_window_after_it
     assert may_shrink(cluster.observed)
 
 
+def gone_back_to_what_starts_no_more(strategy: str) -> canaries.Trials:
+    """Version 2 of three pods has taken version 1's place, and somebody goes back to that, which gets no pod ready."""
+    trials = canaries.changed(canaries.autoscaled(3, strategy=strategy))
+    trials.decision = "Promote"
+    canaries.look(trials, 3)
+    trials.until(lambda trials: trials.rollout["phase"] == "Idle" and trials.of(1) is None)
+    trials.decision, trials.broken = "Undecided", {"pvc://models/v1"}
+    trials.request("rollback#1")
+    trials.until(lambda trials: trials.of(1) is not None)
+    return trials
+
+
+@pytest.mark.parametrize("strategy", ["Canary", "RollingUpdate"])
+def test_it_stays_with_what_serves_until_the_revision_that_was_gone_back_to_does(strategy: str) -> None:
+    trials = gone_back_to_what_starts_no_more(strategy)
+    trials.demand = 8
+    for _ in range(12):
+        trials.reconcile()
+        assert target_of(trials.observed) == "v2"
+    serving, broken = trials.of(2), trials.of(1)
+    assert serving is not None
+    assert broken is not None
+    assert (serving.ready, broken.replicas) == (8, 1)
+
+
+@pytest.mark.parametrize("strategy", ["Canary", "RollingUpdate"])
+def test_what_it_asked_for_meanwhile_is_kept_and_not_shrunk_by_what_it_remembers(strategy: str) -> None:
+    trials = gone_back_to_what_starts_no_more(strategy)
+    trials.demand = 6
+    canaries.look(trials, 6)
+    trials.demand, trials.broken = 1, set()
+    states = trials.until(lambda trials: trials.of(2) is None)
+    trials.reconcile()
+    assert min(state.ready for state in states) == trials.observed.ready == 6
+    assert [target_of(state) for state in states] == sorted((target_of(state) for state in states), reverse=True)
+    assert not any(may_shrink(state) for state in [*states, trials.observed])
+    trials.now += timedelta(minutes=6)
+    trials.settle()
+    assert (target_of(trials.observed), may_shrink(trials.observed), trials.observed.ready) == ("v1", True, 1)
+
+
+@pytest.mark.parametrize("gpus", [3, 4])
+def test_it_does_not_take_the_gpu_that_a_revision_needs_that_was_gone_back_to(gpus: int) -> None:
+    trials = canaries.changed(canaries.autoscaled(3, gpus, canary={"capacity": "Replace"}))
+    trials.decision = "Promote"
+    canaries.look(trials, 3)
+    trials.until(lambda trials: trials.rollout["phase"] == "Idle" and trials.of(1) is None)
+    trials.request("rollback#1")
+    canaries.look(trials, 3)
+    states = trials.until_phase("RolledBack")
+    assert min(state.ready for state in states) >= 2
+    assert (target_of(trials.observed), trials.observed.ready) == ("v1", 3)
+
+
 def test_after_a_rollback_it_may_not_shrink_for_one_window() -> None:
     """What it remembers is of a time in which the canary had a share of the load."""
     trials = canaries.changed(canaries.autoscaled(4))

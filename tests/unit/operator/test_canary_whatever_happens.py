@@ -32,7 +32,19 @@ HAPPENINGS = (
     _some("verdict", "Undecided", "Promote", "Rollback"),
     _some("verdict", "Promote", "Rollback"),
     _some("data", "Measured", "NoTraffic", "NoMetrics"),
-    _some("requested", "promote#1", "abort#2", "retry#3", "retry#4", "restart#5", "pause#6", "resume#7", None),
+    _some(
+        "requested",
+        "promote#1",
+        "abort#2",
+        "retry#3",
+        "retry#4",
+        "restart#5",
+        "pause#6",
+        "resume#7",
+        "rollback#9",
+        "rollback#10",
+        None,
+    ),
     INSTALLATION,
 )
 PROGRESS = (
@@ -188,7 +200,7 @@ SCARCE = (
     _some("gpus", 2, 3, 5),
     _some("verdict", "Undecided", "Promote", "Rollback"),
     _some("parked", True, False),
-    _some("requested", "promote#1", "abort#2", "retry#3", "pause#6", "resume#7", None),
+    _some("requested", "promote#1", "abort#2", "retry#3", "pause#6", "resume#7", "rollback#9", "rollback#10", None),
     st.just(Disturbance("status lost")),
 )
 

@@ -111,13 +111,14 @@ def _live(draft: Draft, target: Revision) -> list[Revision]:
 def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | None:
     """The revision that the autoscaler works on: the stable one until the target serves, or needs its GPUs.
 
-    A target that never gets ready must not keep the one that serves from being scaled up. A canary is never scaled:
-    it has the pods of its step until it is promoted.
+    A target that never gets ready must not keep the one that serves from being scaled up, also where it has the label
+    already. A canary is never scaled: it has the pods of its step until it is promoted.
     """
     running = draft.observed.workload(target.hash)
     taking_over = running is not None and bool(running.ready or running.unschedulable) and not draft.on_trial
     first, second = (target, draft.stable) if taking_over else (draft.stable, target)
-    return next((revision for revision in (first, second, *live) if revision in live), None)
+    stand_in = [found for found in live if draft.stand_in and found.hash == draft.stand_in.revision]
+    return next((revision for revision in (*stand_in, first, second, *live) if revision in live), None)
 
 
 def _deployment_key(draft: Draft, revision: str) -> ObjectKey:

@@ -121,6 +121,22 @@ class Draft:
         return next((revision for revision in self.revisions if revision.stable), None)
 
     @property
+    def stand_in(self) -> Workload | None:
+        """What served before, while the stable revision is to take over from it and no pod of that serves.
+
+        So it is after a `rollback` by request, which moves the label first. One whose pod has no GPU needs one of those
+        that this holds.
+        """
+        running = self.target and self.observed.workload(self.target.hash)
+        if self.target is None or not self.target.stable or (running and (running.ready or running.unschedulable)):
+            return None
+        served = [found for found in self.revisions if found.promoted and found.hash != self.target.hash]
+        newest_first = sorted(served, key=lambda revision: -revision.number)
+        running_beside = [workload for found in newest_first if (workload := self.observed.workload(found.hash))]
+        serving = [workload for workload in running_beside if workload.ready and workload.replicas]
+        return max(serving, key=lambda workload: workload.ready, default=None)
+
+    @property
     def remembered(self) -> int | None:
         """Pods that this rollout leads to, as status has kept them since it began."""
         wanted = self.observed.owner.status.get("rollout", {}).get("wantedReplicas")

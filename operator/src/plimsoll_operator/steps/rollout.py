@@ -70,11 +70,12 @@ def _wanted(draft: Draft) -> int:
     scaling = draft.spec.scaling
     if not scaling.autoscaled:
         return scaling.min_replicas
-    serving = draft.observed.workload(draft.stable.hash) if draft.stable else None
+    stable = draft.observed.workload(draft.stable.hash) if draft.stable else None
+    scaled = [workload.replicas for workload in (stable, draft.stand_in) if workload]
     began_with = draft.remembered if draft.remembered is not None else _serving_now(draft)
     if draft.waits_for_a_place and draft.judges:
         began_with = 0
-    asked_for = max(began_with, serving.replicas if serving else 0)
+    asked_for = max([began_with, *scaled])
     return min(draft.spec.max_replicas, max(scaling.min_replicas, asked_for))
 
 
