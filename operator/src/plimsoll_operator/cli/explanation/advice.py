@@ -26,7 +26,7 @@ _ENDING = "nothing: the canary's pods end, what served before goes on"
 _GOING_BACK = (
     "nothing while pods of revision {stable} get ready: they take over one by one, and what serves ends as they do",
     "should they not get ready, kubectl plimsoll retry {name} goes on with revision {asked_for} after all",
-    "or take it back in git: the spec of revision {stable} ends the rollout, and restarts nothing",
+    "once they are, put the spec back in git too: that of revision {stable} restarts nothing",
 )
 _COMES_BACK = (
     "nothing: it served before, so it is not compared; it is stable with its first ready pod, and takes over",
