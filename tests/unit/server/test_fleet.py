@@ -125,8 +125,9 @@ async def test_a_worker_that_is_killed_or_hangs_loses_no_batch_and_is_replaced(
         within = await asyncio.gather(fleet.run(batch(0)), *(fleet.run(batch(1), between=True) for _ in range(3)))
         assert [report.outcomes for report in within] == [quiet[0], *[quiet[1]] * 3]
 
+        # Seconds of work: word that nobody waits reaches the worker while it is at it, however busy the machine is.
         nobody = Audience()
-        abandoned = asyncio.create_task(fleet.run([LONG] * 8, audience=nobody))
+        abandoned = asyncio.create_task(fleet.run([LONG] * 800, audience=nobody))
         await until(lambda: nobody.watched)
         nobody.leave()
         assert (await asyncio.wait_for(abandoned, PATIENCE)).abandoned
