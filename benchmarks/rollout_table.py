@@ -23,14 +23,15 @@ def rollout_lines(path: Path) -> Iterator[str]:
     """The figures in `path`; nothing where none were taken yet."""
     if not path.exists():
         return
-    run = json.loads(path.read_text())
-    yield f"{origin(run)}\n"
-    yield HEAD
-    yield "|---|---|---|---:|---:|---:|---:|---:|"
-    for story in run["stories"]:
-        yield _row(story)
-    yield ""
-    yield from _within(run["stories"])
+    runs = json.loads(path.read_text())["runs"]
+    for run in runs:
+        yield f"{origin(run)}\n"
+        yield HEAD
+        yield "|---|---|---|---:|---:|---:|---:|---:|"
+        for story in run["stories"]:
+            yield _row(story)
+        yield ""
+    yield from _within([story for run in runs for story in run["stories"]])
 
 
 def _within(stories: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,11 @@ class Figures:
         self.takes.append(take)
 
     def write(self, command: str, path: Path = PATH) -> None:
-        stories = list(dict.fromkeys(take.story for take in self.takes))
-        content = {
-            "command": command,
-            "date": today(),
-            "machine": machine(),
-            "versions": versions(),
-            "stories": [self._story(story) for story in stories],
-        }
-        path.write_text(json.dumps(content, indent=2) + "\n")
+        """In the place of what earlier runs tell of these stories; the others remain, with the run that they are of."""
+        stories = [self._story(story) for story in dict.fromkeys(take.story for take in self.takes)]
+        run = {"command": command, "date": today(), "machine": machine(), "versions": versions(), "stories": stories}
+        earlier = json.loads(path.read_text())["runs"] if path.exists() else []
+        path.write_text(json.dumps({"runs": [*_without(earlier, stories), run]}, indent=2) + "\n")
 
     def _story(self, story: str) -> dict[str, Any]:
         takes = [take for take in self.takes if take.story == story]
@@ -86,6 +82,13 @@ class Figures:
             "back_seconds": _spread(back) if back else None,
             "takes": [{key: value for key, value in asdict(take).items() if key not in SHARED} for take in takes],
         }
+
+
+def _without(runs: Sequence[Mapping[str, Any]], told: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    names = {story["name"] for story in told}
+    for run in runs:
+        if left := [story for story in run["stories"] if story["name"] not in names]:
+            yield {**run, "stories": left}
 
 
 def _spread(values: Sequence[float]) -> dict[str, float]:
