@@ -103,7 +103,8 @@ def ask_why(story: Story, cluster: DemoCluster) -> None:
         story.command(f"kubectl {' '.join(argv)}")
         story.output(cluster.kubectl(*argv))
     cluster.kubectl(*explain, "--png", str(picture))
-    story.say(f"the same plot as a picture: [bold]{escape(str(picture))}[/]")
+    shown = str(picture).replace(str(Path.home()), "~")
+    story.say(f"the same plot as a picture: [bold]{escape(shown)}[/]")
 
 
 def take_back(story: Story, cluster: DemoCluster, manifest: Path, shown: str, deadline: float) -> None:
