@@ -44,6 +44,11 @@ class Owner:
     status: Manifest = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def called(self) -> str:
+        """How it is named to `kubectl plimsoll`, behind a verb."""
+        return f"{self.name} -n {self.namespace}"
+
 
 @dataclass(frozen=True)
 class Milestones:

@@ -65,11 +65,8 @@ def _way(draft: Draft, running: Revision) -> str:
     target = draft.target
     if target is not None and target.hash != running.hash and target.template == draft.rendering:
         return f"revision {target.hash}, which is asked for, brings it"
-    owner = draft.observed.owner
-    return (
-        "this travels with the next change of the spec, or with "
-        f"`kubectl plimsoll restart {owner.name} -n {owner.namespace}`"
-    )
+    restart = f"`kubectl plimsoll restart {draft.observed.owner.called}`"
+    return f"this travels with the next change of the spec, or with {restart}"
 
 
 def differences(before: Any, now: Any, path: str = "") -> Iterator[str]:

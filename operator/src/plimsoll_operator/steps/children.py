@@ -117,8 +117,9 @@ def _scaled(draft: Draft, target: Revision, live: list[Revision]) -> Revision | 
     running = draft.observed.workload(target.hash)
     taking_over = running is not None and bool(running.ready or running.unschedulable) and not draft.on_trial
     first, second = (target, draft.stable) if taking_over else (draft.stable, target)
-    stand_in = [found for found in live if draft.stand_in and found.hash == draft.stand_in.revision]
-    return next((revision for revision in (*stand_in, first, second, *live) if revision in live), None)
+    stand_in = draft.stand_in
+    standing_in = [found for found in live if stand_in and found.hash == stand_in.revision]
+    return next((revision for revision in (*standing_in, first, second, *live) if revision in live), None)
 
 
 def _deployment_key(draft: Draft, revision: str) -> ObjectKey:

@@ -13,7 +13,7 @@ def pause_of(draft: Draft, present: Revision | None, *, by_request: bool = True)
     pause = draft.ledger.pauses(present.hash if present else "") if by_request else None
     if pause is None:
         return None
-    return Reason("Paused", f"paused on request {pause.id}: `kubectl plimsoll resume {_called(draft)}`")
+    return Reason("Paused", f"paused on request {pause.id}: `kubectl plimsoll resume {draft.observed.owner.called}`")
 
 
 def freeze_of(draft: Draft, target: Revision) -> Reason | None:
@@ -35,9 +35,4 @@ def hold_of(draft: Draft, target: Revision) -> Reason | None:
 
 def way_back(draft: Draft, target: Revision) -> str:
     """A hold is there for what nobody has seen serve. Who leaves what is bad is not to wait for its end."""
-    return f"`kubectl plimsoll rollback {_called(draft)} {target.hash}` goes back to it now"
-
-
-def _called(draft: Draft) -> str:
-    owner = draft.observed.owner
-    return f"{owner.name} -n {owner.namespace}"
+    return f"`kubectl plimsoll rollback {draft.observed.owner.called} {target.hash}` goes back to it now"

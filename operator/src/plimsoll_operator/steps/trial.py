@@ -49,7 +49,7 @@ def trial_of(draft: Draft, target: Revision) -> Trial:
         promote=draft.order == "promote",
         paused=draft.held,
         ailment=ailment.message if ailment else "",
-        called=f"{draft.observed.owner.name} -n {draft.observed.owner.namespace}",
+        called=draft.observed.owner.called,
     )
 
 

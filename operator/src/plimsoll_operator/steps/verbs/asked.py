@@ -42,8 +42,7 @@ class Asked:
     @property
     def command(self) -> str:
         """How the object is named to `kubectl plimsoll`, behind a verb."""
-        owner = self.draft.observed.owner
-        return f"{owner.name} -n {owner.namespace}"
+        return self.draft.observed.owner.called
 
     def accept(self, message: str, revision: Revision | None = None, *marked: Revision) -> Draft:
         """Carried out; `marked` are revisions with what was decided of them."""
