@@ -22,13 +22,18 @@ class Sample:
 
 
 def draw(samples: Sequence[Sample], target: float) -> Text:
-    """Bars of saturation with a line at `target`, the number of replicas under each bar, and the time axis."""
+    """Bars of saturation with a line at `target`, the number of replicas under each bar, and the time axis.
+
+    A number names the middle of its row, where the line is drawn too: the scale is such that `target` is one of them.
+    """
     columns = _columns(samples)
-    top = max(1.2 * target, max((sample.saturation for sample in columns), default=0.0))
+    highest = max((sample.saturation for sample in columns), default=0.0)
+    target_row = _target_row(target, highest)
+    top = target / (target_row + 0.5) * HEIGHT
     text = Text()
     for row in reversed(range(HEIGHT)):
-        is_target = row == int(target / top * HEIGHT)
-        text.append(f"{(row + 1) * top / HEIGHT:7.1f} ", style="dim")
+        is_target = row == target_row
+        text.append(f"{(row + 0.5) * top / HEIGHT:7.2f} ", style="dim")
         text.append("┤" if is_target else "│", style="dim")
         for sample in columns:
             text.append(*_cell(sample, row, top, is_target=is_target))
@@ -40,6 +45,14 @@ def draw(samples: Sequence[Sample], target: float) -> Text:
     last = samples[-1].seconds if samples else 0.0
     text.append(f"\n         0 s{' ' * max(1, len(columns) - 9)}{last:.0f} s", style="dim")
     return text
+
+
+def _target_row(target: float, highest: float) -> int:
+    """The highest row but the last that leaves room above the line for `highest`."""
+    for row in reversed(range(1, HEIGHT - 1)):
+        if target / (row + 0.5) * HEIGHT >= highest:
+            return row
+    return 0
 
 
 def _columns(samples: Sequence[Sample]) -> list[Sample]:

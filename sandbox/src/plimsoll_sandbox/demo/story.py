@@ -42,7 +42,7 @@ class Story:
         self.console.print(f"      [dim]{time.monotonic() - started:.1f} s[/]")
 
     def say(self, line: str) -> None:
-        self.console.print(f"      {line}", soft_wrap=True)
+        self._line(line)
 
     def moment(self, seconds: float, line: str) -> None:
         """What happened so many seconds after the beginning; a long line goes on below its own start."""
@@ -62,4 +62,11 @@ class Story:
 
     def command(self, line: str) -> None:
         """A command as the reader could type it; never broken, so that it can be copied."""
-        self.console.print(f"      [dim]$[/] [green]{escape(line)}[/]", soft_wrap=True)
+        self._line(f"[dim]$[/] [green]{escape(line)}[/]")
+
+    def _line(self, markup: str) -> None:
+        """A terminal breaks what is too long for it; a picture would cut it off."""
+        if self.console.record:
+            self.console.print(Padding(Text.from_markup(markup, overflow="fold"), INDENTED, expand=False))
+        else:
+            self.console.print(f"      {markup}", soft_wrap=True)
