@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from plimsoll_operator.conditions import Condition
-from plimsoll_operator.observed import Manifest
+from plimsoll_operator.observed import Manifest, Owner
 from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout_events import rollout_events
 
@@ -42,9 +42,9 @@ NOT_TRIED_AGAIN = "NotTriedAgain"
 """No `RolledBack`, of which the operator's metrics count one for each rollout that was taken back."""
 
 
-def announce(conditions: Iterable[Condition], stored: Manifest, status: Manifest) -> tuple[Event, ...]:
-    """Events for what differs between the stored status and the new one; `status` is empty where none is worked out."""
-    before = {condition["type"]: condition for condition in stored.get("conditions", ())}
+def announce(conditions: Iterable[Condition], owner: Owner, status: Manifest) -> tuple[Event, ...]:
+    """Events for what differs from the owner's status; the new `status` is empty where none is worked out."""
+    before = {condition["type"]: condition for condition in owner.status.get("conditions", ())}
     conditions = _without_echo(conditions)
     told = [
         Event(_TOLD[condition.type, condition.status], condition.reason, condition.message)
@@ -53,20 +53,20 @@ def announce(conditions: Iterable[Condition], stored: Manifest, status: Manifest
     ]
     # One cause may show in several conditions; it is told once.
     events = {event.reason: event for event in reversed(told)}.values()
-    return (*rollout_events(status, stored), *_not_tried_again(status, stored), *reversed(events))
+    return (*rollout_events(status, owner), *_not_tried_again(status, owner), *reversed(events))
 
 
-def _not_tried_again(status: Manifest, stored: Manifest) -> Iterator[Event]:
+def _not_tried_again(status: Manifest, owner: Owner) -> Iterator[Event]:
     """Of what was taken back before and is asked for anew. While it is asked for, its own Event has told all."""
-    before, now = _asked_for(stored), _asked_for(status)
-    known = {entry["hash"] for entry in stored.get("revisions", ()) if entry.get("rejected")}
+    before, now = _asked_for(owner.status), _asked_for(status)
+    known = {entry["hash"] for entry in owner.status.get("revisions", ()) if entry.get("rejected")}
     if now.get("hash") in known and now.get("rejected") and now["hash"] != before.get("hash"):
         because = now["rejected"]
         yield Event(
             "Warning",
             NOT_TRIED_AGAIN,
             f"revision {now['hash']} was taken back before, {because['reason']}: {because['message']}. "
-            "It is not tried again by itself: apply another change, or kubectl plimsoll retry",
+            f"It is not tried again by itself: apply another change, or kubectl plimsoll retry {owner.called}",
         )
 
 

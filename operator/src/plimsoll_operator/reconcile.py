@@ -76,7 +76,7 @@ def _conclude(draft: Draft, stored: Manifest) -> Plan:
         scale=draft.scale,
         delete=draft.delete,
         status=status if status != stored else None,
-        events=announce(conditions, draft.observed.owner.status, status),
+        events=announce(conditions, draft.observed.owner, status),
         requeue_after=_wake(draft),
     )
 

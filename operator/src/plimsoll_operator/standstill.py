@@ -96,6 +96,6 @@ def _told(
     }
     return Plan(
         status=status if status != stored else None,
-        events=announce(conditions, stored, {}),
+        events=announce(conditions, observed.owner, {}),
         requeue_after=look_again,
     )

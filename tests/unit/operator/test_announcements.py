@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from builders import make_owner
 from canaries import Trials, changed, later, look, rejection_of, served
 from plimsoll_operator.announcements import announce
 from plimsoll_operator.conditions import Condition, Status
@@ -32,7 +33,7 @@ LATE = {**CRASHING, "Ready": ("False", "ProgressDeadlineExceeded"), "Stalled": (
 def told(before: dict[str, Any], now: dict[str, Any]) -> list[tuple[str, str]]:
     stored = [{"type": kind, "status": status, "reason": reason} for kind, (status, reason) in before.items()]
     conditions = [Condition(kind, status, reason, "why") for kind, (status, reason) in now.items()]
-    return [(event.type, event.reason) for event in announce(conditions, {"conditions": stored}, {})]
+    return [(event.type, event.reason) for event in announce(conditions, make_owner(status={"conditions": stored}), {})]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_what_was_taken_back_and_is_applied_again_is_told_once_each_time(taken_b
         [revision] = [found["hash"] for found in taken_back.observed.owner.status["revisions"] if found["askedFor"]]
         assert event.message.startswith(f"revision {revision} was taken back before")
         assert f"{rejected.reason}: {rejected.message}" in event.message
-        assert "kubectl plimsoll retry" in event.message
+        assert "kubectl plimsoll retry domains -n guardrails" in event.message
         assert "NotTriedAgain" not in {event.reason for event in events_until_at_rest(changed(taken_back, 3))}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from builders import make_owner
 from canaries import Trials, analysed, changed, look, served
 from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout_events import rollout_events
@@ -44,17 +45,17 @@ TURNS = {
     "harm, and no pod was left": (
         status("Surging", KEPT),
         status("RolledBack", REJECTED, canary=""),
-        [("Warning", "RolledBack", "kubectl plimsoll retry")],
+        [("Warning", "RolledBack", "kubectl plimsoll retry domains -n guardrails")],
     ),
     "a restart did harm": (
         status("Analysing", KEPT),
         status("RollingBack", REJECTED, restart=True),
-        [("Warning", "RolledBack", "kubectl plimsoll abort leaves the restart at that, or kubectl plimsoll retry")],
+        [("Warning", "RolledBack", "kubectl plimsoll abort domains -n guardrails leaves the restart at that, or ")],
     ),
     "a restart was given up": (
         status("Analysing", KEPT),
         status("RollingBack", GIVEN_UP),
-        [("Warning", "RolledBack", "on stable. kubectl plimsoll explain has the figures")],
+        [("Warning", "RolledBack", "on stable. kubectl plimsoll explain domains -n guardrails has the figures")],
     ),
     "gone back to by request": (
         status("Idle", KEPT, canary=""),
@@ -73,7 +74,7 @@ TURNS = {
 def test_each_turn_of_a_rollout_is_told_once(
     before: dict[str, Any], now: dict[str, Any], expected: list[tuple[str, str, str]]
 ) -> None:
-    told = list(rollout_events(now, before))
+    told = list(rollout_events(now, make_owner(status=before)))
     assert [(event.type, event.reason) for event in told] == [(kind, reason) for kind, reason, _ in expected]
     for event, (_, _, words) in zip(told, expected, strict=True):
         assert words in event.message
