@@ -15,6 +15,8 @@ from traffic import Load
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 OBJECTIVE_SECONDS = 0.04
+PUBLISHED_RATE = 72
+"""Requests a second, of which a canary gets ten or more."""
 HISTORY_SECONDS = 220
 """Two pods that have never been killed in so long are history enough for a canary that is killed three times in half a
 minute; a revision that is in use has more."""
@@ -29,8 +31,8 @@ def ended_in_time(figures: Figures, story: str, outcome: Outcome, bad: Judge) ->
 def test_weights_that_fail_on_some_words_are_taken_back_for_their_errors(
     stage: Stage, figures: Figures, spoiled: str
 ) -> None:
-    # Two pods answer 60 a second where nothing else runs; beside other tests they would refuse some of them.
-    rate = 60 if figures.published else 30
+    # Two pods answer so many where nothing else runs; beside other tests they would refuse some of them.
+    rate = PUBLISHED_RATE if figures.published else 30
     manifest = real("spoiled")
     outcome = stage.play(manifest, changed(manifest, model={"uri": spoiled}), Load(BODIES, rate=rate))
     was_taken_back(outcome, "MoreErrors")
@@ -55,8 +57,9 @@ def test_a_canary_that_is_killed_for_memory_under_load_is_taken_back_for_the_kil
     stage: Stage, figures: Figures
 ) -> None:
     manifest = counting("hungry")
+    rate = PUBLISHED_RATE if figures.published else 45
     outcome = stage.play(
-        manifest, changed(manifest, model={"family": "hungry"}), Load(BODIES, rate=45), age=HISTORY_SECONDS
+        manifest, changed(manifest, model={"family": "hungry"}), Load(BODIES, rate=rate), age=HISTORY_SECONDS
     )
     was_taken_back(outcome, "OOMKilled")
     # A kill between two requests fails none, and three such leave no bad response to reckon from.

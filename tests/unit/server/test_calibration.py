@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -21,7 +22,7 @@ from plimsoll_server.engine.fit import fitted, steps_agree
 from plimsoll_server.engine.memory import return_large_blocks
 from plimsoll_server.engine.meter import ProcessMeter
 from plimsoll_server.engine.process_memory import ProcessBudget
-from plimsoll_server.engine.trials import Trials
+from plimsoll_server.engine.trials import Patience, Trials
 from plimsoll_server.models.family import Between, Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.location import Located
@@ -136,6 +137,24 @@ def sizes_tried(per_token: int, room: int) -> list[int]:
 def test_a_batch_that_might_not_fit_is_not_tried(fresh: Executor) -> None:
     sizes = fresh.submit(sizes_tried, 80_000, 60 * MEBIBYTE).result(timeout=240)
     assert sizes == [512], "forty megabytes of sixty: twice as much has no room"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        pytest.param((0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4), 7, id="twice as long for twice the size"),
+        pytest.param((0.1, 0.4, 1.6, 6.4), 4, id="four times as long: attention over all of it"),
+        pytest.param((0.1, 2.0, 0.4, 0.8, 1.6, 3.2, 6.4), 7, id="one was kept waiting for two seconds"),
+        pytest.param((16.0,), 1, id="one took all the time there is"),
+    ],
+)
+def test_trials_go_on_while_the_next_is_likely_to_end_in_time(seconds: tuple[float, ...], sizes: int) -> None:
+    moments = itertools.accumulate(seconds, initial=100.0)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PATIENCE, 15.0)
+        patience = Patience(lambda: next(moments))
+        asked = [patience.lasts_for_the_next() for _ in seconds]
+    assert asked == [True] * (sizes - 1) + [False]
 
 
 def test_no_more_is_tried_than_could_ever_run() -> None:

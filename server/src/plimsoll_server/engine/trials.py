@@ -22,8 +22,9 @@ _SMALLEST = 512
 """Tokens."""
 _MOST_SECONDS = 15.0
 """For all trials, if the next size takes as many times the last as that took of the one before, and at least"""
-_LEAST_TIMES = 2.0
-"""times as long, for it is twice as large."""
+_LEAST_TIMES, _MOST_TIMES = 2.0, 4.0
+"""times as long, for it is twice as large; and at most four times, for nothing costs more than its tokens squared. What
+took longer was kept waiting by others once, which says nothing of the next."""
 _PACKED = 16
 """Sequences in a pack, or more where the longest that is allowed is shorter."""
 
@@ -56,7 +57,7 @@ class Trials:
         `room` bytes, and with one that runs out of memory. Empty where nobody tells how much memory is in use.
         """
         trials: list[Trial] = []
-        patience = _Patience()
+        patience = Patience()
         for size in _sizes(most):
             for lengths in self._shapes(size):
                 trial = self._attempt([stretched(self.sample, length) for length in lengths])
@@ -94,16 +95,19 @@ class Trials:
             self.model.forward(batch, _enough_after(_FIRST_LAYERS))
 
 
-class _Patience:
-    def __init__(self) -> None:
-        self._began = self._asked = time.monotonic()
+class Patience:
+    """Whether there is time for the next size. `clock` tells seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._asked = clock()
         self._seconds = 0.0
 
     def lasts_for_the_next(self) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         before, self._seconds = self._seconds, now - self._asked
         self._asked = now
-        times = max(_LEAST_TIMES, self._seconds / before if before else 0.0)
+        times = min(_MOST_TIMES, max(_LEAST_TIMES, self._seconds / before if before else 0.0))
         return now - self._began + times * self._seconds <= _MOST_SECONDS
 
 
