@@ -86,5 +86,6 @@ def test_a_canary_that_does_not_get_ready_is_taken_back_at_the_deadline(
     assert word in outcome.events_of("RolledBack")[0]["message"]
     figures.add(taken(story, outcome))
     waited = outcome.rejected_at - outcome.changed_at
-    assert waited >= DEADLINE_SECONDS
+    # A pod has its node since a whole second of the API: up to one second earlier than it really did.
+    assert waited > DEADLINE_SECONDS - 1
     in_time(waited, DEADLINE_SECONDS + LEEWAY_SECONDS)
