@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from plimsoll_operator.census import Census
 from plimsoll_operator.plan import Event
 from plimsoll_operator.rollout.evidence import JUDGED
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
@@ -40,7 +41,7 @@ def judging_operator() -> OperatorTelemetry:
     telemetry = OperatorTelemetry()
     telemetry.watch_queue(lambda: Backlog(0, 0.0))
     telemetry.watch_lease(lambda: True, lambda: 0.0)
-    telemetry.counted({("Ready", "Serving"): 1, ("Stalled", "ClaimNotFound"): 1})
+    telemetry.counted(Census({("Ready", "Serving"): 1, ("Stalled", "ClaimNotFound"): 1}))
     telemetry.rollouts.told(("guardrails", "domains"), _JUDGED, [Event("Normal", "RolloutStarted", "abc")])
     keep_busy(telemetry)
     return telemetry

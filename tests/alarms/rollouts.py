@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alarms.alarm import DOMAINS, Alarm, objects, phase
+from alarms.alarm import DOMAINS, Alarm, objects, operator, phase
 
 ROLLOUTS = [
     Alarm(
@@ -65,6 +65,23 @@ ROLLOUTS = [
     ),
     Alarm("PlimsollStalled", "that one has an alert of its own", {objects("Stalled", "RolledBack"): "1x20"}, 20),
     Alarm("PlimsollStalled", "none is stalled", {objects("Stalled", ""): "0x20"}, 20),
+    Alarm(
+        "PlimsollServesNothing",
+        "what served for days crashes in all its pods",
+        {operator("objects_serving_nothing"): "0x3 1x20", objects("Stalled", "CrashLoop"): "_x3 1x20"},
+        7,
+        {},
+        "1 InferenceDeployments serve nothing any more",
+    ),
+    Alarm(
+        "PlimsollServesNothing", "its only pod is replaced", {operator("objects_serving_nothing"): "0x3 1x2 0x20"}, 9
+    ),
+    Alarm(
+        "PlimsollServesNothing",
+        "a new object starts",
+        {objects("Reconciling", "Starting"): "1x60", operator("objects_serving_nothing"): "0x60"},
+        60,
+    ),
     Alarm(
         "PlimsollPodsFail",
         "an image cannot be pulled",

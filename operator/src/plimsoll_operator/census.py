@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from plimsoll_operator.observed import Manifest
 from plimsoll_operator.out_of_memory import OOM_KILLED
@@ -19,8 +20,20 @@ MOST_REASONS = 30
 _REASON = re.compile("[A-Za-z]{1,64}")
 
 
-def take_census(objects: Iterable[Manifest]) -> Mapping[State, int]:
-    """Every state is in it, with no reason and 0 where no object is in it."""
+@dataclass(frozen=True)
+class Census:
+    """How many objects there are: by state, of which each is in it, with no reason and 0 where no object is."""
+
+    by_state: Mapping[State, int]
+    short_for_memory: int = 0
+    serving_nothing: int = 0
+
+
+def take_census(objects: Collection[Manifest]) -> Census:
+    return Census(_by_state(objects), sum(map(short_for_memory, objects)), sum(map(serves_nothing, objects)))
+
+
+def _by_state(objects: Collection[Manifest]) -> Mapping[State, int]:
     counted = Counter(map(state_of, objects))
     named = dict(counted.most_common(MOST_REASONS))
     census = Counter(named)
@@ -56,6 +69,21 @@ def short_for_memory(manifest: Manifest) -> bool:
         if (condition["type"], condition["status"], condition["reason"]) == ("Available", "False", OOM_KILLED):
             return True
     return bool(status.get("outOfMemory", {}).get("stablePodsDown"))
+
+
+def serves_nothing(manifest: Manifest) -> bool:
+    """Whether no pod answers where some did once: neither of an object that is new, nor of one that is parked."""
+    status = manifest.get("status", {})
+    if manifest["metadata"].get("deletionTimestamp") or not any(map(_has_served, status.get("revisions", ()))):
+        return False
+    return any(
+        (condition["type"], condition["status"]) == ("Available", "False") and condition["reason"] != "Parked"
+        for condition in status.get("conditions", ())
+    )
+
+
+def _has_served(revision: Manifest) -> bool:
+    return bool(revision.get("promoted"))
 
 
 def _is_current(condition: Manifest, manifest: Manifest) -> bool:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from plimsoll_operator.census import short_for_memory, take_census
+from plimsoll_operator.census import take_census
 from plimsoll_operator.cluster.errors import KubeError, NotFoundError
 from plimsoll_operator.cluster.kinds import INFERENCE_DEPLOYMENT
 from plimsoll_operator.cluster.kube import Kube
@@ -67,7 +67,7 @@ class Resync:
         try:
             objects = await self.kube.list_all(INFERENCE_DEPLOYMENT, self.namespace)
             self.heartbeat.listed()
-            self.telemetry.counted(take_census(objects), sum(map(short_for_memory, objects)))
+            self.telemetry.counted(take_census(objects))
             keys = [Key(manifest["metadata"]["namespace"], manifest["metadata"]["name"]) for manifest in objects]
             self.telemetry.rollouts.there_are(set(keys))
             for key, after in zip(keys, self._spread(len(keys)), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from plimsoll_operator.census import Census
 from plimsoll_operator.listener import Answer
 from plimsoll_operator.rollout_metrics import RolloutMetrics
 from plimsoll_operator.workqueue import Backlog
@@ -60,6 +61,11 @@ class Telemetry:
         self._short_for_memory = Gauge(
             "plimsoll_operator_objects_short_for_memory",
             "InferenceDeployments that have too few ready pods of what serves, since the kernel kills them for memory.",
+            registry=registry,
+        )
+        self._serving_nothing = Gauge(
+            "plimsoll_operator_objects_serving_nothing",
+            "InferenceDeployments of which no pod is ready, though a revision of theirs has served.",
             registry=registry,
         )
         self._prometheus_errors = Counter(
@@ -124,11 +130,12 @@ class Telemetry:
     def wrote(self, kind: str, verb: str) -> None:
         self._writes.labels(kind, verb).inc()
 
-    def counted(self, by_state: Mapping[tuple[str, str], int], short_for_memory: int = 0) -> None:
-        """Replace the number of objects by state and reason, and of those that kills for memory leave too few pods."""
-        self._short_for_memory.set(short_for_memory)
+    def counted(self, census: Census) -> None:
+        """Replace the numbers of objects."""
+        self._short_for_memory.set(census.short_for_memory)
+        self._serving_nothing.set(census.serving_nothing)
         self._objects.clear()
-        for (state, reason), count in by_state.items():
+        for (state, reason), count in census.by_state.items():
             self._objects.labels(state, reason).set(count)
 
     def page(self) -> Answer:

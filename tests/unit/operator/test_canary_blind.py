@@ -50,12 +50,25 @@ def test_without_prometheus_good_evidence_neither_promotes_nor_leads_to_the_next
 
 
 @pytest.mark.parametrize(
-    ("no_data", "ends"), [("Hold", "Analysing"), ("Rollback", "Inconclusive"), ("Promote", "Promoting")]
+    ("no_data", "ends"), [("Hold", "Analysing"), ("Rollback", "RollingBack"), ("Promote", "Promoting")]
 )
-def test_good_evidence_without_prometheus_when_time_is_up(no_data: str, ends: str) -> None:
-    cluster = trial(canary={"steps": [10], "maxDuration": "5m", "onNoData": no_data})
+@pytest.mark.parametrize("inconclusive", ["Pause", "Promote", "Rollback"])
+def test_good_evidence_without_prometheus_when_time_is_up(no_data: str, ends: str, inconclusive: str) -> None:
+    settings = {"maxDuration": "5m", "onNoData": no_data, "onInconclusive": inconclusive}
+    cluster = trial(canary={"steps": [10], **settings})
     watch(cluster, ENOUGH, ENOUGH, looks=4)
     assert lost(cluster, minutes=10)[-1] == ends
+
+
+def test_a_canary_that_alone_is_not_measured_is_not_promoted_for_want_of_data() -> None:
+    cluster = trial(canary={"steps": [10], "maxDuration": "5m", "onNoData": "Promote"})
+    phases: list[str] = []
+    while len(phases) < 300 and (not phases or phases[-1] in ("Surging", "Analysing")):
+        watch(cluster, None, ENOUGH)
+        phases.append(phase(cluster))
+    assert set(phases) <= {"Surging", "Analysing", "RollingBack", "RolledBack"}
+    assert phases[-1] in ("RollingBack", "RolledBack")
+    assert "had no metrics for 1400 s" in cluster.observed.owner.status["rollout"]["message"]
 
 
 def test_why_good_evidence_is_held_is_told() -> None:

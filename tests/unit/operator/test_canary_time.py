@@ -150,6 +150,9 @@ def test_an_inconclusive_canary_tells_since_when_and_which_pods_serve() -> None:
     fallen_silent(trials, 2)
     look(trials, 2)
     assert "no pod of the canary is ready, and the stable revision serves alone" in trials.rollout["message"]
+    fallen_silent(trials, 1)
+    look(trials, 2)
+    assert "no pod of either revision is ready, and nothing serves" in trials.rollout["message"]
 
 
 def test_evidence_that_suffices_in_time_is_no_less_for_steps_that_were_not_reached() -> None:

@@ -127,6 +127,14 @@ STALLED = [
 ]
 
 
+def test_who_paused_by_the_spec_is_not_sent_to_resume_which_is_refused_then() -> None:
+    found = under("Paused")
+    found["spec"].setdefault("rollout", {})["paused"] = True
+    told = tell(found, []).next
+    assert told[0] == "spec.rollout.paused: false, in the spec, lets it go on"
+    assert "resume" not in " ".join(told)
+
+
 @pytest.mark.parametrize(("reason", "phase", "rollout", "history", "advice"), STALLED)
 def test_an_object_that_gets_no_further_says_so_first_and_never_to_do_nothing(
     told: Told, reason: str, phase: str, rollout: dict[str, Any], history: dict[str, Any], advice: str

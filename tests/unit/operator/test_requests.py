@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import canaries
 from builders import Cluster
 from lives import Life, served_life, taken_back, under_way
 from plimsoll_operator.observed import Rejection
@@ -40,6 +41,16 @@ def test_at_rest_what_makes_no_sense_is_refused_with_what_to_do(served: Life, as
     assert says in served.told()["message"]
     assert served.cluster.pods == before
     assert served.stable == served.revision(3)
+
+
+def test_a_refusal_advises_no_rollback_where_there_is_nothing_to_go_back_to() -> None:
+    cluster = canaries.served(2)
+    for verb in ("abort", "rollback"):
+        cluster.request(f"{verb}#{verb}")
+        cluster.settle()
+        told = cluster.observed.owner.status["rollout"]["lastRequest"]
+        assert (told["id"], told["outcome"]) == (verb, "Refused")
+        assert "kubectl plimsoll" not in told["message"]
 
 
 def test_an_abort_takes_the_canary_back_and_touches_no_pod_that_serves(served: Life) -> None:

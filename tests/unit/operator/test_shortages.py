@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW
+from measured import Traffic, trial, watch
 from plimsoll_operator.rollout.evidence import Interval
+from plimsoll_operator.rollout.measuring.counters import MOST
 from plimsoll_operator.rollout.measuring.measurements import Counter, Measurements, Problem, Values
 from plimsoll_operator.rollout.measuring.pod_record import PodRecord
 from plimsoll_operator.rollout.measuring.shortages import counted, watched
@@ -51,6 +53,20 @@ def test_pods_and_tiers_add_up_and_revisions_do_not() -> None:
     canary = told(0, 0, 0, 1), told(0, 0, 0, 2, pod="b"), told(0, 0, 0, 4, tier="short")
     stable = told(8, 8, 8, 8, revision=STABLE), told(16, 16, 16, 16, revision="older")
     assert shortages(*canary, *stable) == (7, 8)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("shortages_per_second", [0.001, MOST / 3700], ids=["few shortages", "as many as can be told"])
+@pytest.mark.parametrize("batches_per_second", [0.0003, MOST / 3700], ids=["few batches", "as many as can be told"])
+@pytest.mark.parametrize("of_canary", [True, False], ids=["of the canary", "of stable"])
+def test_a_pod_that_counts_what_no_server_can_keeps_no_operator_busy(
+    of_canary: bool, shortages_per_second: float, batches_per_second: float
+) -> None:
+    cluster = trial()
+    strange = Traffic(ok=batches_per_second, out_of_memory=shortages_per_second)
+    usual = Traffic(ok=1, out_of_memory=0.001)
+    watch(cluster, *((strange, usual) if of_canary else (usual, strange)), looks=4)
+    assert cluster.observed.owner.status["rollout"]["evidence"]["message"]
 
 
 @pytest.mark.parametrize("series", [told(0, 0, 0, 1), {}], ids=["begins anew", "is gone"])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from plimsoll_operator.census import Census
 from plimsoll_operator.logs import configure_logs
 from plimsoll_operator.telemetry import Telemetry
 from plimsoll_operator.workqueue import Backlog
@@ -29,9 +30,8 @@ def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
     with telemetry.timed_reconcile():
         telemetry.wrote("Deployment", "apply")
     telemetry.failed("Conflict")
-    telemetry.counted(
-        {("Ready", "Serving"): 2, ("Stalled", "ClaimNotFound"): 1, ("Unknown", ""): 0}, short_for_memory=3
-    )
+    by_state = {("Ready", "Serving"): 2, ("Stalled", "ClaimNotFound"): 1, ("Unknown", ""): 0}
+    telemetry.counted(Census(by_state, short_for_memory=3, serving_nothing=5))
     read = samples(telemetry)
     assert {
         'plimsoll_operator_writes_total{kind="Deployment",verb="apply"}': 1,
@@ -42,6 +42,7 @@ def test_every_metric_has_the_name_that_alerts_and_dashboards_use() -> None:
         'plimsoll_operator_objects{reason="Serving",state="Ready"}': 2,
         'plimsoll_operator_objects{reason="",state="Unknown"}': 0,
         "plimsoll_operator_objects_short_for_memory": 3,
+        "plimsoll_operator_objects_serving_nothing": 5,
         "plimsoll_operator_leading": 1,
         "plimsoll_operator_lease_age_seconds": 1.25,
         "plimsoll_operator_lease_transitions": 4,

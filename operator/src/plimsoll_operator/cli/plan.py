@@ -20,7 +20,7 @@ from plimsoll_operator.gpu_profiles import GpuProfile, InvalidGpuProfileError, p
 from plimsoll_operator.observed import Manifest, Observed, Owner
 from plimsoll_operator.reconcile import Policy, reconcile
 from plimsoll_operator.rollout.canary.advice import steps_that_cannot_be_had
-from plimsoll_operator.spec import parse_spec
+from plimsoll_operator.spec import Spec, parse_spec
 
 EXCEEDED = 1
 
@@ -87,7 +87,20 @@ def _planned(manifest: Manifest, profiles: Mapping[str, GpuProfile]) -> Manifest
     unknown = [found for found in status["conditions"] if found["reason"] == "GPUProfileNotFound"]
     if unknown:
         raise WrongInputError(f"{metadata['name']}: {unknown[0]['message']}; --profiles adds your own")
+    for wrong in _out_of_range(parse_spec(manifest["spec"])):
+        raise WrongInputError(f"{metadata['name']}: {wrong}")
     return status
+
+
+def _out_of_range(spec: Spec) -> Iterator[str]:
+    """What this plan reckons with; of all other ranges the apiserver tells."""
+    canary, fewest = spec.rollout.canary, spec.scaling.min_replicas
+    if not all(1 <= step <= 99 for step in canary.steps):
+        yield f"spec.rollout.canary.steps: write shares of 1 to 99 percent, found {list(canary.steps)}"
+    if canary.max_pods < 1:
+        yield f"spec.rollout.canary.maxPods: write at least 1, found {canary.max_pods}"
+    if fewest < 0:
+        yield f"spec.scaling.minReplicas: write 0 or more, found {fewest}"
 
 
 def _line(status: Manifest) -> dict[str, Any]:

@@ -100,7 +100,9 @@ def _stalled(draft: Draft) -> Reason | None:
     if taken := _name_taken(draft.observed):
         return taken
     if draft.move and draft.move.phase == "RolledBack":
-        return Reason(draft.move.reason, draft.move.message)
+        # What was taken back hurts nobody any more, and may be days ago: that nothing answers comes first.
+        outage = None if draft.observed.ready else _what_serves_lacks(draft)
+        return outage or Reason(draft.move.reason, draft.move.message)
     left = remaining_deadline(draft)
     if left is not None and left <= timedelta(0):
         patience = int(deadline(draft).total_seconds())

@@ -97,7 +97,7 @@ BY_PHASE: Mapping[str, tuple[str, ...]] = {
     "Promoting": ("nothing: the canary grows to full size, and the pods of the old revision follow",),
     "RollingBack": (_ENDING,),
     "Paused": (
-        "kubectl plimsoll resume {name}, or spec.rollout.paused: false where the spec holds it",
+        "{resume}",
         "kubectl plimsoll abort {name} takes the canary back",
     ),
     "Inconclusive": (
@@ -125,8 +125,9 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
     rollout: Json = status.get("rollout", {})
     canary: Json = found["spec"].get("rollout", {}).get("canary", {})
     metadata: Json = found["metadata"]
+    name = f"{metadata['name']} -n {metadata.get('namespace', 'default')}"
     words = {
-        "name": f"{metadata['name']} -n {metadata.get('namespace', 'default')}",
+        "name": name,
         "stable": rollout.get("stable") or "STABLE",
         "canary": rollout.get("canary", ""),
         "asked_for": rejected_now(status).get("hash", ""),
@@ -134,6 +135,7 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
         "max_duration": canary.get("maxDuration", "30m"),
         "undecided": UNDECIDED[canary.get("onInconclusive", "Pause")],
         "without_data": WITHOUT_DATA[canary.get("onNoData", "Hold")],
+        "resume": _resume(found, name),
         "harm": harm(trial) if trial and rollout.get("phase") in _SERVING else "",
     }
     if words["harm"]:
@@ -141,6 +143,13 @@ def advice(found: Json, trial: Trial | None, rejected_for: str) -> Iterator[str]
     stalled = stalled_by(found)
     lines = next_steps(stalled["reason"], status) if stalled else _lines(status, trial, rejected_for, margin_of(found))
     yield from (line.format(**words) for line in lines)
+
+
+def _resume(found: Json, name: str) -> str:
+    """What is not asked for cannot be resumed: who paused by the spec goes on by it."""
+    if found["spec"].get("rollout", {}).get("paused"):
+        return "spec.rollout.paused: false, in the spec, lets it go on"
+    return f"kubectl plimsoll resume {name} lets it go on"
 
 
 def _lines(status: Json, trial: Trial | None, rejected_for: str, margin: float) -> tuple[str, ...]:

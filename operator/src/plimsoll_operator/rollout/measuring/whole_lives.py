@@ -12,6 +12,11 @@ from plimsoll_operator.rollout.measuring import pod_record
 from plimsoll_operator.rollout.measuring.bygone import Bygone
 from plimsoll_operator.rollout.measuring.pod_record import PodRecord, hard_starts
 
+MOST_SHORTAGES, MOST_BATCHES = 10_000, 2.0**40
+"""Of a revision; what its pods claim beyond does not count. The rules take time for each shortage, and know no share of
+all batches that rounds to one. An honest server needs months for so many shortages, and a millennium for the batches.
+"""
+
 
 def whole_lives(
     evidence: Evidence,
@@ -36,12 +41,15 @@ def whole_lives(
         canary_ends=max(0, ends),
         canary_started=pods.canary_started + max(0, ends),
         canary_minutes=max(pods.canary_minutes, kills.canary + new_canary.minutes),
-        canary_batches=max(pods.canary_batches, batches.canary),
+        canary_shortages=min(pods.canary_shortages, MOST_SHORTAGES),
+        stable_shortages=min(pods.stable_shortages, MOST_SHORTAGES),
+        canary_batches=min(max(pods.canary_batches, batches.canary), MOST_BATCHES),
+        stable_batches=min(pods.stable_batches, MOST_BATCHES),
         meanwhile=Meanwhile(
             kills=round(kills.stable_bad) + new_stable.kills,
             minutes=kills.stable + new_stable.minutes,
-            shortages=round(batches.stable_bad),
-            batches=batches.stable,
+            shortages=min(round(batches.stable_bad), MOST_SHORTAGES),
+            batches=min(batches.stable, MOST_BATCHES),
             measured_minutes=record.stable_seconds / 60,
             ends=round(restarts.stable_bad) + new_stable.restarts,
         ),

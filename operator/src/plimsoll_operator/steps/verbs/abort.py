@@ -10,6 +10,7 @@ from dataclasses import replace
 from plimsoll_operator.observed import Rejection
 from plimsoll_operator.steps.draft import Draft
 from plimsoll_operator.steps.verbs.asked import Asked, by_request, without_the_restart
+from plimsoll_operator.steps.verbs.rollback import before
 
 
 def abort(asked: Asked) -> Draft:
@@ -38,7 +39,7 @@ def _why_there_is_none(asked: Asked) -> str:
         return f"revision {present.hash} was taken back already ({present.rejected.reason}): {present.rejected.message}"
     if stable is None:
         return f"revision {present.hash} is the first one: there is none to go back to, so change the spec"
+    why = f"there is no canary to abort: revision {present.hash}, which the spec asks for, is the stable one"
     return (
-        f"there is no canary to abort: revision {present.hash}, which the spec asks for, is the stable one. "
-        f"`kubectl plimsoll rollback {asked.command}` goes back to the one before"
+        f"{why}. `kubectl plimsoll rollback {asked.command}` goes back to {older}" if (older := before(asked)) else why
     )

@@ -19,7 +19,7 @@ def rollback(asked: Asked) -> Draft:
         return left
     if refusal := _taken_back_already(asked):
         return asked.refuse(refusal)
-    wanted = asked.request.revision or _before(asked)
+    wanted = asked.request.revision or before(asked)
     found = next((revision for revision in asked.draft.revisions if revision.hash == wanted), None)
     if found is None or (refusal := _why_not(asked, found)):
         return asked.refuse(refusal if found else _not_there(asked, wanted))
@@ -65,7 +65,7 @@ def _taken_back_already(asked: Asked) -> str:
         return ""
     if asked.draft.observed.half_promoted:
         return ""
-    older = _before(asked)
+    older = before(asked)
     further = (
         f"`kubectl plimsoll rollback {asked.command} {older}` goes further back"
         if older
@@ -82,7 +82,7 @@ def _taken_back_already(asked: Asked) -> str:
     return f"{already} is to serve, but no pod of it is ready: {again}; {further}"
 
 
-def _before(asked: Asked) -> str:
+def before(asked: Asked) -> str:
     """The revision that was stable before; the present one where the operator ended while it went back to it."""
     if asked.draft.observed.half_promoted and asked.stable is not asked.present and asked.stable:
         return asked.stable.hash

@@ -77,9 +77,12 @@ def _lasted(trial: Trial) -> timedelta:
 
 
 def _was_compared(trial: Trial) -> bool:
-    """Whether there was data; a lull at the very end is waited out, or else makes none of what was seen undone."""
-    seen = trial.requests >= MIN_REQUESTS and trial.settings.on_no_data != "Hold"
-    return trial.data == "Measured" or seen
+    """Whether there was data; a lull at the very end is waited out, or else makes none of what was seen undone.
+
+    Who is blind at the end does not know what the canary does by now, whatever it did before.
+    """
+    lull = trial.data not in BLIND and trial.settings.on_no_data != "Hold"
+    return trial.data == "Measured" or (lull and trial.requests >= MIN_REQUESTS)
 
 
 def _undecided(trial: Trial) -> Move:
@@ -107,7 +110,7 @@ def _without_data(trial: Trial) -> Move:
     match trial.settings.on_no_data:
         case "Promote" if trial.ended:
             return _inconclusive(trial, f"{asked}{ends(trial)}")
-        case "Promote":
+        case "Promote" if trial.data != "CanaryMissing":
             return promotion(trial, f"{asked}, and rollout.canary.onNoData is Promote")
         case "Rollback":
             return rejected(trial, Rejection("NoData", f"{asked}, and rollout.canary.onNoData is Rollback"))

@@ -48,6 +48,8 @@ def _since(trial: Trial) -> str:
 
 
 def _serving(trial: Trial) -> str:
+    if not trial.canary_ready and not trial.serving_ready:
+        return "no pod of either revision is ready, and nothing serves"
     if not trial.canary_ready:
         return "no pod of the canary is ready, and the stable revision serves alone"
     return "both revisions serve" if trial.serving_ready else "only the canary has a pod that is ready, and serves"

@@ -12,9 +12,13 @@ def advance(trial: Trial) -> Move:
     what = f"the restart as revision {trial.asked_for}" if trial.restart else f"revision {trial.asked_for}"
     message = (
         f"{what} was taken back ({because.reason}: {because.message}), and revision {trial.target} "
-        f"serves: {_way_on(trial)}, or try it again with `kubectl plimsoll retry {trial.called}`"
+        f"{_serves(trial)}: {_way_on(trial)}, or try it again with `kubectl plimsoll retry {trial.called}`"
     )
     return Move("RolledBack", "RolledBack", message)
+
+
+def _serves(trial: Trial) -> str:
+    return "serves" if trial.canary_ready or trial.serving_ready else "is to serve, but no pod of it is ready"
 
 
 def _way_on(trial: Trial) -> str:
