@@ -137,7 +137,7 @@ def test_a_restart_that_was_taken_back_is_told_with_the_way_out_of_it() -> None:
     assert trials.rollout["restart"] is True
     assert "`kubectl plimsoll abort domains -n guardrails`, which restarts nothing" in stalled_message(trials)
     [told] = [event.message for event in events if event.reason == "RolledBack"]
-    assert "kubectl plimsoll abort leaves the restart at that" in told
+    assert "kubectl plimsoll abort domains -n guardrails leaves the restart at that" in told
     lines = advised(trials)
     assert any("abort domains -n guardrails leaves it at that" in line for line in lines)
     assert not any("git" in line for line in lines)
