@@ -20,6 +20,7 @@ from plimsoll_operator.listener import listening
 from plimsoll_operator.telemetry import Telemetry as OperatorTelemetry
 from plimsoll_sandbox.toolchain import Tools
 from plimsoll_server.engine.fleet.gpus import GpuReading
+from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.telemetry import SOURCES, Identity
 from plimsoll_server.telemetry import Telemetry as ServerTelemetry
 from prometheus_process import PrometheusProcess, running_prometheus
@@ -82,9 +83,7 @@ def fleet(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fl
     page = free_port()
     with ExitStack() as stack:
         for server, port in zip(servers, ports, strict=True):
-            listener = server.serve("127.0.0.1", port)
-            stack.callback(listener.server_close)
-            stack.callback(listener.shutdown)
+            stack.callback(MetricsPort(server.registry, "127.0.0.1", port).close)
         stack.enter_context(listening("127.0.0.1", page, "metrics", {"/metrics": operator.page}))
         targets = [f"127.0.0.1:{port}" for port in (*ports, page)]
         folder = tmp_path_factory.mktemp("prometheus")

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.telemetry import Identity, Telemetry
 
@@ -118,7 +119,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
-    telemetry.serve(ADDRESS, 9090)
+    MetricsPort(telemetry.registry, ADDRESS, 9090)
     threading.Thread(target=Server((ADDRESS, 8080), Handler).serve_forever, daemon=True).start()
     while signal.sigtimedwait(ENDS, PUBLISH_SECONDS) is None:
         telemetry.set_load(held.saturation(), {})

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from wsgiref.simple_server import WSGIServer
 
 import uvicorn
 
@@ -20,10 +18,11 @@ from plimsoll_server.api.door import has_something, refuse_newcomers
 from plimsoll_server.api.state import Service
 from plimsoll_server.descriptors import connections_that_fit
 from plimsoll_server.engine.fleet.gpus import Gpus
-from plimsoll_server.errors import StartError
 from plimsoll_server.gate import Gate
 from plimsoll_server.launch import AnyEngine, Crew, dismiss, keep
 from plimsoll_server.lifecycle import Lifecycle
+from plimsoll_server.listening import listen
+from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.scheduler.tiers import tiers_from
 from plimsoll_server.settings import Settings
@@ -84,7 +83,7 @@ async def serve(settings: Settings) -> int:
     service = Service(settings.config, lifecycle, deployment=settings.deployment)
     gate = Gate(settings, telemetry, _identity(settings))
     listener = _listen(settings)
-    metrics_server = _serve_metrics(telemetry, settings)
+    metrics = MetricsPort(telemetry.registry, settings.bind_address, settings.metrics_port)
     http = _HttpServer(_http_config(service, telemetry, settings, gate), lifecycle)
     worker = ThreadPoolExecutor(1, "engine")
     http.begin(listener)
@@ -97,8 +96,7 @@ async def serve(settings: Settings) -> int:
         await asyncio.gather(renewing, return_exceptions=True)
         await http.shut()
         await gate.close()
-        metrics_server.shutdown()
-        metrics_server.server_close()
+        metrics.close()
         worker.shutdown(wait=False, cancel_futures=True)
 
 
@@ -217,33 +215,7 @@ def _http_config(service: Service, telemetry: Telemetry, settings: Settings, gat
 
 def _listen(settings: Settings) -> socket.socket:
     """The one port for requests. With a certificate nothing is served beside it in the clear."""
-    address = settings.bind_address
     port, variable = settings.http_port, "PLIMSOLL_HTTP_PORT"
     if settings.tls_directory:
         port, variable = settings.https_port, "PLIMSOLL_HTTPS_PORT"
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    # The protocol by its name: asyncio sends without delay only where it knows that it is TCP, and an answer in two
-    # segments would wait 40 ms on a kept connection for the acknowledgement of the first.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((address, port))
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise StartError(_cannot_listen(variable, address, port, error)) from error
-    return listener
-
-
-def _serve_metrics(telemetry: Telemetry, settings: Settings) -> WSGIServer:
-    try:
-        return telemetry.serve(settings.bind_address, settings.metrics_port)
-    except OSError as error:
-        message = _cannot_listen("PLIMSOLL_METRICS_PORT", settings.bind_address, settings.metrics_port, error)
-        raise StartError(message) from error
-
-
-def _cannot_listen(variable: str, address: str, port: int, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {address} is in use by another process; stop it, or set {variable} to a free port"
-    return f"cannot listen on {address} port {port}: {error.strerror}; check PLIMSOLL_BIND_ADDRESS and {variable}"
+    return listen(settings.bind_address, port, variable, _BACKLOG)

@@ -6,9 +6,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from plimsoll_server.device_metrics import DeviceMetrics
 
@@ -170,11 +169,6 @@ class Telemetry:
     def set_certificate_expiry(self, moment: float) -> None:
         """Unix seconds. A server without a certificate has no such series."""
         self._certificate_expiry.labels(*self._labels).set(moment)
-
-    def serve(self, address: str, port: int) -> WSGIServer:
-        """Serves /metrics from a thread of its own, so that a scrape works whatever the event loop does."""
-        server, _ = start_http_server(port, addr=address, registry=self.registry)
-        return server
 
     def _series(self, metric: Metric, *labels: str) -> Metric:
         """Remembered: to look it up among the metric's own takes as long as all else that counts a request."""

@@ -25,6 +25,7 @@ from plimsoll_operator.rollout.measuring.sampling import query, sampling
 from plimsoll_operator.rollout.measuring.scrapes import Scrapes
 from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 from plimsoll_sandbox.toolchain import Tools
+from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.telemetry import Identity, Telemetry
 from prometheus_process import PrometheusProcess, running_prometheus
 
@@ -52,14 +53,13 @@ class Server:
     def serve(self) -> None:
         identity = Identity("guardrails", "domains", self.revision, self.pod)
         telemetry = Telemetry(identity, ["short"])
-        listener = telemetry.serve("127.0.0.1", self.port)
+        metrics = MetricsPort(telemetry.registry, "127.0.0.1", self.port)
         while not self._ended.wait(CYCLE_SECONDS):
             self.requests += 1
             failed = bool(self.failing) and self.requests % self.failing == 0
             telemetry.request_done("short", "error" if failed else "ok", 0.02)
             telemetry.batch_done("short", out_of_memory=False)
-        listener.shutdown()
-        listener.server_close()
+        metrics.close()
 
     def end(self) -> None:
         self._ended.set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 import threading
 
@@ -89,3 +90,15 @@ def test_what_the_allocator_holds_free_is_seen() -> None:
     assert before is not None
     assert after is not None
     assert after - before == pytest.approx(2000 * 4000, rel=0.1)
+
+
+def test_what_is_held_is_known_while_no_file_more_may_be_open() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = private_bytes()
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        with pytest.raises(OSError, match="Too many open files"):
+            os.open("/proc/self/status", os.O_RDONLY)
+        assert private_bytes() == pytest.approx(before, abs=16 * MEBIBYTE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)

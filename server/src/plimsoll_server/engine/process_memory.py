@@ -11,6 +11,7 @@ ever touches, so that much is added to the limit.
 from __future__ import annotations
 
 import ctypes
+import os
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _ALLOCATOR_FIELDS = (
     *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
     *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
 )
+_STATUS_BYTES = 65_536
+"""Many times what the kernel has to say of a process."""
 _HEADROOM = 16 << 20
 _USUAL_STACK = 8 << 20
 """Where none is set: rather more than what C libraries take then."""
@@ -122,7 +125,7 @@ def ceiling_percent(planned: int) -> int:
 
 def data_bytes() -> int:
     """What RLIMIT_DATA counts: private writable memory, touched or not."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in _status():
         if line.startswith("VmData:"):
             return int(line.split()[1]) * 1024
     return 0
@@ -162,5 +165,14 @@ class _AllocatorInfo(ctypes.Structure):
 
 def private_bytes() -> int:
     """What the process has touched and nobody can take back: what a cgroup counts, less the pages of files."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(_PRIVATE_FIELDS))
+    return 1024 * sum(int(line.split()[1]) for line in _status() if line.startswith(_PRIVATE_FIELDS))
+
+
+def _status() -> list[str]:
+    return os.pread(_status_file(), _STATUS_BYTES, 0).decode().splitlines()
+
+
+@cache
+def _status_file() -> int:
+    """Kept open: what a process holds is looked at twice a second, also while it may open no file more."""
+    return os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
