@@ -108,6 +108,20 @@ def test_a_file_that_cannot_be_used_keeps_the_server_from_starting(
     assert str(file) in last
 
 
+@pytest.mark.parametrize("named", ["10.9.9.{}", "of my own making {}"], ids=["an address", "no address"])
+async def test_a_header_makes_nobody_another_caller(folder: Path, named: str) -> None:
+    async with serving(server_config(folder), PLIMSOLL_RATE_LIMIT="2/day") as server:
+        statuses = [
+            (
+                await server.client.post(
+                    "/predict", json={"inputs": TEXT}, headers={"X-Forwarded-For": named.format(number)}
+                )
+            ).status_code
+            for number in range(4)
+        ]
+    assert statuses == [200, 200, 429, 429]
+
+
 async def test_nothing_of_it_is_there_unless_it_is_asked_for(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "plimsoll_server"):
         async with serving(server_config(folder)) as server:

@@ -207,6 +207,8 @@ def _http_config(service: Service, telemetry: Telemetry, settings: Settings, gat
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whom a header names is whoever its sender likes, and a caller has its own rate.
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
         ssl_context_factory=(lambda *_: context) if context else None,

@@ -144,6 +144,12 @@ async def test_all_addresses_of_one_network_of_ipv6_are_one_caller() -> None:
     assert await statuses(call, 1, address="2001:db8:0:2::1") == [200]
 
 
+async def test_what_is_no_address_is_no_caller_of_its_own() -> None:
+    call = limited(Inner(), 1)
+    assert await statuses(call, 1, address="of my own making") == [200]
+    assert await statuses(call, 1, address="and another") == [429]
+
+
 async def test_with_keys_a_caller_is_its_key_wherever_it_calls_from() -> None:
     first, second = "a-key-of-the-first-caller", "a-key-of-the-second-caller"
     ring = parse_keys(f"{first}\n{second}".encode())

@@ -78,7 +78,7 @@ class RateLimit:
 
 
 def _address(scope: Scope) -> str:
-    host, _ = scope.get("client") or ("unknown", 0)
+    host, _ = scope.get("client") or ("", 0)
     return _network_of(host)
 
 
@@ -88,7 +88,8 @@ def _network_of(host: str) -> str:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        return host
+        # One caller together: a name of its own would be a rate of its own.
+        return "unknown"
     if address.version == 4:
         return str(address)
     if address.ipv4_mapped is not None:
