@@ -219,6 +219,12 @@ def test_the_self_test_refuses_a_model_that(topic_model_loaded: Model, kind: typ
         self_test(kind(topic_model_loaded.info), [1] * 300, [1])
 
 
+def test_a_model_that_fails_at_an_ordinary_text_is_told_in_a_sentence(topic_model_loaded: Model) -> None:
+    beyond = topic_model_loaded.info.vocabulary
+    with pytest.raises(SelfTestError, match=r"fails at an ordinary text \(IndexError.*save model, configuration and"):
+        self_test(topic_model_loaded, [1, *[4] * 298, beyond, 2], [1, 4, 2])
+
+
 async def test_the_engine_tells_how_long_it_has_been_busy(
     topic_model_loaded: Model, worker: ThreadPoolExecutor
 ) -> None:

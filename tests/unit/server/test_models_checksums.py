@@ -96,6 +96,11 @@ def weights_by_an_index(folder: Path) -> None:
             "lists more.safetensors, which is not there",
             id="a file that is missing",
         ),
+        pytest.param(
+            append("SHA256SUMS", "0" * 64 + "  " + "a" * 300 + "\n"),
+            "lists a+, which is not there",
+            id="a file that no file system takes",
+        ),
         pytest.param(rewrite("  config", " = config"), "line 1 of .* is not 'CHECKSUM  NAME'", id="another format"),
         pytest.param(
             rewrite("tokenizer.json", "../tokenizer.json"), "within the folder", id="a path that leads out of it"

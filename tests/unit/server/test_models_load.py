@@ -85,6 +85,16 @@ def change_config(**changes: Any) -> Callable[[Path], None]:
     return lambda folder: edit_json(folder / "config.json", **changes)
 
 
+def rotate_by(**numbers: Any) -> Callable[[Path], None]:
+    ordinary = {"rope_type": "default", "rope_theta": 10_000.0}
+    return change_config(
+        rope_parameters={
+            "full_attention": {**ordinary, "rope_type": "yarn", **numbers},
+            "sliding_attention": ordinary,
+        }
+    )
+
+
 def drop_classifier(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     kept = {name: tensor for name, tensor in weights.items() if not name.startswith("classifier")}
@@ -158,6 +168,28 @@ def write_a_header(header: str) -> Callable[[Path], None]:
 NESTED = "[" * 100_000 + "]" * 100_000
 
 
+def save_the_weights_as(dtype: torch.dtype) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        file = folder / "model.safetensors"
+        save_file({name: tensor.to(dtype) for name, tensor in load_file(file).items()}, file, metadata={"format": "pt"})
+
+    return spoil
+
+
+def change_tokenizer(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        file = folder / "tokenizer.json"
+        told = json.loads(file.read_text())
+        change(told)
+        file.write_text(json.dumps(told))
+
+    return spoil
+
+
+def end_texts_with(number: int) -> Callable[[Path], None]:
+    return change_tokenizer(lambda told: told["post_processor"]["special_tokens"]["[SEP]"].update(ids=[number]))
+
+
 def enlarge_the_tokenizer(folder: Path) -> None:
     save_tokenizer(word_tokenizer([f"word{number}" for number in range(500)]), folder)
 
@@ -192,10 +224,16 @@ WRONG = [
     pytest.param(write_a_header("[]"), {}, "its header is not as expected", id="header is a list"),
     pytest.param(write_a_header(NESTED), {}, "recursion limit exceeded", id="header nested without end"),
     pytest.param(point_to_missing_shards, {}, "names model-00002-of-00002.safetensors: not", id="a shard is missing"),
+    pytest.param(shard("a" * 300 + ".safetensors"), {}, "aaa.safetensors: not there; copy all", id="endless name"),
+    pytest.param(save_the_weights_as(torch.int8), {}, " as I8, expected one of F64, F32", id="whole numbers"),
+    pytest.param(save_the_weights_as(torch.float8_e4m3fn), {}, " as F8_E4M3, expected one of", id="narrow numbers"),
     pytest.param(drop_classifier, {}, "missing keys: classifier.bias, classifier.weight", id="head is missing"),
     pytest.param(change_config(hidden_size=64), {}, "do not fit its config.json (hidden_size is 64", id="sizes differ"),
     pytest.param(change_config(id2label={"0": "sea"}), {}, "(mismatched keys: classifier.bias", id="shapes differ"),
     pytest.param(change_config(vocab_size=2_000_000_000), {}, "vocab_size is 2000000000, which", id="huge vocabulary"),
+    pytest.param(change_config(num_labels=1 << 20), {}, "num_labels is 1048576, and no tensor", id="endless labels"),
+    pytest.param(change_config(num_labels=-1), {}, "num_labels: Input should be greater", id="less than no labels"),
+    pytest.param(change_config(type_vocab_size=10**9), {}, "type_vocab_size is 1000000000, and no", id="endless kinds"),
     pytest.param(write("config.json", NESTED), {}, "recursion limit exceeded", id="config nested without end"),
     pytest.param(change_config(architectures={"a": 1}), {}, "architectures: Input should", id="architectures: object"),
     pytest.param(change_config(architectures=5), {}, "architectures: Input should", id="architectures: number"),
@@ -230,6 +268,11 @@ WRONG = [
         "rope_parameters.full_attention.rope_theta: Input should be greater",
         id="no rotation",
     ),
+    pytest.param(rotate_by(factor="a"), {}, "full_attention.factor: Input should be", id="rotation by a letter"),
+    pytest.param(rotate_by(attention_factor="a"), {}, "attention_factor: Input should be", id="scaled by a letter"),
+    pytest.param(
+        rotate_by(factor=2.0, mscale="a", mscale_all_dim="b"), {}, "be loaded: can't multiply", id="scaled by letters"
+    ),
     pytest.param(change_config(max_position_embeddings=0), {}, "max_position_embeddings: Input", id="no positions"),
     pytest.param(
         change_config(max_position_embeddings=15), {}, "the model reads 15 tokens (max_position_emb", id="few positions"
@@ -243,9 +286,16 @@ WRONG = [
     pytest.param(write("modules.json", '{"a": 1}'), {"task": "feature-extraction"}, "valid array", id="odd modules"),
     pytest.param(remove("tokenizer.json"), {}, "has no tokenizer.json", id="no tokenizer"),
     pytest.param(write("tokenizer.json", "{}"), {}, "is no tokenizer that can be read", id="bad tokenizer"),
-    pytest.param(enlarge_the_tokenizer, {}, "has 504 tokens, but the model embeds", id="tokenizer of another model"),
+    pytest.param(enlarge_the_tokenizer, {}, "ids up to 503, but the model embeds 20", id="tokenizer of another model"),
     pytest.param(
-        change_config(model_type="bert"), {}, "has model_type 'bert', but the family is modernbert", id="family"
+        change_tokenizer(lambda told: told["model"]["vocab"].update(tides=5_000)),
+        {},
+        "has token ids up to 5000, but the model embeds 20",
+        id="a token of no row",
+    ),
+    pytest.param(end_texts_with(999_999), {}, "has token ids up to 999999, but", id="every text ends in no row"),
+    pytest.param(
+        lambda folder: None, {"family": "bert"}, "has model_type 'modernbert', but the family is bert", id="family"
     ),
     pytest.param(
         change_config(architectures=["ModernBertForMaskedLM"]), {}, "fine-tune it for the task first", id="not tuned"
@@ -278,6 +328,16 @@ def test_a_model_that_cannot_be_served_is_refused_with_what_to_do(
         load_model(wanted(folder, **fields), CPU)
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value), "it is one sentence"
+
+
+def test_positions_that_older_releases_saved_beside_the_weights_are_no_reason_to_refuse_them(
+    topic_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(topic_folder, tmp_path / "model"))
+    file = folder / "model.safetensors"
+    weights = {**load_file(file), "model.embeddings.position_ids": torch.arange(1024)}
+    save_file(weights, file, metadata={"format": "pt"})
+    assert load_model(wanted(folder), CPU)
 
 
 def test_labels_that_are_numbers_are_told_as_words(topic_folder: Path, tmp_path: Path) -> None:

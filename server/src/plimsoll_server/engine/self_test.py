@@ -20,8 +20,14 @@ def self_test(model: Model, long: Tokens, short: Tokens) -> None:
 
     `long` should exceed the window of local attention, so that every kind of block is run.
     """
-    together = model.forward([long, short])
-    alone = [*model.forward([long]), *model.forward([short])]
+    try:
+        together = model.forward([long, short])
+        alone = [*model.forward([long]), *model.forward([short])]
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise SelfTestError(
+            f"the model fails at an ordinary text ({error!r}): something in its config.json or its tokenizer does not "
+            "fit its weights; save model, configuration and tokenizer together"
+        ) from error
     tolerance = _TOLERANCE[model.info.dtype]
     for name, packed, single in zip(("long", "short"), together, alone, strict=True):
         if not all(map(math.isfinite, packed.numbers)):

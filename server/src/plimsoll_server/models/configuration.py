@@ -32,6 +32,8 @@ class _Rotation(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
     rope_theta: PositiveFloat | None = None
+    factor: PositiveFloat | None = None
+    attention_factor: PositiveFloat | None = None
     full_attention: _Rotation | None = None
     sliding_attention: _Rotation | None = None
 
@@ -48,6 +50,7 @@ class Configuration(BaseModel):
     dim: _Size | None = None
     intermediate_size: _Size | None = None
     hidden_dim: _Size | None = None
+    type_vocab_size: Annotated[int, Field(ge=0)] | None = None
     max_position_embeddings: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
     num_hidden_layers: _Count | None = None
     n_layers: _Count | None = None
@@ -93,6 +96,19 @@ class Configuration(BaseModel):
         width = "hidden_size" if self.dim is None else "dim"
         inner = "intermediate_size" if self.hidden_dim is None else "hidden_dim"
         return {name: size for name in ("vocab_size", width, inner) if (size := getattr(self, name)) is not None}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Those of rows that a network has, by their names: no dimension of every model, and never above the largest
+        of its weights. What is turned by its position has no row for it."""
+        labels = self.num_labels if self.id2label is None or self.num_labels is not None else len(self.id2label)
+        positions = None if self.model_type in _ROTATED else self.max_position_embeddings
+        counts = {
+            "num_labels": labels,
+            "max_position_embeddings": positions,
+            "type_vocab_size": self.type_vocab_size,
+        }
+        return {name: count for name, count in counts.items() if count is not None}
 
 
 def read_configuration(folder: Path) -> Configuration:

@@ -58,9 +58,14 @@ def _refuse_other_weights(folder: Path, config: Configuration) -> None:
 
 def _check_sizes(folder: Path, config: Configuration, dimensions: Set[int]) -> None:
     """A network of other sizes would be allocated before anybody saw that it does not fit its weights."""
-    for name, size in config.sizes.items():
-        if size not in dimensions:
-            raise ModelError(
-                f"the weights in {folder} do not fit its config.json ({name} is {size}, which is no tensor's size); "
-                "save model and configuration together"
-            )
+    unfit = [
+        f"{name} is {size}, which is no tensor's size" for name, size in config.sizes.items() if size not in dimensions
+    ]
+    largest = max(dimensions, default=0)
+    unfit += [
+        f"{name} is {count}, and no tensor has so many" for name, count in config.counts.items() if count > largest
+    ]
+    if unfit:
+        raise ModelError(
+            f"the weights in {folder} do not fit its config.json ({unfit[0]}); save model and configuration together"
+        )

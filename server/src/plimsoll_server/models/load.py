@@ -23,6 +23,9 @@ from plimsoll_server.models.pooling import pooling_of
 from plimsoll_server.models.registry import family_named
 from plimsoll_server.types import Activation, ModelInfo
 
+_UNFIT = (OSError, ValueError, TypeError, ArithmeticError, SafetensorError, StrictDataclassError)
+"""What transformers raises for values of a config.json that no network can be made with."""
+
 
 def load_model(wanted: ModelConfig, placement: Placement, located: Located | None = None) -> Model:
     """The model of `wanted` on its device. Raises ModelError with what to do.
@@ -115,7 +118,7 @@ def _load_network(folder: ModelFolder, family: Family, task: str, placement: Pla
             f"{folder.path}/config.json names {error}, which transformers does not know; write another, such as gelu "
             "for an activation"
         ) from error
-    except (OSError, ValueError, SafetensorError, StrictDataclassError) as error:
+    except _UNFIT as error:
         why = " ".join(str(error).split())
         raise ModelError(f"the model in {folder.path} cannot be loaded: {why}; save it again") from error
     network, report = loaded
@@ -136,12 +139,20 @@ def _check_complete(path: Path, report: dict[str, Any]) -> None:
 
 
 def _check_tokenizer(file: Path, vocabulary: int) -> None:
+    """Each token that a text can become has a row of its own: one without would fail its batch, and on a GPU all that
+    come after."""
     try:
         tokenizer = Tokenizer.from_file(str(file))
+        # The post-processor has ids of its own, around every text.
+        around = tokenizer.encode("a").ids
     except Exception as error:  # the binding raises bare Exception
         raise ModelError(f"{file} is no tokenizer that can be read: {error}") from error
-    if (size := tokenizer.get_vocab_size()) > vocabulary:
-        raise ModelError(f"{file} has {size} tokens, but the model embeds {vocabulary}; the two do not belong together")
+    highest = max((*tokenizer.get_vocab(with_added_tokens=True).values(), *around), default=0)
+    if highest >= vocabulary:
+        raise ModelError(
+            f"{file} has token ids up to {highest}, but the model embeds {vocabulary}, numbered from 0; the two do not "
+            "belong together"
+        )
 
 
 def _window(family: Family, config: Any) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,14 @@ class _Index(BaseModel):
 class _Tensor(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
+    dtype: str
     shape: tuple[int, ...]
     data_offsets: tuple[int, int]
 
 
 _HEADER = TypeAdapter(dict[str, _Tensor])
+_NUMBERS = ("F64", "F32", "F16", "BF16", "I64")
+"""I64: positions, which older releases of transformers saved beside the weights."""
 _METADATA = "__metadata__"
 
 
@@ -83,7 +87,8 @@ def _shards(index: Path) -> list[Path]:
                 f"{index} names {name!r}, expected *.safetensors in the same folder; save the weights with "
                 "model.save_pretrained(...)"
             )
-    if missing := [name for name in named if not (index.parent / name).is_file()]:
+    # A name that no file system takes is not there either, and Path would raise.
+    if missing := [name for name in named if not os.path.isfile(index.parent / name)]:  # noqa: PTH113
         raise ModelError(f"{index} names {', '.join(missing[:5])}: not there; copy all of the model's files")
     return [index.parent / name for name in named]
 
@@ -102,17 +107,29 @@ def _whole(file: Path) -> list[_Tensor]:
                 raise ModelError(f"{file} is no safetensors file: its header would have {length} bytes")
             header = TypeAdapter(dict[str, Any]).validate_json(content.read(length))
         header.pop(_METADATA, None)
-        tensors = list(_HEADER.validate_python(header).values())
+        named = _HEADER.validate_python(header)
     except ValidationError as error:
         raise ModelError(
             f"{file} is no safetensors file that can be read: its header {told(error)}; copy it again"
         ) from error
     except (OSError, struct.error) as error:
         raise ModelError(f"{file} is no safetensors file that can be read: {error!r}; copy it again") from error
+    _refuse_quantised(file, named)
+    tensors = list(named.values())
     expected = _HEADER_LENGTH.size + length + _data_bytes(tensors)
     if (size := file.stat().st_size) != expected:
         raise ModelError(f"{file} has {size} bytes, its header speaks of {expected}: it was cut short; copy it again")
     return tensors
+
+
+def _refuse_quantised(file: Path, tensors: Mapping[str, _Tensor]) -> None:
+    """Read as ordinary numbers, without the scales that belong to them, they would give other answers in silence."""
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _NUMBERS:
+            raise ModelError(
+                f"{file} holds {name} as {tensor.dtype}, expected one of {', '.join(_NUMBERS)}: quantised weights are "
+                "not run here; serve the model as it was before that"
+            )
 
 
 def _data_bytes(tensors: Iterable[_Tensor]) -> int:
