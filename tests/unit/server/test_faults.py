@@ -164,6 +164,32 @@ async def test_neighbours_of_a_text_that_always_fails_are_answered_and_the_circu
         assert not scheduler.circuit_open()
 
 
+async def test_texts_that_fail_one_by_one_take_nobody_elses_answers(tmp_path: Path, worker: ThreadPoolExecutor) -> None:
+    async with scheduling(tmp_path, Engine(Picky(lambda tokens: FORBIDDEN in tokens), worker)) as scheduler:
+        for number in range(12):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts(["forbidden " * (number + 1)])
+            assert not scheduler.circuit_open()
+        assert await scheduler.answer_texts([words(2)])
+
+
+async def test_a_circuit_that_is_open_closes_with_an_engine_that_runs_even_where_the_trial_fails_by_itself(
+    tmp_path: Path, worker: ThreadPoolExecutor
+) -> None:
+    ill = True
+    engine = Engine(Picky(lambda tokens: ill or FORBIDDEN in tokens), worker)
+    async with scheduling(tmp_path, engine) as scheduler:
+        for _ in range(5):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts([words(1)])
+        assert scheduler.circuit_open()
+        ill = False
+        scheduler._breaker._next_try = 0.0
+        with pytest.raises(ModelFaultError):
+            await scheduler.answer_texts(["forbidden"])
+        assert not scheduler.circuit_open()
+
+
 async def test_a_model_that_fails_at_all_of_five_packs_opens_the_circuit(
     tmp_path: Path, worker: ThreadPoolExecutor
 ) -> None:

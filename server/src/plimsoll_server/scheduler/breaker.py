@@ -23,9 +23,10 @@ class Trial:
 
 class Breaker:
     """Closed while batches run, or fail for a reason of their own: a text that gives no finite number, or does not fit
-    into memory. Open after five batches in a row that the engine could not run. After a pause one request is let
-    through: if its batch runs, the circuit closes; if not, or if nothing is heard of it, the next pause begins. One
-    that ends before any batch ran, since it is too long or its caller left, hands its turn on."""
+    into memory. Open after five batches in a row that the engine could not run, nor an ordinary text after them. After
+    a pause one request is let through: if its batch runs, the circuit closes; if not, or if nothing is heard of it, the
+    next pause begins. One that ends before any batch ran, since it is too long or its caller left, hands its turn
+    on."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -39,6 +40,11 @@ class Breaker:
     @property
     def open(self) -> bool:
         return self._faults >= _FAULTS
+
+    @property
+    def about_to_open(self) -> bool:
+        """Or to stay open: by one fault more."""
+        return self._faults + 1 >= _FAULTS
 
     def check(self) -> Trial | None:
         """Raises NotServingError when there is no use in trying. Whoever passes an open circuit is its trial."""

@@ -69,14 +69,17 @@ class Dispatcher:
         record: Record,
         breaker: Breaker,
         claims: MemoryClaims,
+        ordinary: Tokens,
     ) -> None:
-        """`claims`: on the memory that texts take too while they are tokenised."""
+        """`claims`: on the memory that texts take too while they are tokenised. `ordinary`: a short text that a sound
+        engine runs."""
         self._turns = deque(lanes)
         self._engine = engine
         self._observer = observer
         self._record = record
         self._breaker = breaker
         self._claims = claims
+        self._ordinary = ordinary
         self._pace = Pace()
         self._on_devices = OnDevices(lane.tier for lane in lanes)
         self._passed_over: Lane | None = None
@@ -158,11 +161,23 @@ class Dispatcher:
         if not report.tried:
             self._breaker.batch_not_tried()
         elif not report.abandoned:
-            self._breaker.batch_done(faulty=faulty)
+            self._breaker.batch_done(faulty=faulty and await self._is_the_engines())
         self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
         if not (running.guest or running.had_guests or report.failed or report.abandoned):
             self._pace.ran(pack.tokens, seconds)
         _hand_out(pack.works, report.outcomes)
+
+    async def _is_the_engines(self) -> bool:
+        """Whether a fault is to be held against the engine. Texts that it fails at, one by one, look like an engine
+        that fails at everything: an ordinary text tells them apart before the circuit opens for all."""
+        if not self._breaker.about_to_open:
+            return True
+        try:
+            report = await self._engine.run([self._ordinary], between=True)
+        except Exception:
+            log.exception("an ordinary text failed too")
+            return True
+        return Failure.MODEL_FAULT in report.outcomes
 
     def _ended(self, running: Running, seconds: float) -> None:
         self._on_devices.end(running)

@@ -71,7 +71,7 @@ class Scheduler:
         self._maker = Maker(self._long_input, self._assembler, tokeniser, self._lanes)
         self._meter = SaturationMeter(time.monotonic())
         self._dispatcher = Dispatcher(
-            list(self._lanes.values()), engine, observer, record, self._breaker, tokeniser.claims
+            list(self._lanes.values()), engine, observer, record, self._breaker, tokeniser.claims, tokeniser.ordinary
         )
 
     @property
