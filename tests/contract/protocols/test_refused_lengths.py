@@ -34,30 +34,34 @@ def in_message(body: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "told"),
+    ("path", "body", "status", "told", "cut"),
     [
-        pytest.param("/predict", {"inputs": LONG}, 413, in_error, id="text-embeddings-inference"),
-        pytest.param("/", {"inputs": LONG}, 413, in_error, id="the hub's pipelines"),
-        pytest.param("/classify", {"input": LONG}, 400, in_message, id="vLLM's classify"),
-        pytest.param("/pooling", {"input": LONG}, 400, in_message, id="vLLM's pooling"),
+        pytest.param("/predict", {"inputs": LONG}, 413, in_error, "truncate: true,", id="text-embeddings-inference"),
+        pytest.param("/", {"inputs": LONG}, 413, in_error, "truncate: true,", id="the hub's pipelines"),
+        pytest.param(
+            "/classify", {"input": LONG}, 400, in_message, "truncate_prompt_tokens: -1,", id="vLLM's classify"
+        ),
+        pytest.param("/pooling", {"input": LONG}, 400, in_message, "truncate_prompt_tokens: -1,", id="vLLM's pooling"),
         pytest.param(
             "/v2/models/domains/infer",
             {"inputs": [{"name": "text", "datatype": "BYTES", "shape": [1], "data": [LONG]}]},
             400,
             in_error,
+            "truncate: true in parameters,",
             id="Open Inference Protocol",
         ),
-        pytest.param("/infer", {"tokens": [1, *[4] * 400, 2]}, 413, in_error, id="token ids"),
+        pytest.param("/infer", {"tokens": [1, *[4] * 400, 2]}, 413, in_error, None, id="token ids"),
     ],
 )
-async def test_a_text_too_long_is_refused_with_limit_and_tier(
-    server: Server, path: str, body: dict[str, Any], status: int, told: Callable[[Any], str]
+async def test_a_text_too_long_is_refused_with_limit_and_tier_and_what_cuts_it_here(
+    server: Server, path: str, body: dict[str, Any], status: int, told: Callable[[Any], str], cut: str | None
 ) -> None:
     before = (await server.metrics())["plimsoll_requests_total", "long", "too_long"]
     response = await server.client.post(path, json=body)
     assert response.status_code == status
     assert "402 tokens, at most 256 run in one pass here" in told(response.json())
     assert "tier long" in told(response.json())
+    assert (f"; or send {cut} which cuts it" in told(response.json())) if cut else "send" not in told(response.json())
     after = (await server.metrics())["plimsoll_requests_total", "long", "too_long"]
     assert after - before == 1, "whatever the status, it is counted as what it is"
 

@@ -212,6 +212,12 @@ def test_json_is_read_under_no_other_name(topics_url: str, kind: dict[str, str],
     assert response.status_code == status, response.text
 
 
+def test_a_wrong_field_is_told_with_no_advice_that_does_not_help(topics_url: str) -> None:
+    body = json.dumps({"inputs": [{**TEXT, "shape": [1, 2, 3], "data": ["tides"]}]}).encode()
+    response = httpx.post(f"{topics_url}/v2/models/domains/infer", content=body, timeout=60)
+    assert response.json() == {"error": "inputs.0.shape: 3 entries, at most 2 are read"}
+
+
 def test_more_json_than_there_is_body_is_refused(topics_url: str) -> None:
     response = httpx.post(
         f"{topics_url}/v2/models/domains/infer", content=b"{}", headers={"Inference-Header-Content-Length": "9"}

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from plimsoll_server.api.error_shapes import error_response
+from plimsoll_server.api.error_shapes import error_response, shape_of
+from plimsoll_server.api.openai_embeddings import EmbeddingsRequest
 from plimsoll_server.api.problems import INVALID, OVERLOADED, PROBLEMS, TOO_LONG, Problem
 from plimsoll_server.scheduler import errors
 from plimsoll_server.scheduler.errors import RequestError
@@ -67,6 +69,13 @@ def test_an_error_has_the_shape_of_the_protocol_that_was_spoken(
     path: str, problem: Problem, status: int, body: dict[str, Any]
 ) -> None:
     assert written(path, problem) == (status, body)
+
+
+def test_openais_callers_allow_a_cut_by_the_field_that_is_read_there() -> None:
+    assert shape_of("/v1/embeddings").cut == "truncate_prompt_tokens: -1"
+    assert EmbeddingsRequest(input="a", truncate_prompt_tokens=-1)
+    with pytest.raises(ValidationError):
+        EmbeddingsRequest.model_validate({"input": "a", "truncate": True})
 
 
 def test_every_error_of_the_scheduler_is_a_known_problem() -> None:

@@ -15,7 +15,11 @@ Model = TypeVar("Model", bound=BaseModel)
 Value = TypeVar("Value")
 
 _MISSING = {"type": "missing", "loc": ("body",), "msg": "Field required"}
-_NOT_DECLARED_JSON = {"type": "not_json", "loc": ("body",), "msg": "JSON is read and nothing else"}
+_NOT_DECLARED_JSON = {
+    "type": "not_json",
+    "loc": ("body",),
+    "msg": "JSON is read and nothing else; send Content-Type: application/json",
+}
 
 
 def read_json(model: type[Model], body: bytes) -> Model:

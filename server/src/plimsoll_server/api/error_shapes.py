@@ -58,6 +58,8 @@ class Shape:
     write: Write
     bad_requests: frozenset[Problem] = frozenset()
     """What this protocol answers by 400, where others have a status of its own."""
+    cut: str | None = None
+    """What allows that a text is cut, in this protocol's own words."""
 
     def status(self, problem: Problem) -> int:
         return 400 if problem in self.bad_requests else problem.status
@@ -89,12 +91,19 @@ def _open_inference(problem: Problem, status: int, message: str, param: str | No
 
 _BAD_REQUESTS = frozenset({INVALID, TOO_LONG})
 
-TEXT_EMBEDDINGS = Shape(TextEmbeddingsError, _text_embeddings)
-OPENAI = Shape(OpenAIError, _openai, _BAD_REQUESTS)
-VLLM = Shape(VllmError, _vllm, _BAD_REQUESTS)
-OPEN_INFERENCE = Shape(OpenInferenceError, _open_inference, _BAD_REQUESTS)
+TEXT_EMBEDDINGS = Shape(TextEmbeddingsError, _text_embeddings, cut="truncate: true")
+TOKEN_IDS = Shape(TextEmbeddingsError, _text_embeddings)
+OPENAI = Shape(OpenAIError, _openai, _BAD_REQUESTS, cut="truncate_prompt_tokens: -1")
+VLLM = Shape(VllmError, _vllm, _BAD_REQUESTS, cut="truncate_prompt_tokens: -1")
+OPEN_INFERENCE = Shape(OpenInferenceError, _open_inference, _BAD_REQUESTS, cut="truncate: true in parameters")
 
-_SHAPES: Mapping[str, Shape] = {"v1": OPENAI, "classify": VLLM, "pooling": VLLM, "v2": OPEN_INFERENCE}
+_SHAPES: Mapping[str, Shape] = {
+    "infer": TOKEN_IDS,
+    "v1": OPENAI,
+    "classify": VLLM,
+    "pooling": VLLM,
+    "v2": OPEN_INFERENCE,
+}
 """By the first part of the path. Every other path has text-embeddings-inference's shape."""
 
 

@@ -11,7 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from plimsoll_server.api.disconnect import ClientGoneError
-from plimsoll_server.api.error_shapes import error_response
+from plimsoll_server.api.error_shapes import error_response, shape_of
+from plimsoll_server.api.inputs import MAX_INPUTS
 from plimsoll_server.api.problems import (
     BACKEND,
     INVALID,
@@ -21,7 +22,7 @@ from plimsoll_server.api.problems import (
     WRONG_METHOD,
     Problem,
 )
-from plimsoll_server.scheduler.errors import RequestError
+from plimsoll_server.scheduler.errors import RequestError, TooLongError
 
 CLIENT_GONE = 499
 
@@ -46,6 +47,8 @@ async def _request_error(request: Request, error: Exception) -> JSONResponse:
     request.state.problem = problem
     request.state.of_batch = error.of_batch
     message = str(error)
+    if isinstance(error, TooLongError) and error.may_be_cut and (cut := shape_of(request.url.path).cut):
+        message += f"; or send {cut}, which cuts it"
     if error.tier and f"tier {error.tier}" not in message:
         message += f" (tier {error.tier})"
     return error_response(request.url.path, problem, message, retry_after=error.retry_after)
@@ -60,8 +63,6 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     place = _place(first["loc"])
     reasons = dict.fromkeys(_reason(one) for one in (first, *others))
     message = f"{place or 'body'}: {', or: '.join(reasons)}"
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        message += "; send Content-Type: application/json"
     return _refused(request, INVALID, message, param=place or None)
 
 
@@ -89,7 +90,13 @@ def _reason(error: Any) -> str:
             return "not served here; leave it out"
         case "too_long":
             said = error["ctx"]
-            return f"{said['actual_length']} entries, at most {said['max_length']} go into one request; send several"
+            found = f"{said['actual_length']} entries, at most {said['max_length']}"
+            # Of the inputs; what else is a list says how to read them.
+            return (
+                f"{found} go into one request; send several"
+                if said["max_length"] == MAX_INPUTS
+                else f"{found} are read"
+            )
         case "too_short":
             return "the list is empty; send at least one entry"
         case "string_too_short":

@@ -21,7 +21,12 @@ class InvalidInputError(RequestError):
 
 
 class TooLongError(RequestError):
-    """The input is longer than what may run here under the policy for long input."""
+    """The input is longer than what may run here under the policy for long input. `may_be_cut`: where the request
+    allows that, which each protocol says in its own words."""
+
+    def __init__(self, message: str, *, tier: str | None = None, may_be_cut: bool = False) -> None:
+        super().__init__(message, tier=tier)
+        self.may_be_cut = may_be_cut
 
 
 class OverloadedError(RequestError):

@@ -117,7 +117,7 @@ class LongInput:
         reason = "" if tier.usable else f" (the load line allows none of tier {tier.name} on this device)"
         return TooLongError(
             f"the text has {tokens} tokens, at most {self._longest_whole()} run in one pass here{reason}, and the "
-            f"policy for long input is {self._config.policy}; split the text, send truncate: true, or set "
-            "spec.longInput.policy to Auto",
+            f"policy for long input is {self._config.policy}; split the text, or set spec.longInput.policy to Auto",
             tier=tier.name,
+            may_be_cut=True,
         )
