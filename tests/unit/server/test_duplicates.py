@@ -25,7 +25,7 @@ from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Tokeniser
 from plimsoll_server.types import Failure
-from scheduler_builders import INFO, SEA, TIERS, HeldEngine, Observed, queue_holds, scheduling, until
+from scheduler_builders import INFO, SEA, TIERS, HeldEngine, Observed, queue_holds, scheduling, until, words
 
 POLICY = LongInputConfig()
 
@@ -210,6 +210,26 @@ async def test_an_invalid_text_fails_its_own_request_and_not_one_that_shares_ano
             await both
         engine.release()
         assert await fine
+
+
+@pytest.mark.parametrize("wrong", [" ", "sea " * 300], ids=["empty", "too long"])
+async def test_of_several_inputs_the_wrong_one_is_told_by_its_place_in_each_callers_own_request(
+    tmp_path: Path, wrong: str
+) -> None:
+    async with scheduling(tmp_path, HeldEngine(), policy="Reject") as scheduler:
+        told = await asyncio.gather(
+            *(scheduler.answer_texts(texts) for texts in ([words(1), words(2), wrong], [wrong, words(1)], [wrong])),
+            return_exceptions=True,
+        )
+    assert all(isinstance(error, InvalidInputError | TooLongError) for error in told)
+    places = [str(error).partition("the text ")[0] for error in told]
+    assert places == ["input 2 (the first is 0): ", "input 0 (the first is 0): ", ""]
+
+
+async def test_too_many_inputs_are_no_single_ones_fault(tmp_path: Path) -> None:
+    async with scheduling(tmp_path, HeldEngine(), policy="Chunk") as scheduler:
+        with pytest.raises(TooLongError, match=r"^the request has more than 1024 sequences"):
+            await scheduler.answer_texts([words(20_000), words(20_001), words(1)])
 
 
 async def test_an_answer_is_remembered_for_its_time(tmp_path: Path) -> None:

@@ -54,8 +54,9 @@ class SharedRates:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return await self._ask(caller)
         except (StorageError, OSError, FileError) as error:
-            # Its kind alone: a client's own words may hold parts of the address.
-            await self._went_away(type(error.__cause__ or error).__name__)
+            # Its kind alone: a client's own words may hold parts of the address. What a silence ended says nothing.
+            kind = error if isinstance(error, TimeoutError) else error.__cause__ or error
+            await self._went_away(type(kind).__name__)
             raise AwayError from None
 
     async def close(self) -> None:

@@ -58,6 +58,7 @@ class Assembler:
                 f"the answer has more than {self.most_entities} entities, and no more are given to one request; send "
                 "shorter texts, or fewer at once",
                 tier=tier.name,
+                in_all=True,
             )
 
     def answer(self, document: Document, route: Route, outputs: Sequence[Output], text: str, *, raw: bool) -> Answer:

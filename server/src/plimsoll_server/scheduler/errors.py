@@ -22,11 +22,14 @@ class InvalidInputError(RequestError):
 
 class TooLongError(RequestError):
     """The input is longer than what may run here under the policy for long input. `may_be_cut`: where the request
-    allows that, which each protocol says in its own words."""
+    allows that, which each protocol says in its own words. `in_all`: its inputs together, and none of them alone."""
 
-    def __init__(self, message: str, *, tier: str | None = None, may_be_cut: bool = False) -> None:
+    def __init__(
+        self, message: str, *, tier: str | None = None, may_be_cut: bool = False, in_all: bool = False
+    ) -> None:
         super().__init__(message, tier=tier)
         self.may_be_cut = may_be_cut
+        self.in_all = in_all
 
 
 class OverloadedError(RequestError):

@@ -22,6 +22,9 @@ class Flight:
         self.task: asyncio.Task[Answer]
         self.callers = 0
 
+    def failed_with(self, error: Exception) -> bool:
+        return self.task.done() and not self.task.cancelled() and self.task.exception() is error
+
 
 class Flights:
     def __init__(self) -> None:

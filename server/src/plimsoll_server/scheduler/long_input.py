@@ -74,6 +74,7 @@ class LongInput:
             f"{self.chunk_size} tokens, and no more are run for one; {advice}, or set spec.longInput.chunkTokens "
             "higher where tiers and model allow it",
             tier=tier.name,
+            in_all=True,
         )
 
     def _chunk(self, document: Document, tier: Tier) -> tuple[Piece, ...]:

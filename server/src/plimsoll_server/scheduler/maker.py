@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from plimsoll_server.scheduler.answers import ENTITY_BYTES, Answer, Assembler
 from plimsoll_server.scheduler.documents import Document
+from plimsoll_server.scheduler.errors import InvalidInputError, TooLongError
 from plimsoll_server.scheduler.flights import Flight
 from plimsoll_server.scheduler.flow import Step, flow
 from plimsoll_server.scheduler.lanes import Lane
@@ -16,6 +19,8 @@ from plimsoll_server.scheduler.options import Options
 from plimsoll_server.scheduler.tokenise import Tokeniser
 from plimsoll_server.tracing import part
 from plimsoll_server.types import Output
+
+InputError: TypeAlias = InvalidInputError | TooLongError
 
 _TOKENS_AT_ONCE = 2_048
 """Of a text with entities: were each token one, they would be put together in about eight milliseconds."""
@@ -27,6 +32,24 @@ class Question:
     text: str
     """Empty for ready-made tokens."""
     read: Callable[[], Awaitable[Document]]
+    place: int | None = None
+    """Among the inputs of a request, the first is 0; None where it is the only one."""
+
+
+def naming(error: InputError, questions: Iterable[Question], flights: Iterable[Flight]) -> InputError:
+    """`error` with the input that it is about. Others who ask for the same have it elsewhere, and share the error."""
+    if isinstance(error, TooLongError) and error.in_all:
+        return error
+    failed = {flight.key for flight in flights if flight.failed_with(error)}
+    place = next((question.place for question in questions if question.key in failed), None)
+    named = copy(error)
+    named.args = (f"{input_at(place)}{error}",)
+    return named
+
+
+def input_at(place: int | None) -> str:
+    """What an error of that input begins with."""
+    return "" if place is None else f"input {place} (the first is 0): "
 
 
 class Maker:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from plimsoll_server.config import LongInputConfig
 from plimsoll_server.scheduler.answers import Answer, Assembler
@@ -15,17 +15,19 @@ from plimsoll_server.scheduler.cache.answer_cache import AnswerCache
 from plimsoll_server.scheduler.cache.keys import Keys
 from plimsoll_server.scheduler.dispatcher import BatchObserver, Dispatcher, Engine, Record
 from plimsoll_server.scheduler.documents import Document
-from plimsoll_server.scheduler.errors import DeadlineError, GivenUpError, InvalidInputError
+from plimsoll_server.scheduler.errors import DeadlineError, GivenUpError, InvalidInputError, TooLongError
 from plimsoll_server.scheduler.flights import Flight, Flights
 from plimsoll_server.scheduler.lanes import MAX_BATCH, Lane
 from plimsoll_server.scheduler.long_input import LongInput
-from plimsoll_server.scheduler.maker import Maker, Question
+from plimsoll_server.scheduler.maker import Maker, Question, input_at, naming
 from plimsoll_server.scheduler.options import DEFAULT, Options
 from plimsoll_server.scheduler.passage import Passage
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.scheduler.tiers import Tier
 from plimsoll_server.scheduler.tokenise import Done, Tokeniser
 from plimsoll_server.types import ModelInfo
+
+Input = TypeVar("Input")
 
 _DEADLINE_RETRY_AFTER = 5
 _IDS_AT_ONCE = 16_384
@@ -111,7 +113,8 @@ class Scheduler:
     async def answer_texts(self, texts: Sequence[str], options: Options = DEFAULT) -> list[Answer]:
         """One answer per text. Raises a RequestError."""
         questions = [
-            Question(self._keys.of_text(text, options), text, partial(self._tokeniser.document, text)) for text in texts
+            Question(self._keys.of_text(text, options), text, partial(self._tokeniser.document, text), place)
+            for place, text in _placed(texts)
         ]
         return await self._answers(questions, options, MAX_BATCH)
 
@@ -151,7 +154,8 @@ class Scheduler:
     def _questions_of(self, sequences: Sequence[Sequence[int]], options: Options) -> list[Question]:
         self._check_vocabulary(sequences)
         return [
-            Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens)) for tokens in sequences
+            Question(self._keys.of_tokens(tokens, options), "", partial(self._framed, tokens), place)
+            for place, tokens in _placed(sequences)
         ]
 
     async def _answers(self, questions: Sequence[Question], options: Options, at_once: int) -> list[Answer]:
@@ -177,6 +181,8 @@ class Scheduler:
                 self._came("redis", sum(question.key in found for question in questions))
                 flights = self._board([each for each in questions if each.key not in found], options, passage)
                 arrived = await self._flights.arrivals(flights)
+        except (InvalidInputError, TooLongError) as error:
+            raise naming(error, questions, flights) from None
         except TimeoutError:
             whose = "the request's own limit" if given_up is GivenUpError else "PLIMSOLL_REQUEST_DEADLINE_SECONDS"
             raise given_up(
@@ -224,9 +230,10 @@ class Scheduler:
 
     def _check_vocabulary(self, sequences: Sequence[Sequence[int]]) -> None:
         size = self.info.vocabulary
-        for tokens in sequences:
-            if not 0 <= min(tokens) <= max(tokens) < size:
-                raise InvalidInputError(f"token ids run from 0 to {size - 1}, found {min(tokens)} to {max(tokens)}")
+        for place, tokens in _placed(sequences):
+            least, most = min(tokens), max(tokens)
+            if not 0 <= least <= most < size:
+                raise InvalidInputError(f"{input_at(place)}token ids run from 0 to {size - 1}, found {least} to {most}")
 
     def _came(self, source: str, count: int) -> None:
         if count:
@@ -235,6 +242,11 @@ class Scheduler:
     def _load_changed(self) -> None:
         self._meter.record(max(lane.saturation for lane in self._lanes.values()), time.monotonic())
         self._dispatcher.wake()
+
+
+def _placed(inputs: Sequence[Input]) -> Iterable[tuple[int | None, Input]]:
+    """Each with its place, unless it is the only one."""
+    return enumerate(inputs) if len(inputs) > 1 else ((None, each) for each in inputs)
 
 
 def longest(tiers: Iterable[Tier]) -> Tier:
