@@ -38,6 +38,7 @@ def commands() -> None:
 @app.command()
 def serve() -> None:
     """Serve the model of PLIMSOLL_CONFIG until told to end."""
+    from plimsoll_server.ending import end, end_soon
     from plimsoll_server.serve import serve as serve_until_told
     from plimsoll_server.settings import read_settings
 
@@ -49,16 +50,13 @@ def serve() -> None:
     try:
         settings = read_settings(os.environ)
         configure_logs(settings.log_level)
-        code = asyncio.run(serve_until_told(settings))
+        code = asyncio.run(serve_until_told(settings, end_soon))
     except StartError as error:
         log.critical("cannot start: %s", error)
         # From the environment: the settings may be what is wrong.
         leave(os.environ.get("PLIMSOLL_TERMINATION_LOG", ""), str(error))
         code = 1
-    logging.shutdown()
-    sys.stdout.flush()
-    # Without the interpreter's own ending: it would wait for a batch that nobody waits for any more.
-    os._exit(code)
+    end(code)
 
 
 def main() -> None:

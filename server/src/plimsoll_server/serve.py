@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
@@ -73,8 +74,9 @@ class _HttpServer(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._lifecycle.drain)
 
 
-async def serve(settings: Settings) -> int:
-    """Serves until told to end. Returns the exit code: 0 when every request was answered."""
+async def serve(settings: Settings, drained: Callable[[int], object] = lambda _: None) -> int:
+    """Serves until told to end. Returns the exit code: 0 when every request was answered. `drained` hears of it as soon
+    as that is known, before all that runs in the process is ended."""
     lifecycle = Lifecycle()
     tiers = tiers_from(settings.config.tiers)
     telemetry = Telemetry(_identity(settings), [tier.name for tier in tiers])
@@ -90,7 +92,7 @@ async def serve(settings: Settings) -> int:
     # From now on: a model may take minutes to load, and a key that was taken back is not to be served meanwhile.
     renewing = asyncio.create_task(gate.keep())
     try:
-        return await _live(settings, service, telemetry, worker, renewing, http)
+        return await _live(settings, service, telemetry, worker, renewing, http, drained)
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
@@ -107,6 +109,7 @@ async def _live(
     worker: ThreadPoolExecutor,
     renewing: asyncio.Task[None],
     http: _HttpServer,
+    drained: Callable[[int], object],
 ) -> int:
     ending = asyncio.create_task(service.lifecycle.told_to_end())
     gpus = Gpus(os.environ)
@@ -137,7 +140,9 @@ async def _live(
         for task in background:
             if task.done():
                 task.result()
-        return await _drain(settings, service.lifecycle, http)
+        code = await _drain(settings, service.lifecycle, http)
+        drained(code)
+        return code
     finally:
         for task in background:
             task.cancel()
