@@ -96,6 +96,8 @@ class LoadLine:
     """Of all that, what is trusted: 1.0, less after a shortage, and slowly back."""
     bytes_per_batch: int = 0
     """What a batch takes beside its tokens. The room is without it."""
+    measured_room: int | None = None
+    """The room at the start, when nothing else had taken any of it."""
 
     @property
     def tokens(self) -> int | None:
@@ -114,6 +116,12 @@ class LoadLine:
     def tokens_in(self, size: float) -> float:
         """Of a batch that takes no more than `size` bytes; any number where nothing was measured."""
         return max(0.0, size - self.bytes_per_batch) / self.bytes_per_token if self.bytes_per_token else math.inf
+
+    def ever_fits(self, tokens: int) -> bool:
+        """Whether a sequence of so many is within what was measured; False where nothing was."""
+        if self.bytes_per_token is None or self.measured_room is None:
+            return False
+        return tokens * self.bytes_per_token <= self.measured_room
 
     def sequences(self, planned: int, max_tokens: int) -> int:
         """How many of `max_tokens` each may run together where `planned` is the most; 0 only where that is."""
@@ -149,7 +157,7 @@ class Calibration:
     @property
     def line(self) -> LoadLine:
         room = max(0, self.room - self.bytes_per_batch)
-        return LoadLine(self.bytes_per_token, room, bytes_per_batch=self.bytes_per_batch)
+        return LoadLine(self.bytes_per_token, room, bytes_per_batch=self.bytes_per_batch, measured_room=room)
 
 
 class Activation(Enum):

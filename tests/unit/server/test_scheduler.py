@@ -24,6 +24,7 @@ from plimsoll_server.types import (
     Embedding,
     Failure,
     LabelLogits,
+    LoadLine,
     Outcome,
     Tokens,
 )
@@ -199,6 +200,25 @@ async def test_a_failure_of_one_sequence_is_its_own(
         with pytest.raises(expected) as failed:
             await bad
     assert failed.value.retry_after == retry  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        pytest.param(10_000, "found too little memory for the moment; try again", id="it would fit"),
+        pytest.param(20, "does not fit into the device's memory, even alone", id="it never will"),
+        pytest.param(None, "does not fit into the device's memory, even alone", id="nobody knows"),
+    ],
+)
+async def test_who_finds_no_memory_is_told_whether_a_shorter_text_would_help(
+    tmp_path: Path, measured: int | None, said: str
+) -> None:
+    line = LoadLine(bytes_per_token=10, room=10_000, measured_room=measured)
+    engine = HeldEngine(lambda _: Failure.OUT_OF_MEMORY, now=line)
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        with pytest.raises(OutOfMemoryError, match=f"a sequence of 3 tokens .tier short. {said}"):
+            await scheduler.answer_texts(["sea"])
 
 
 async def test_a_fault_of_the_model_ends_its_batch_and_not_the_server(tmp_path: Path) -> None:

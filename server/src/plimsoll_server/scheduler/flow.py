@@ -60,9 +60,14 @@ def _collect(under_way: deque[tuple[Step, Work]], outputs: list[Output]) -> None
 def _output(outcome: Outcome, step: Step) -> Output:
     tier = step.lane.tier.name
     if outcome is Failure.OUT_OF_MEMORY:
+        short = (
+            "found too little memory for the moment; try again"
+            if step.lane.ever_fits(len(step.tokens))
+            else "does not fit into the device's memory, even alone; send a shorter text, or have the server's memory "
+            "raised"
+        )
         raise OutOfMemoryError(
-            f"a sequence of {len(step.tokens)} tokens (tier {tier}) does not fit into the device's memory, even alone; "
-            "send a shorter text, or have the server's memory raised",
+            f"a sequence of {len(step.tokens)} tokens (tier {tier}) {short}",
             tier=tier,
             retry_after=_OUT_OF_MEMORY_RETRY_AFTER,
             of_batch=True,

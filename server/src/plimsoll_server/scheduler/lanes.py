@@ -101,6 +101,10 @@ class Lane:
         """Load over what is safe: 1.0 is the load line. A tier that never runs has no load."""
         return (self.running + self.queued) / self.at_once if self.tier.usable else 0.0
 
+    def ever_fits(self, tokens: int) -> bool:
+        """Whether so many, alone, are within what was measured at the start."""
+        return self._engine.line().ever_fits(tokens)
+
     def waiting(self) -> Iterator[Work]:
         """Oldest first."""
         return iter(self._queue)
