@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from plimsoll_server.engine.cpus import usable_cpus
-from plimsoll_server.engine.process_memory import MemoryBudgetError, or_raise_the_percent, room_left
+from plimsoll_server.engine.process_memory import MemoryBudgetError, room_left
 from plimsoll_server.launch import AnyEngine, Crew, dismiss, launch, runs_here
 from plimsoll_server.logs import FIELDS
 from plimsoll_server.pack_record import PackRecord
@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 _TOKENISER_THREADS = 2
 _SHORT_TEXT_BYTES = 4096
 """A server that has no memory for so little is better told to have more."""
-_GROWTH_BYTES = 16 << 20
-"""By the first few hundred requests: buffers, and code that is met for the first time."""
 _TRIED_SAMPLE_TOKENS = 512
 """Of the text that the trials of memory repeat."""
 _SAMPLE = "A load line shows how deep a ship may safely lie in the water. "
@@ -66,14 +64,9 @@ async def _prove(
     tokeniser = await loop.run_in_executor(worker, _tokeniser, settings, engine.info, tiers, claims)
     with phases.timed("self_test"):
         await _test(engine, tokeniser, tiers)
-    percent = settings.config.memory_utilization_percent
-    _bound_texts(tokeniser, settings.cache_bytes, percent)
+    _bound_texts(tokeniser, settings.cache_bytes)
     with phases.timed("calibrate"):
         calibration = await _calibrate(engine, tokeniser, tiers)
-    if calibration is not None and runs_here(engine):
-        tokens = min(tier.max_tokens for tier in tiers if tier.usable)
-        alone = calibration.line.bytes_of(min(tokens, engine.info.window)) + _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE
-        _check_room(_GROWTH_BYTES + alone, "one text at a time, beside what a server grows by,", percent)
     scheduler = Scheduler(
         engine.info,
         tiers,
@@ -104,8 +97,7 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...], cla
     threads = min(_TOKENISER_THREADS, usable_cpus())
     copies = threads * BYTES_PER_FILE_BYTE * Path(info.tokenizer_file).stat().st_size
     # The library ends the process when it gets no memory.
-    needed = copies + _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE
-    _check_room(needed, "the tokeniser", settings.config.memory_utilization_percent)
+    _check_room(copies + _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE, "the tokeniser")
     return Tokeniser(
         info.tokenizer_file,
         threads=threads,
@@ -116,11 +108,11 @@ def _tokeniser(settings: Settings, info: ModelInfo, tiers: tuple[Tier, ...], cla
     )
 
 
-def _bound_texts(tokeniser: Tokeniser, remembered: int, percent: int) -> None:
+def _bound_texts(tokeniser: Tokeniser, remembered: int) -> None:
     """To what an idle server has memory for, with `remembered` bytes of answers, but to a short text at least. Raises
     MemoryBudgetError when there is none for that even now, while nothing is remembered."""
     least = _SHORT_TEXT_BYTES * BYTES_PER_TEXT_BYTE
-    _check_room(least, f"a text of {_SHORT_TEXT_BYTES} bytes", percent)
+    _check_room(least, f"a text of {_SHORT_TEXT_BYTES} bytes")
     room = room_left()
     if room is None:
         return
@@ -133,13 +125,12 @@ def _bound_texts(tokeniser: Tokeniser, remembered: int, percent: int) -> None:
     tokeniser.idle_with(max(least, room - remembered))
 
 
-def _check_room(needed: int, what: str, percent: int) -> None:
-    """`percent`: of the memory limit, that is planned with. Raises MemoryBudgetError."""
+def _check_room(needed: int, what: str) -> None:
     room = room_left()
     if room is not None and room < needed:
         raise MemoryBudgetError(
             f"with the model loaded, {room >> 10} KiB of the memory limit are left, but {what} needs {needed >> 10} "
-            f"KiB; raise spec.server.resources.limits.memory{or_raise_the_percent(percent)}"
+            "KiB; raise spec.server.resources.limits.memory"
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import resource
 from collections.abc import Callable, Iterator
@@ -128,24 +127,6 @@ def test_what_is_only_kept_is_given_back_before_batches_get_less(fresh: Executor
     assert fresh.submit(room_where_something_is_kept, 150).result(timeout=240) == ROOM
 
 
-def times_given_back(mebibytes: int) -> list[int]:
-    """Where nothing comes of it: at once, a second later, and once it has grown by as much again."""
-    given: list[int] = []
-    clock, times = Clock(), []
-    between, _ = watched(clock, free=lambda: given.append(1))
-    taken = []
-    for more in (mebibytes, 0, mebibytes):
-        taken.append(b"x" * (more * MEBIBYTE))
-        between.look()
-        times.append(len(given))
-        clock.passes()
-    return times
-
-
-def test_what_cannot_be_given_back_is_not_tried_again_and_again(fresh: Executor) -> None:
-    assert fresh.submit(times_given_back, 100).result(timeout=240) == [1, 1, 2]
-
-
 def rooms_at_once_and_later() -> tuple[int, int]:
     """When it has grown since the last look, and when some time has passed as well."""
     clock = Clock()
@@ -201,20 +182,6 @@ def kept_for_a_heap(size: int) -> int:
 
 def test_what_is_given_back_of_a_heap_is_for_the_next_batch_and_not_above_the_ceiling(fresh: Executor) -> None:
     assert fresh.submit(kept_for_a_heap, SLACK).result(timeout=240) == pytest.approx(SLACK, abs=NOISE)
-
-
-async def test_an_idle_engine_looks_too(tmp_path: Path) -> None:
-    """What is short may be the memory of texts, and then no batch comes after which it would."""
-    config = ModelConfig(location=str(random_model(tmp_path)))
-    model = load_model(config, choose_placement(config))
-    with data_limit(), ThreadPoolExecutor(1) as worker:
-        engine = Engine(model, worker, AlmostFull(AMPLE, AMPLE))
-        await engine.calibrate([1, 4, 2], longest=64, together=128)
-        keeping = asyncio.create_task(engine.keep())
-        async with asyncio.timeout(60):
-            while engine.line().room != 7 * MEBIBYTE:  # noqa: ASYNC110  it tells nobody
-                await asyncio.sleep(0.05)
-        keeping.cancel()
 
 
 async def test_an_engine_looks_once_its_batch_is_over(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -162,20 +161,6 @@ def test_texts_of_some_kilobytes_are_read_beside_a_pack_of_any_size() -> None:
         claims.pack_begins(size)
         with held(claims, 57_000 * BYTES_PER_TEXT_BYTE):
             pass
-
-
-def test_claims_that_nothing_and_nobody_holds_and_that_no_text_fits_are_starved() -> None:
-    left = 0
-    claims = MemoryClaims(lambda: left, with_packs=True)
-    assert claims.starved_seconds() == 0
-    time.sleep(0.01)
-    assert claims.starved_seconds() >= 0.01
-    left = 100 * MEBIBYTE
-    assert claims.starved_seconds() == 0
-    with held(claims, 99 * MEBIBYTE):
-        left = 0
-        assert claims.starved_seconds() == 0, "a text has it"
-    assert MemoryClaims(lambda: None).starved_seconds() == 0
 
 
 def test_nothing_is_reckoned_where_nothing_limits_the_process() -> None:

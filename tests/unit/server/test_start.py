@@ -49,9 +49,9 @@ def test_texts_have_what_answers_that_are_remembered_leave(
         with caplog.at_level(logging.WARNING):
             if isinstance(left, type):
                 with pytest.raises(left, match="but a text of 4096 bytes needs 2240 KiB"):
-                    start._bound_texts(tokeniser, remembered, 85)
+                    start._bound_texts(tokeniser, remembered)
                 return
-            start._bound_texts(tokeniser, remembered, 85)
+            start._bound_texts(tokeniser, remembered)
     finally:
         tokeniser.close()
     assert tokeniser.idle_room == left

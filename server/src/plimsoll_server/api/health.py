@@ -28,8 +28,6 @@ _STUCK_SECONDS = 900.0
 """No batch that fits a tier takes so long on any device: its thread hangs."""
 _BROKEN_SECONDS = 60.0
 """A process whose memory does not come back in this time is worth a restart."""
-_STARVED_SECONDS = 5.0
-"""An idle engine gives memory back every second."""
 
 
 @router.head("/health", include_in_schema=False)
@@ -72,8 +70,6 @@ async def not_ready(service: Service) -> str | None:
         return str(service.lifecycle.phase.value)
     if service.engine is not None and not await service.engine.proves_itself():
         return "out of memory, and a sequence of the smallest tier does not fit any more"
-    if service.scheduler is not None and service.scheduler.starved_seconds() > _STARVED_SECONDS:
-        return "out of memory, and no text can be read any more though nothing runs"
     return broken(service)
 
 
@@ -84,7 +80,4 @@ def broken(service: Service) -> str | None:
         return f"one batch has been running for {busy:.0f} s"
     if (suspect := service.engine.suspect_seconds()) > _BROKEN_SECONDS:
         return f"memory has not come back for {suspect:.0f} s"
-    starved = service.scheduler.starved_seconds() if service.scheduler is not None else 0.0
-    if starved > _BROKEN_SECONDS:
-        return f"no memory has come back to read a text with for {starved:.0f} s"
     return None

@@ -1,5 +1,4 @@
-"""What the process has grown by since its start, looked at between batches and while there are none: the next ones get
-that much less.
+"""What the process has grown by since its start, looked at between batches: the next ones get that much less.
 
 In the first hundred batches that came to 40 to 90 MiB, little of it free within the allocator, and a library that leaks
 takes its part too. Nothing at the start can see it, and once it has taken all that is between the plan and the ceiling,
@@ -9,7 +8,6 @@ an allocation fails wherever the next one is, also where nobody can answer for i
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
 
@@ -19,8 +17,6 @@ from plimsoll_server.engine.memory import Budget
 log = logging.getLogger(__name__)
 
 _PERIOD_SECONDS = 1.0
-_LITTLE = 1 << 20
-"""Bytes."""
 
 
 class BetweenBatches:
@@ -31,8 +27,6 @@ class BetweenBatches:
     ) -> None:
         self._budget, self._line, self._free, self._clock = budget, line, free, clock
         self._next = clock()
-        self._settled: float = math.inf
-        """That was left when all was given back, or more since. Until it is less there is nothing new to give back."""
         self._told = False
 
     def look(self) -> None:
@@ -43,12 +37,9 @@ class BetweenBatches:
         # What is mapped and untouched changes with threads and heaps. Counted before anything is given back: of a heap
         # it stays mapped, and the next batch touches it again.
         self._budget.hold()
-        left = self._budget.left()
-        if left < min(room, self._settled - _LITTLE):
+        if self._budget.left() < room:
             self._free()
-            left = self._budget.left()
-            self._settled = 0
-        self._settled = max(self._settled, left)
+        left = self._budget.left()
         self._line.left(left)
         if left < room and not self._told:
             log.warning("the process has grown: batches have %d MiB left, %d MiB before", left >> 20, room >> 20)

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -44,8 +43,6 @@ _JUST_NOW = 1e-3
 
 _PROOF_SECONDS = 1.0
 """How long a readiness probe waits for that proof; it goes on in the background."""
-
-_IDLE_LOOK_SECONDS = 1.0
 
 Result = TypeVar("Result")
 
@@ -129,14 +126,6 @@ class Engine:
             report = await self._on_worker(lambda: self._recovering(batch, audience or Audience()))
         self._remember(report)
         return report
-
-    async def keep(self) -> None:
-        """Has an idle engine look after its memory, until cancelled: what is short may be texts', and then no batch
-        comes that would."""
-        while True:
-            await asyncio.sleep(_IDLE_LOOK_SECONDS)
-            if self._busy_since is None:
-                await self._on_worker(lambda: None)
 
     def memory(self) -> DeviceMemory:
         return device_memory(self._device, self._budget)
@@ -263,9 +252,7 @@ class Engine:
         try:
             result = work()
             if self._between_batches is not None:
-                # A shortage at this moment is no fault of the work that is done.
-                with suppress(MemoryError):
-                    self._between_batches.look()
+                self._between_batches.look()
             return result
         finally:
             self._busy_since = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +17,6 @@ _NO_MEMORY_MESSAGES = (
     "could not create a memory object",  # oneDNN
     "out of memory",  # CUDA outside of torch's own allocator
     "ALLOC_FAILED",  # cuBLAS, cuDNN
-    "can't start new thread",  # Python, without memory for its stack
 )
 
 _NO_KERNEL_MESSAGE = "could not create a primitive"
@@ -59,9 +57,6 @@ class Budget(Protocol):
     def hold(self, threads_to_come: int = 0) -> None:
         """Has allocations fail that go beyond it, but for the stacks of so many more threads."""
 
-    def starting(self, threads: int) -> AbstractContextManager[None]:
-        """So many threads start within the block, and their stacks have their place."""
-
 
 @dataclass(frozen=True, slots=True)
 class CudaBudget:
@@ -100,9 +95,6 @@ class CudaBudget:
 
     def hold(self, threads_to_come: int = 0) -> None:  # noqa: ARG002  no thread has its stack on a GPU
         torch.cuda.set_per_process_memory_fraction(ceiling_percent(self.percent) / 100, self.device)
-
-    def starting(self, threads: int) -> AbstractContextManager[None]:  # noqa: ARG002  nor is one limited there
-        return nullcontext()
 
 
 def device_memory(device: torch.device, budget: Budget | None) -> DeviceMemory:

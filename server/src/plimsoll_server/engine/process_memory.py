@@ -11,11 +11,9 @@ ever touches, so that much is added to the limit.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -33,8 +31,6 @@ _STATUS_BYTES = 65_536
 _HEADROOM = 16 << 20
 _USUAL_STACK = 8 << 20
 """Where none is set: rather more than what C libraries take then."""
-_USUAL_PERCENT = 85
-"""Of the container's limit, to plan with."""
 _MOST_PERCENT = 95
 """Of the container's limit: the rest is for what the process does not see, such as the kernel's tables and buffers."""
 _SLACK_PERCENT = 10
@@ -77,44 +73,19 @@ class ProcessBudget:
 
     def left(self) -> int:
         """What is left for batches of a process that serves: below the ceiling, but for half of what is between that
-        and the plan. What was promised is among what the process holds, or will be. What an allocator keeps mapped is
-        for whatever is as small as that was, and no room for large blocks."""
+        and the plan. What was promised is among what the process holds, or will be."""
         spared = max(0, self.ceiling - self.planned) // 2
-        below = min(self.ceiling - private_bytes(), _mappable())
-        return max(0, int(below - spared))
+        return max(0, self.ceiling - spared - private_bytes())
 
     def hold(self, threads_to_come: int = 0) -> None:
         """Has allocations above the ceiling fail, by the soft RLIMIT_DATA.
 
         The stack of a thread is mapped whole and hardly touched: `threads_to_come` more of them have their place. To be
         repeated once they are there, for until then the limit is that much too high.
-
-        Only where threads are to come does it rise: what an allocator gave back stays mapped as well, and if that were
-        taken for what nothing ever touches, so much could be touched above the ceiling.
         """
         untouched = max(0, data_bytes() - private_bytes()) + threads_to_come * _stack_bytes()
-        soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-        limit = self.ceiling + untouched
-        _set_limit(limit if threads_to_come or soft == resource.RLIM_INFINITY else min(limit, soft))
-
-    @contextmanager
-    def starting(self, threads: int) -> Iterator[None]:
-        """So many threads start within the block: their stacks have their place, and no more than was mapped stays."""
-        soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-        if soft == resource.RLIM_INFINITY:
-            yield
-            return
-        stacks, before = threads * _stack_bytes(), data_bytes()
-        _set_limit(soft + stacks)
-        try:
-            yield
-        finally:
-            _set_limit(soft + max(0, min(stacks, data_bytes() - before)))
-
-
-def _set_limit(soft: int) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (self.ceiling + untouched, hard))
 
 
 def container_limit(told: int | None, cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -143,14 +114,8 @@ def process_budget(limit: int, percent: int, promised: int = 0) -> ProcessBudget
         raise MemoryBudgetError(
             f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
-            f"{or_raise_the_percent(percent)}"
         )
     return ProcessBudget(budget, limit * ceiling_percent(percent) // 100, promised, limit)
-
-
-def or_raise_the_percent(percent: int) -> str:
-    """Further advice, where that may be what is wrong."""
-    return f", or spec.server.memoryUtilizationPercent ({percent})" if percent < _USUAL_PERCENT else ""
 
 
 def ceiling_percent(planned: int) -> int:
@@ -168,14 +133,8 @@ def data_bytes() -> int:
 
 def room_left() -> int | None:
     """Bytes below the soft limit, less a little; None where there is no limit."""
-    mappable = _mappable()
-    return None if mappable == math.inf else max(0, int(mappable) - _HEADROOM)
-
-
-def _mappable() -> float:
-    """Bytes below the soft limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
-    return math.inf if soft == resource.RLIM_INFINITY else soft - data_bytes()
+    return None if soft == resource.RLIM_INFINITY else max(0, soft - data_bytes() - _HEADROOM)
 
 
 def _stack_bytes() -> int:

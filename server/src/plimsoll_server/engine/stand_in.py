@@ -11,13 +11,11 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from typing import TypeVar
 
 import torch
 
 from plimsoll_server.engine.memory import Budget, is_want_of_a_kernel
-from plimsoll_server.engine.process_memory import room_left
 from plimsoll_server.engine.threads import start_threads
 
 log = logging.getLogger(__name__)
@@ -36,8 +34,7 @@ class StandIn:
         self._here = threading.local()
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """On a thread that makes kernels, as far as is known. Raises what `work` raises, and MemoryError where there is
-        no room for such a thread."""
+        """On a thread that makes kernels, as far as is known. Raises what `work` raises."""
         if self._spent:
             self._replace()
         pool = self._pool
@@ -52,17 +49,15 @@ class StandIn:
             raise
 
     def _replace(self) -> None:
-        """Not before there is room again: torch's threads end the process where there is none for their stacks, and
-        the next kernel would find none either."""
-        if room_left() == 0:
-            raise MemoryError("there is no room for another thread that makes kernels")
+        """Not before there is room again: torch's threads end the process where there is none for their stacks."""
         log.warning(
             "the engine's thread found no memory for a kernel, and makes none any more: another takes its place"
         )
         threads = torch.get_num_threads()
+        if self._budget is not None:
+            self._budget.hold(threads_to_come=threads + 1)
         pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
-        with nullcontext() if self._budget is None else self._budget.starting(threads + 1):
-            pool.submit(self._start, pool, threads).result()
+        pool.submit(self._start, pool, threads).result()
         if self._pool is not None:
             self._pool.shutdown(wait=False)
         self._pool, self._spent = pool, False

@@ -24,8 +24,6 @@ _KEPT_FOR_TEXTS = 32 << 20
 """Bytes that no pack is thought to take, however long it is: else no text would be read for as long as it runs. Texts
 of 57 kB take them."""
 _RETRY_AFTER = 5
-_SHORT_TEXT = 1 << 20
-"""Bytes that some words take, whatever the normaliser makes of them."""
 
 
 class MemoryClaims:
@@ -40,20 +38,6 @@ class MemoryClaims:
         """What would be left if nothing of all that is claimed had been taken yet, as far as is known: see _look."""
         self._texts = self._packs = self._awaited = 0
         self._tell: Callable[[], object] = _tell_nobody
-        self._starved_since: float | None = None
-
-    def starved_seconds(self) -> float:
-        """For how long not even a short text could have been read while nothing else ran, as far as was asked; 0 when
-        all is well."""
-        with self._changed:
-            left = self._look()
-            starved = left is not None and left < _SHORT_TEXT and not self._texts and not self._packs
-        if not starved:
-            self._starved_since = None
-            return 0.0
-        now = time.monotonic()
-        self._starved_since = self._starved_since or now
-        return now - self._starved_since
 
     @property
     def limited(self) -> bool:
