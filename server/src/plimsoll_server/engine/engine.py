@@ -20,7 +20,6 @@ from plimsoll_server.engine.between_batches import BetweenBatches
 from plimsoll_server.engine.calibration import Calibrator
 from plimsoll_server.engine.guests import Guests
 from plimsoll_server.engine.host import AbandonedError, Host
-from plimsoll_server.engine.kernels import make_kernels
 from plimsoll_server.engine.line import Line
 from plimsoll_server.engine.memory import Budget, device_memory, free_memory, is_out_of_memory
 from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
@@ -30,7 +29,7 @@ from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.engine.stand_in import StandIn
 from plimsoll_server.engine.threads import threads_for
-from plimsoll_server.engine.trials import Trials, first_layers, stretched
+from plimsoll_server.engine.trials import Trials, stretched
 from plimsoll_server.models.family import Between, Model
 from plimsoll_server.types import BatchReport, Calibration, Failure, LoadLine, ModelInfo, Outcome, Tokens
 
@@ -168,21 +167,9 @@ class Engine:
                 f"{len(long)} tokens; raise the memory limit, or choose a GPU profile with more memory"
             ) from error
         if self._budget is not None:
-            self._make_kernels(long)
-            # All threads are there now. What is given back of a heap stays mapped, but the next batch touches it again.
-            self._budget.hold()
             self._free()
-
-    def _make_kernels(self, sample: Tokens) -> None:
-        """One layer's: the others have the same."""
-        if self._device.type != "cpu":
-            return
-
-        def one_layer(tokens: Tokens) -> None:
-            with threads_for(len(tokens), self.info.width):
-                first_layers(self._model, [tokens], 1)
-
-        make_kernels(one_layer, sample[: self.info.window])
+            # All threads are there now.
+            self._budget.hold()
 
     async def _prove(self) -> None:
         # A long batch that runs is no reason to take the pod out of service until it ends.

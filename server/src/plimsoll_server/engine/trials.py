@@ -91,7 +91,8 @@ class Trials:
         return Trial(sequences=len(batch), tokens=sum(map(len, batch)), growth=growth)
 
     def _first_layers(self, batch: Sequence[Tokens]) -> None:
-        first_layers(self.model, batch, _FIRST_LAYERS)
+        with suppress(_SeenEnough):
+            self.model.forward(batch, _enough_after(_FIRST_LAYERS))
 
 
 class Patience:
@@ -108,12 +109,6 @@ class Patience:
         self._asked = now
         times = min(_MOST_TIMES, max(_LEAST_TIMES, self._seconds / before if before else 0.0))
         return now - self._began + times * self._seconds <= _MOST_SECONDS
-
-
-def first_layers(model: Model, batch: Sequence[Tokens], count: int) -> None:
-    """The batch goes through so many of them and no further."""
-    with suppress(_SeenEnough):
-        model.forward(batch, _enough_after(count))
 
 
 def stretched(sample: Tokens, length: int) -> Tokens:

@@ -15,7 +15,7 @@ from transformers.activations import GELUActivation
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from plimsoll_server.models.pack import Pack
-from plimsoll_server.models.packed_linear import PackedLinear, can_pack, padded
+from plimsoll_server.models.packed_linear import PackedLinear, can_pack
 
 _ROWS_PER_THREAD = 256
 """In a slice. With a feed-forward as wide as usual they take a megabyte: what a core has of its own."""
@@ -67,10 +67,10 @@ class QuickLayer(nn.Module):
             sliding_window=self._sliding_window,
         )[0].view(rows.shape)
         for part in _slices(len(rows)):
-            states = self._attended.plus(padded(attended[part]), padded(rows[part]))
+            states = self._attended.plus(attended[part], rows[part])
             normed = self.mlp_norm(states)
             gated = self._gate.times(normed, self._input.gelu(normed))
-            rows[part] = self._output.plus(gated, states)[: len(rows[part])]
+            rows[part] = self._output.plus(gated, states)
         return hidden
 
     def _project(self, rows: Tensor, turns: Tensor, pack: Pack) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,8 +79,7 @@ class QuickLayer(nn.Module):
         # One place for all layers: memory that is new to the process takes longer to come by than to fill.
         whole = pack.keep("projected", lambda: rows.new_empty(len(rows), 3, heads, self._head_width))
         for part in _slices(len(rows)):
-            projected = self._query_key_value(padded(self.attention_norm(rows[part])))[: len(rows[part])]
-            projected = projected.view(-1, 3, heads, self._head_width)
+            projected = self._query_key_value(self.attention_norm(rows[part])).view(-1, 3, heads, self._head_width)
             torch.mul(_as_pairs(projected[:, :2]), turns[part], out=_as_pairs(whole[part, :2]))
             whole[part, 2] = projected[:, 2]
         query, key, value = whole.permute(1, 2, 0, 3).unsqueeze(1)

@@ -2,9 +2,6 @@
 
 A plain linear layer hands the weights to a general matrix product, which arranges them anew at each call; arranged
 once, the same float32 products take a sixth to a quarter less time.
-
-oneDNN writes a kernel for each number of rows and keeps it for good, each nearly a megabyte: texts of all lengths would
-fill a container. So rows are padded to one of few numbers.
 """
 
 from __future__ import annotations
@@ -14,24 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 _ROWS = 256
 """For which number of rows oneDNN arranges the weights; it takes others as well."""
-_LEAST_STEP = 8
-_STEPS_PER_OCTAVE = 4
-
-
-def kernel_rows(rows: int) -> int:
-    """The least number of rows that kernels are made for and that is not below `rows`."""
-    step = max(_LEAST_STEP, (1 << (rows - 1).bit_length()) // (2 * _STEPS_PER_OCTAVE))
-    return -(-rows // step) * step
-
-
-def padded(rows: Tensor) -> Tensor:
-    """`rows` (…, n, width), and zeros below them up to a number that kernels are made for."""
-    missing = kernel_rows(rows.shape[-2]) - rows.shape[-2]
-    return functional.pad(rows, (0, 0, 0, missing)) if missing else rows
 
 
 def can_pack(weight: Tensor) -> bool:
@@ -56,9 +38,7 @@ def pack_linears(layers: Iterable[nn.Module]) -> None:
 
 
 class PackedLinear:
-    """Rows (n, width) times the transposed weight (out, width), plus the bias. The weight's own tensor is not kept.
-
-    A kernel is made for each n: see `padded`."""
+    """Rows (n, width) times the transposed weight (out, width), plus the bias. The weight's own tensor is not kept."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         operations: Any = torch.ops.mkldnn
@@ -93,4 +73,4 @@ class _Packed(nn.Module):
         self._packed = PackedLinear(linear.weight, linear.bias)
 
     def forward(self, rows: Tensor) -> Tensor:
-        return self._packed(padded(rows))[..., : rows.shape[-2], :]
+        return self._packed(rows)
