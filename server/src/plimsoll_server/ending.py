@@ -14,9 +14,11 @@ _SECONDS = 5
 
 def end(code: int) -> NoReturn:
     """Without the interpreter's own ending: it would wait for a batch that nobody waits for any more."""
-    logging.shutdown()
-    sys.stdout.flush()
-    os._exit(code)
+    try:
+        logging.shutdown()
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
 
 
 def end_soon(code: int) -> None:
