@@ -65,25 +65,24 @@ def short_for_memory(manifest: Manifest) -> bool:
     status = manifest.get("status", {})
     if manifest["metadata"].get("deletionTimestamp"):
         return False
-    for condition in status.get("conditions", ()):
-        if (condition["type"], condition["status"], condition["reason"]) == ("Available", "False", OOM_KILLED):
-            return True
-    return bool(status.get("outOfMemory", {}).get("stablePodsDown"))
+    return _why_unavailable(status) == OOM_KILLED or bool(status.get("outOfMemory", {}).get("stablePodsDown"))
 
 
 def serves_nothing(manifest: Manifest) -> bool:
     """Whether no pod answers where some did once: neither of an object that is new, nor of one that is parked."""
     status = manifest.get("status", {})
-    if manifest["metadata"].get("deletionTimestamp") or not any(map(_has_served, status.get("revisions", ()))):
+    served = any(revision.get("promoted") for revision in status.get("revisions", ()))
+    if manifest["metadata"].get("deletionTimestamp") or not served:
         return False
-    return any(
-        (condition["type"], condition["status"]) == ("Available", "False") and condition["reason"] != "Parked"
-        for condition in status.get("conditions", ())
-    )
+    return _why_unavailable(status) not in ("", "Parked")
 
 
-def _has_served(revision: Manifest) -> bool:
-    return bool(revision.get("promoted"))
+def _why_unavailable(status: Manifest) -> str:
+    """The reason for which `Available` is false; empty where it is not."""
+    for condition in status.get("conditions", ()):
+        if (condition["type"], condition["status"]) == ("Available", "False"):
+            return str(condition["reason"])
+    return ""
 
 
 def _is_current(condition: Manifest, manifest: Manifest) -> bool:

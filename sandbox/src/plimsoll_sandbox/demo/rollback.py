@@ -16,7 +16,7 @@ from plimsoll_sandbox.demo.cluster import NAME, NAMESPACE, DemoCluster
 from plimsoll_sandbox.demo.commands import installed
 from plimsoll_sandbox.demo.requests import RATE, TEXTS, Answer, steady_requests
 from plimsoll_sandbox.demo.shipping import Shipped, first_failure, ship
-from plimsoll_sandbox.demo.story import DemoError, Story
+from plimsoll_sandbox.demo.story import DemoError, Story, from_home
 
 BEFORE_SECONDS, AFTER_SECONDS = 3, 3
 DEADLINE_SECONDS = 300
@@ -103,8 +103,7 @@ def ask_why(story: Story, cluster: DemoCluster) -> None:
         story.command(f"kubectl {' '.join(argv)}")
         story.output(cluster.kubectl(*argv))
     cluster.kubectl(*explain, "--png", str(picture))
-    shown = str(picture).replace(str(Path.home()), "~")
-    story.say(f"the same plot as a picture: [bold]{escape(shown)}[/]")
+    story.say(f"the same plot as a picture: [bold]{escape(from_home(picture))}[/]")
 
 
 def take_back(story: Story, cluster: DemoCluster, manifest: Path, shown: str, deadline: float) -> None:

@@ -12,6 +12,7 @@ from plimsoll_sandbox.demo.cluster import NAME, NAMESPACE, SYSTEM_NAMESPACE, Dem
 from plimsoll_sandbox.demo.commands import Commands, installed
 from plimsoll_sandbox.demo.images import write_image_map
 from plimsoll_sandbox.demo.stage import READY_DEADLINE_SECONDS, SANDBOX, Stage
+from plimsoll_sandbox.demo.story import from_home
 from plimsoll_sandbox.fleet import NodeGroup
 from plimsoll_sandbox.sandbox import Options, Sandbox
 from plimsoll_sandbox.status import Step
@@ -36,7 +37,7 @@ def train(stage: Stage) -> Path:
     *told, path = output.splitlines()
     for line in told:
         stage.story.say(line)
-    stage.story.say(path.replace(str(Path.home()), "~"))
+    stage.story.say(from_home(Path(path)))
     return Path(path)
 
 

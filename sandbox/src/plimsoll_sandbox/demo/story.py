@@ -24,6 +24,11 @@ class DemoError(Exception):
         self.log = log
 
 
+def from_home(path: Path) -> str:
+    """As a shell takes it, without the name of the user."""
+    return str(path).replace(str(Path.home()), "~")
+
+
 class Story:
     """Prints steps as they happen."""
 

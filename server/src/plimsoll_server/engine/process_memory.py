@@ -175,5 +175,8 @@ def _status() -> list[str]:
 @cache
 def _status_file() -> int:
     """Kept open: what a process holds is looked at twice a second, also while it may open no file more."""
-    os.register_at_fork(after_in_child=_status_file.cache_clear)
     return os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+
+
+# A forked process would be told of its parent.
+os.register_at_fork(after_in_child=_status_file.cache_clear)
