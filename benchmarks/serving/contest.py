@@ -27,6 +27,8 @@ SERVED: Mapping[str, str] = MappingProxyType(
         "MALLOC_MMAP_THRESHOLD_": "16777216",
         "MALLOC_TRIM_THRESHOLD_": "33554432",
         "GOMP_SPINCOUNT": "10000",
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+        "LRU_CACHE_CAPACITY": "16",
     }
 )
 """What Plimsoll's image and its `serve` set. Others run in the environment that they are found in."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from plimsoll_operator.cluster.parse import LAST_WORDS, parse_pod
 from plimsoll_server.last_words import MOST_CHARACTERS, leave
 from server_builders import server_config
 from server_process import environment, process
+
+WITH_A_FAULT = (sys.executable, str(Path(__file__).parents[1] / "programs" / "server_with_a_fault.py"))
 
 
 def quoted(message: str) -> str:
@@ -41,6 +45,17 @@ def test_what_keeps_a_server_from_starting_is_quoted(
         assert server.ends_with() == 1
     assert words in quoted(file.read_text())
     assert "{" not in quoted(file.read_text()), "a line of the log"
+
+
+def test_a_fault_is_named_and_the_last_line_is_the_servers_own(tmp_path: Path, file: Path) -> None:
+    """As the interpreter ends, libraries have their say: what was wrong stood far above the end of the log."""
+    variables = {**environment(server_config(tmp_path)), "PLIMSOLL_TERMINATION_LOG": str(file)}
+    with process(tmp_path, variables, command=WITH_A_FAULT) as server:
+        assert server.ends_with() == 1
+    assert quoted(file.read_text()) == "the server ended by a fault of its own, KeyError: see its log"
+    last = json.loads(server.log.read_text().splitlines()[-1])
+    assert last["level"] == "critical"
+    assert "Traceback" in last["exception"]
 
 
 def test_a_long_sentence_is_quoted_from_its_beginning(file: Path) -> None:

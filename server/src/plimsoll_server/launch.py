@@ -44,9 +44,9 @@ async def launch(settings: Settings, pool: ThreadPoolExecutor, crew: Crew) -> An
 
 
 async def keep(engine: AnyEngine) -> None:
-    """Has devices that fail replaced, until cancelled. Raises StartError when that is of no more use."""
-    if isinstance(engine, Fleet):
-        await engine.keep()
+    """Has devices that fail replaced, and memory looked after, until cancelled. Raises StartError when that is of no
+    more use."""
+    await engine.keep()
     await asyncio.Event().wait()
 
 

@@ -15,12 +15,6 @@ from plimsoll_server.logs import configure_logs
 
 log = logging.getLogger(__name__)
 
-_SPINS = "10000"
-"""Read when torch is imported: how often a thread looks whether the others are done before it sleeps, a fraction of a
-millisecond. Sleeping at once costs a third of the time of a short text, for each layer has a dozen places where threads
-meet. Spinning on, as is the default, takes the processor from those they wait for wherever it is shared or has a quota:
-seven times the processor time on two busy cores."""
-
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -39,24 +33,32 @@ def commands() -> None:
 def serve() -> None:
     """Serve the model of PLIMSOLL_CONFIG until told to end."""
     from plimsoll_server.ending import end, end_soon
+    from plimsoll_server.library_settings import set_for_serving
     from plimsoll_server.serve import serve as serve_until_told
     from plimsoll_server.settings import read_settings
 
     configure_logs("info")
-    # One text at a time needs none of the library's threads, whose stacks would be the memory of its text.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
+    set_for_serving(os.environ)
     try:
         settings = read_settings(os.environ)
         configure_logs(settings.log_level)
         code = asyncio.run(serve_until_told(settings, end_soon))
     except StartError as error:
         log.critical("cannot start: %s", error)
-        # From the environment: the settings may be what is wrong.
-        leave(os.environ.get("PLIMSOLL_TERMINATION_LOG", ""), str(error))
-        code = 1
+        code = _left(str(error))
+    except Exception as error:
+        # Of the interpreter's own ending others have the last word, such as a library that tells what it leaks.
+        kind = type(error).__name__
+        log.critical("ended by a fault of the server's own: %s", kind, exc_info=True)
+        code = _left(f"the server ended by a fault of its own, {kind}: see its log")
     end(code)
+
+
+def _left(sentence: str) -> int:
+    """The exit code, once `sentence` is where it is looked for."""
+    # From the environment: the settings may be what is wrong.
+    leave(os.environ.get("PLIMSOLL_TERMINATION_LOG", ""), sentence)
+    return 1
 
 
 def main() -> None:

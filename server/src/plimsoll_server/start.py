@@ -49,6 +49,12 @@ async def start(
     loaded()
     try:
         scheduler, calibration = await _prove(engine, settings, worker, crew.phases, observer)
+    except MemoryError as error:
+        await dismiss(engine)
+        raise MemoryBudgetError(
+            "with the model loaded, nothing of the memory limit is left to start with; raise "
+            "spec.server.resources.limits.memory"
+        ) from error
     except BaseException:
         await dismiss(engine)
         raise

@@ -43,6 +43,8 @@ _JUST_NOW = 1e-3
 _PROOF_SECONDS = 1.0
 """How long a readiness probe waits for that proof; it goes on in the background."""
 
+_IDLE_LOOK_SECONDS = 5.0
+
 Result = TypeVar("Result")
 
 
@@ -125,6 +127,14 @@ class Engine:
             report = await self._on_worker(lambda: self._recovering(batch, audience or Audience()))
         self._remember(report)
         return report
+
+    async def keep(self) -> None:
+        """Has an idle engine look after its memory, until cancelled: what is short may be texts', and then no batch
+        comes after which it would."""
+        while True:
+            await asyncio.sleep(_IDLE_LOOK_SECONDS)
+            if self._busy_since is None:
+                await self._on_worker(lambda: None)
 
     def memory(self) -> DeviceMemory:
         return device_memory(self._device, self._budget)
@@ -238,9 +248,17 @@ class Engine:
         self._progress.begins()
         try:
             result = work()
-            if self._between_batches is not None:
-                self._between_batches.look()
+            self._look_after_memory()
             return result
         finally:
             self._busy_since = None
             self._progress.ends()
+
+    def _look_after_memory(self) -> None:
+        if self._between_batches is None:
+            return
+        try:
+            self._between_batches.look()
+        except (MemoryError, RuntimeError) as error:
+            # A shortage at this moment is no fault of the work that is done.
+            log.warning("the memory of the process could not be looked at: %s", error)

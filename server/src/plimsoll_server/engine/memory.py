@@ -17,6 +17,7 @@ _NO_MEMORY_MESSAGES = (
     "could not create a memory object",  # oneDNN
     "out of memory",  # CUDA outside of torch's own allocator
     "ALLOC_FAILED",  # cuBLAS, cuDNN
+    "can't start new thread",  # Python, without memory for its stack
 )
 
 _NO_KERNEL_MESSAGE = "could not create a primitive"

@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 
 from plimsoll_server.models.errors import LeakError, ModelError
 from plimsoll_server.models.family import Between
-from plimsoll_server.models.outputs import label_logits, token_labels
+from plimsoll_server.models.filling import filled_up
+from plimsoll_server.models.outputs import Spans, label_logits, token_labels
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.models.packed_linear import pack_linears
 from plimsoll_server.models.pooling import embeddings, pooled
@@ -33,8 +34,9 @@ class PackedModel(ABC):
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
-        pack = Pack(batch, self._device, between)
-        return self._read(self.encode(pack), pack)
+        on_cpu = self._device.type == "cpu"
+        pack = Pack(filled_up(batch, self.info.window) if on_cpu else batch, self._device, between)
+        return self._read(self.encode(pack), pack.spans[: len(batch)])
 
     def encode(self, pack: Pack) -> Tensor:
         """Hidden states of shape (total, width). Raises LeakError."""
@@ -66,12 +68,12 @@ class PackedModel(ABC):
     def _positions(self, pack: Pack) -> Tensor:
         return pack.position_ids
 
-    def _read(self, hidden: Tensor, pack: Pack) -> list[Output]:
+    def _read(self, hidden: Tensor, spans: Spans) -> list[Output]:
         if self.info.task == "text-classification":
-            return label_logits(self._text_logits(pooled(hidden, pack.spans, self.info.pooling)))
+            return label_logits(self._text_logits(pooled(hidden, spans, self.info.pooling)))
         if self.info.task == "token-classification":
-            return token_labels(hidden, self._token_logits, len(self.info.labels), pack.spans)
-        return embeddings(hidden, pack.spans, self.info.pooling)
+            return token_labels(hidden, self._token_logits, len(self.info.labels), spans)
+        return embeddings(hidden, spans, self.info.pooling)
 
 
 def _require_encoder(config: Any) -> None:

@@ -101,6 +101,7 @@ class _Worker:
         engine = await self._tried(None, loading, lambda engine: Built(engine.info, phases.seconds))
         if engine is not None:
             self._begin(self._tell(engine))
+            self._begin(engine.keep())
         return engine
 
     async def _carry_out(self, call: Call, building: asyncio.Task[Engine | None]) -> None:
