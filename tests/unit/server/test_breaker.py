@@ -205,6 +205,24 @@ async def test_an_engine_that_fails_at_everything_is_left_in_peace_and_remembere
         assert await scheduler.answer_texts(["sea"])
 
 
+async def test_an_ordinary_text_without_an_answer_keeps_no_circuit_closed(tmp_path: Path) -> None:
+    """Where memory has run out it says nothing of the model, and five batches in a row do."""
+
+    def answer(tokens: Tokens) -> Outcome:
+        if len(tokens) > 50:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        return Failure.OUT_OF_MEMORY
+
+    engine = HeldEngine(answer)
+    engine.release()
+    async with scheduling(tmp_path, engine) as scheduler:
+        for _ in range(5):
+            with pytest.raises(ModelFaultError):
+                await scheduler.answer_texts([words(60)])
+        assert len(engine.held) == 6, "an ordinary text was tried"
+        assert scheduler.circuit_open()
+
+
 async def test_texts_that_give_no_finite_number_open_no_circuit(tmp_path: Path) -> None:
     engine = HeldEngine(lambda tokens: Failure.NON_FINITE)
     engine.release()

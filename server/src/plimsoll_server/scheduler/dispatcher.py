@@ -169,7 +169,8 @@ class Dispatcher:
 
     async def _is_the_engines(self) -> bool:
         """Whether a fault is to be held against the engine. Texts that it fails at, one by one, look like an engine
-        that fails at everything: an ordinary text tells them apart before the circuit opens for all."""
+        that fails at everything: an ordinary text tells them apart before the circuit opens for all, if it has its
+        answer."""
         if not self._breaker.about_to_open:
             return True
         try:
@@ -177,7 +178,7 @@ class Dispatcher:
         except Exception:
             log.exception("an ordinary text failed too")
             return True
-        return Failure.MODEL_FAULT in report.outcomes
+        return report.failed
 
     def _ended(self, running: Running, seconds: float) -> None:
         self._on_devices.end(running)
