@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from plimsoll_server.api.app import make_app
 from plimsoll_server.api.state import Service
 from plimsoll_server.config import parse_config
 from plimsoll_server.lifecycle import Lifecycle
+from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.telemetry import Identity, Telemetry
 from plimsoll_server.types import LoadLine
 from server_builders import server_config
@@ -49,9 +52,9 @@ def lifecycle(phase: str) -> Lifecycle:
     return made
 
 
-async def ask(phase: str, engine: Engine | None) -> dict[str, httpx.Response]:
+async def ask(phase: str, engine: Engine | None, scheduler: Scheduler | None = None) -> dict[str, httpx.Response]:
     config = parse_config(json.dumps(server_config("/models/domains")))
-    service = Service(config, lifecycle(phase), engine=engine)
+    service = Service(config, lifecycle(phase), scheduler, engine)
     app = make_app(service, Telemetry(Identity("n", "d", "r", "p"), ["short"]), max_body_bytes=1024)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://pod") as client:
         return {path: await client.get(f"/{path}") for path in ("startupz", "livez", "readyz", "health")}
@@ -81,6 +84,26 @@ async def test_probes_are_told_the_truth(
     paths = ("startupz", "livez", "readyz", "health")
     assert [answers[path].status_code for path in paths] == [startupz, livez, readyz, health]
     assert reason in answers["readyz"].json()["status"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "livez", "readyz"),
+    [
+        pytest.param(0, 200, 200, id="it is not"),
+        pytest.param(10, 200, 200, id="for a moment"),
+        pytest.param(16, 200, 503, id="for longer than an idle engine takes to give memory back"),
+        pytest.param(61, 503, 503, id="for good"),
+    ],
+)
+async def test_a_server_that_can_read_no_text_is_not_ready_and_then_not_alive(
+    seconds: int, livez: int, readyz: int
+) -> None:
+    def starved_seconds() -> float:
+        return seconds
+
+    scheduler: Any = SimpleNamespace(starved_seconds=starved_seconds)
+    answers = await ask("serving", Engine(), scheduler)
+    assert [answers[path].status_code for path in ("livez", "readyz")] == [livez, readyz]
 
 
 async def test_requests_while_loading_are_told_when_to_come_back() -> None:

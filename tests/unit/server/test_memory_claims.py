@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -161,6 +162,29 @@ def test_texts_of_some_kilobytes_are_read_beside_a_pack_of_any_size() -> None:
         claims.pack_begins(size)
         with held(claims, 57_000 * BYTES_PER_TEXT_BYTE):
             pass
+
+
+def test_where_nobody_holds_any_memory_and_there_is_none_texts_starve() -> None:
+    left = 0
+    claims = MemoryClaims(lambda: left, with_packs=True)
+    assert claims.starved_seconds() == 0
+    time.sleep(0.01)
+    assert claims.starved_seconds() >= 0.01
+    left = 100 * MEBIBYTE
+    assert claims.starved_seconds() == 0
+    with held(claims, 99 * MEBIBYTE):
+        left = 0
+        assert claims.starved_seconds() == 0, "a text has it"
+    claimed = claims.pack_begins(50 * MEBIBYTE)
+    assert claimed == 0
+    claims.starved_seconds()
+    time.sleep(0.01)
+    assert claims.starved_seconds() == 0, "a pack may have it, though none was left to claim"
+    claims.pack_ends(claimed)
+    claims.starved_seconds()
+    time.sleep(0.01)
+    assert claims.starved_seconds() >= 0.01
+    assert MemoryClaims(lambda: None).starved_seconds() == 0
 
 
 def test_nothing_is_reckoned_where_nothing_limits_the_process() -> None:

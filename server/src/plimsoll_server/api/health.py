@@ -28,6 +28,8 @@ _STUCK_SECONDS = 900.0
 """No batch that fits a tier takes so long on any device: its thread hangs."""
 _BROKEN_SECONDS = 60.0
 """A process whose memory does not come back in this time is worth a restart."""
+_STARVED_SECONDS = 15.0
+"""An idle engine gives memory back every few seconds."""
 
 
 @router.head("/health", include_in_schema=False)
@@ -70,7 +72,13 @@ async def not_ready(service: Service) -> str | None:
         return str(service.lifecycle.phase.value)
     if service.engine is not None and not await service.engine.proves_itself():
         return "out of memory, and a sequence of the smallest tier does not fit any more"
+    if _starved_seconds(service) > _STARVED_SECONDS:
+        return "out of memory: a few words cannot be read any more, though nothing runs"
     return broken(service)
+
+
+def _starved_seconds(service: Service) -> float:
+    return 0.0 if service.scheduler is None else service.scheduler.starved_seconds()
 
 
 def broken(service: Service) -> str | None:
@@ -80,4 +88,6 @@ def broken(service: Service) -> str | None:
         return f"one batch has been running for {busy:.0f} s"
     if (suspect := service.engine.suspect_seconds()) > _BROKEN_SECONDS:
         return f"memory has not come back for {suspect:.0f} s"
+    if (starved := _starved_seconds(service)) > _BROKEN_SECONDS:
+        return f"no memory has come back to read a text for {starved:.0f} s"
     return None

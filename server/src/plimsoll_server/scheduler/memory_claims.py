@@ -24,6 +24,8 @@ _KEPT_FOR_TEXTS = 32 << 20
 """Bytes that no pack is thought to take, however long it is: else no text would be read for as long as it runs. Texts
 of 57 kB take them."""
 _RETRY_AFTER = 5
+_FEW_WORDS = 1 << 20
+"""Bytes that they take, whatever the normaliser makes of them."""
 
 
 class MemoryClaims:
@@ -37,7 +39,23 @@ class MemoryClaims:
         self._whole = 0
         """What would be left if nothing of all that is claimed had been taken yet, as far as is known: see _look."""
         self._texts = self._packs = self._awaited = 0
+        self._running = 0
+        """Packs, of whatever size."""
         self._tell: Callable[[], object] = _tell_nobody
+        self._starved_since: float | None = None
+
+    def starved_seconds(self) -> float:
+        """For how long there has been no memory for a few words while nothing ran and nothing was read, as far as was
+        asked: others have taken it, and nobody gives it back. 0 when all is well."""
+        with self._changed:
+            left = self._look()
+            starved = left is not None and left < _FEW_WORDS and not self._texts and not self._running
+            if not starved:
+                self._starved_since = None
+                return 0.0
+            now = time.monotonic()
+            self._starved_since = self._starved_since or now
+            return now - self._starved_since
 
     @property
     def limited(self) -> bool:
@@ -97,11 +115,15 @@ class MemoryClaims:
             for_packs = self._whole - min(_KEPT_FOR_TEXTS, self._whole // 2)
             claimed = max(0, min(size, for_packs - self._packs))
             self._packs += claimed
+            self._running += 1
         return claimed
 
     def pack_ends(self, claimed: int) -> None:
+        if not self._with_packs:
+            return
         with self._changed:
             self._packs -= claimed
+            self._running -= 1
             self._changed.notify_all()
 
     def tell_packs(self, tell: Callable[[], object] | None) -> None:

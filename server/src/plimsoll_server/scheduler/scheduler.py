@@ -137,6 +137,10 @@ class Scheduler:
         self._load_changed()
         return self._meter.mean(time.monotonic())
 
+    def starved_seconds(self) -> float:
+        """For how long there has been no memory to read a text, though nothing runs; 0 when all is well."""
+        return self._tokeniser.claims.starved_seconds()
+
     def queued_tokens(self) -> dict[str, int]:
         """By the name of the tier."""
         return {name: lane.queued_tokens for name, lane in self._lanes.items()}
