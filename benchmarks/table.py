@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chunking_table import chunking_lines
+from kernels_table import kernel_lines
 from origin import origin
 from overload_table import overload_lines
 from preemption_table import preemption_lines
@@ -103,6 +104,7 @@ def rendered() -> dict[Path, str]:
         "server": serving_lines(FOLDER / "server.json"),
         "server-gpu": gpu_lines(FOLDER / "server-gpu.json"),
         "workers": workers_lines(FOLDER / "workers.json"),
+        "kernels": kernel_lines(FOLDER / "kernels.json"),
         "preemption": preemption_lines(FOLDER / "preemption.json"),
         "statistics": statistics_lines(FOLDER / "rollout-statistics.json"),
         "training": training_lines(FOLDER / "training.json"),
