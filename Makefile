@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs built demo demo-down test verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu bench-rollouts images
+.PHONY: help setup programs built demo demo-down test test-thorough verify format lock test-cluster test-scale test-statistics test-gpu bench bench-gpu bench-rollouts images
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: built ## All tests: unit, contract, and cluster on a real control plane
 
 test-cluster: built ## Only the tests on the real control plane
 	@$(BIN)/pytest -m cluster
+
+test-thorough: built ## The long tests without a cluster: whole shapes, 32K tokens, overload, fuzzing (half an hour)
+	@$(BIN)/pytest -m thorough tests/unit tests/contract
 
 verify: setup ## Format, lint, types, layers, and generated files that must be current
 	@$(BIN)/ruff format --check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import resource
 
@@ -11,9 +10,6 @@ from plimsoll_server.engine.process_memory import data_bytes, private_bytes
 MEBIBYTE = 1 << 20
 AMPLE = 1 << 40
 """A ceiling that no test comes near."""
-
-
-_BLOCK = 64 << 10
 
 
 class Heap:
@@ -29,26 +25,6 @@ class Heap:
     def give_back(self) -> None:
         """As the allocator does: it stays mapped."""
         self._memory.madvise(mmap.MADV_DONTNEED)
-
-
-class Scattered:
-    """Small blocks of the allocator's, touched, of which a few stay: what lies between them is given back to the kernel
-    and stays mapped."""
-
-    def __init__(self, size: int) -> None:
-        self._library = ctypes.CDLL(None)
-        self._library.malloc.restype, self._library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-        self._library.free.argtypes = [ctypes.c_void_p]
-        self._blocks = [self._library.malloc(_BLOCK) for _ in range(size // _BLOCK)]
-        for block in self._blocks:
-            ctypes.memset(block, 1, _BLOCK)
-
-    def give_back(self) -> None:
-        for number, block in enumerate(self._blocks):
-            if number % 16:
-                self._library.free(block)
-        self._blocks = self._blocks[::16]
-        self._library.malloc_trim(0)
 
 
 def counted_as_untouched() -> int:

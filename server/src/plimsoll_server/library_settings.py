@@ -20,6 +20,8 @@ def set_for_serving(environment: MutableMapping[str, str]) -> None:
     """Where whoever started the server has set nothing else."""
     # One text at a time needs none of the library's threads, whose stacks would be the memory of its text.
     environment["TOKENIZERS_PARALLELISM"] = "false"
+    # Where memory is short a library that tells how it came to its end may need more for that, and hangs.
+    environment["RUST_BACKTRACE"] = "0"
     if "OMP_WAIT_POLICY" not in environment:
         environment.setdefault("GOMP_SPINCOUNT", _SPINS)
     environment.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KERNELS)

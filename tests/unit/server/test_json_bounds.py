@@ -34,6 +34,18 @@ def test_no_large_body_of_any_protocol_takes_much_more_room_than_itself(size: in
     assert took["read"] > 0, "token ids of an ordinary request are among them"
 
 
+def test_a_body_that_there_is_no_memory_for_is_refused_for_now() -> None:
+    """The library that reads it panics then, which is no Exception: callers got 500, and the log forty lines."""
+    done = subprocess.run(
+        [sys.executable, TESTS / "programs" / "body_without_memory.py"],
+        env={**os.environ, "PYTHONPATH": str(TESTS), "RUST_BACKTRACE": "0"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout == "OverloadedError", done.stderr[-2000:]
+
+
 @pytest.mark.parametrize(
     ("body", "refused"),
     [

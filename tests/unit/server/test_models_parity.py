@@ -14,6 +14,7 @@ from transformers.models.modernbert.modeling_modernbert import ModernBertForSequ
 from family_builders import sequence
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.family import Placement
+from plimsoll_server.models.filling import filled_up
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.modernbert import ModernBert
 from plimsoll_server.models.pack import Pack
@@ -77,17 +78,21 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> ModernBert:
 
 @torch.inference_mode()
 def assert_hidden_states_agree(compared: Pair, batch: Sequence[Tokens]) -> None:
-    """The pack is run as one; the reference runs its sequences one by one."""
+    """The pack is run as one, filled up as it is served; the reference runs its sequences one by one."""
     model, network = compared
-    pack = Pack(batch, torch.device("cpu"))
+    pack = Pack(filled_up(batch, model.info.window), torch.device("cpu"))
     hidden = model.encode(pack)
-    for (start, end), tokens in zip(pack.spans, batch, strict=True):
+    for (start, end), tokens in zip(pack.spans, batch, strict=False):
         torch.testing.assert_close(hidden[start:end], reference_hidden(network, tokens), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 129, 512, pytest.param(1024, marks=THOROUGH)])
 def test_hidden_states_of_the_base_shape_agree_at(base_shape: Pair, length: int) -> None:
     assert_hidden_states_agree(base_shape, [sequence(length)])
+
+
+def test_hidden_states_of_the_base_shape_agree_beside_others(base_shape: Pair) -> None:
+    assert_hidden_states_agree(base_shape, [sequence(length) for length in (1, 127, 128, 129, 512)])
 
 
 @THOROUGH

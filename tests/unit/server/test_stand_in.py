@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import resource
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -68,11 +67,6 @@ def a_kernel_finds_no_memory() -> None:
     with pytest.raises(RuntimeError, match="could not create a primitive") as raised:
         product(5)
     assert is_out_of_memory(raised.value)
-    before = threading.active_count()
-    for _ in range(3):
-        with pytest.raises(MemoryError, match="no room for another thread"):
-            product(7)
-    assert threading.active_count() == before
     lift()
     with pytest.raises(RuntimeError, match="could not create a primitive"):
         linear(torch.ones(7, 128))

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.requests import Request
 
 from plimsoll_server.api.json_bounds import too_much_of
+from plimsoll_server.scheduler.errors import OverloadedError
 
 Model = TypeVar("Model", bound=BaseModel)
 Value = TypeVar("Value")
@@ -23,7 +24,8 @@ _NOT_DECLARED_JSON = {
 
 
 def read_json(model: type[Model], body: bytes) -> Model:
-    """Raises RequestValidationError. Types that it reads end at their first error: each one more costs memory."""
+    """Raises RequestValidationError, or OverloadedError where there is no memory for what the body says. Types that it
+    reads end at their first error: each one more costs memory."""
     if not body:
         raise RequestValidationError([_MISSING])
     if (too_much := too_much_of(body)) is not None:
@@ -32,6 +34,11 @@ def read_json(model: type[Model], body: bytes) -> Model:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(error.errors(include_input=False, include_url=False)) from None
+    except BaseException as error:
+        # Pydantic's core panics where Python has no memory for an object, and that is no Exception.
+        if not (isinstance(error, MemoryError) or type(error).__name__ == "PanicException"):
+            raise
+        raise OverloadedError("too little memory is left to read the request; try again", retry_after=5) from None
 
 
 def read_header(reader: TypeAdapter[Value | None], request: Request, name: str) -> Value | None:

@@ -1,5 +1,4 @@
-"""What the process has grown by since its start, looked at between batches and while there are none: the next ones get
-that much less.
+"""What the process has grown by since its start, looked at between batches: the next ones get that much less.
 
 In the first hundred batches that came to 40 to 90 MiB, little of it free within the allocator, and a library that leaks
 takes its part too. Nothing at the start can see it, and once it has taken all that is between the plan and the ceiling,
@@ -35,10 +34,11 @@ class BetweenBatches:
         room = self._line.now().room
         if room is None or self._clock() < self._next:
             return
+        # What is mapped and untouched changes with threads and heaps. Counted before anything is given back: of a heap
+        # it stays mapped, and the next batch touches it again.
+        self._budget.hold()
         if self._budget.left() < room:
             self._free()
-        # What is mapped and untouched changes with threads and heaps.
-        self._budget.hold()
         left = self._budget.left()
         self._line.left(left)
         if left < room and not self._told:

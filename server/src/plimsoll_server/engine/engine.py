@@ -23,7 +23,7 @@ from plimsoll_server.engine.host import AbandonedError, Host
 from plimsoll_server.engine.line import Line
 from plimsoll_server.engine.memory import Budget, device_memory, free_memory, is_out_of_memory
 from plimsoll_server.engine.meter import CudaMeter, ProcessMeter
-from plimsoll_server.engine.process_memory import DeviceMemory, MemoryBudgetError
+from plimsoll_server.engine.process_memory import FEW_WORDS, DeviceMemory, MemoryBudgetError, room_left
 from plimsoll_server.engine.progress import Progress
 from plimsoll_server.engine.recovery import run_with_recovery
 from plimsoll_server.engine.self_test import self_test
@@ -129,12 +129,13 @@ class Engine:
         return report
 
     async def keep(self) -> None:
-        """Has an idle engine look after its memory, until cancelled: what is short may be texts', and then no batch
-        comes after which it would."""
+        """Has an idle engine give back what is not in use where there is no memory to read a text with, until
+        cancelled: no batch comes then after which it would."""
         while True:
             await asyncio.sleep(_IDLE_LOOK_SECONDS)
-            if self._busy_since is None:
-                await self._on_worker(lambda: None)
+            room = room_left()
+            if self._busy_since is None and room is not None and room < FEW_WORDS:
+                await self._on_worker(self._free)
 
     def memory(self) -> DeviceMemory:
         return device_memory(self._device, self._budget)

@@ -29,6 +29,8 @@ _ALLOCATOR_FIELDS = (
 _STATUS_BYTES = 8192
 """Several times what the kernel has to say of a process, and so little that it is there when memory is short."""
 _HEADROOM = 16 << 20
+FEW_WORDS = 1 << 20
+"""Bytes that reading them takes, whatever the normaliser makes of them."""
 _USUAL_STACK = 8 << 20
 """Where none is set: rather more than what C libraries take then."""
 _MOST_PERCENT = 95
@@ -82,11 +84,8 @@ class ProcessBudget:
 
         The stack of a thread is mapped whole and hardly touched: `threads_to_come` more of them have their place. To be
         repeated once they are there, for until then the limit is that much too high.
-
-        What the allocator holds free may have been given back and still be mapped. It is touched again by whatever is
-        taken next, so it is none of what nothing ever touches.
         """
-        untouched = max(0, data_bytes() - private_bytes() - (unused_bytes() or 0)) + threads_to_come * _stack_bytes()
+        untouched = max(0, data_bytes() - private_bytes()) + threads_to_come * _stack_bytes()
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (self.ceiling + untouched, hard))
 

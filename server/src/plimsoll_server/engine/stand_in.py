@@ -16,7 +16,6 @@ from typing import TypeVar
 import torch
 
 from plimsoll_server.engine.memory import Budget, is_want_of_a_kernel
-from plimsoll_server.engine.process_memory import room_left
 from plimsoll_server.engine.threads import start_threads
 
 log = logging.getLogger(__name__)
@@ -35,8 +34,7 @@ class StandIn:
         self._here = threading.local()
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """On a thread that makes kernels, as far as is known. Raises what `work` raises, and MemoryError where there is
-        no room for such a thread."""
+        """On a thread that makes kernels, as far as is known. Raises what `work` raises."""
         if self._spent:
             self._replace()
         pool = self._pool
@@ -51,10 +49,7 @@ class StandIn:
             raise
 
     def _replace(self) -> None:
-        """Not before there is room again: torch's threads end the process where there is none for their stacks, and the
-        next kernel would find none either."""
-        if room_left() == 0:
-            raise MemoryError("there is no room for another thread that makes kernels")
+        """Not before there is room again: torch's threads end the process where there is none for their stacks."""
         log.warning(
             "the engine's thread found no memory for a kernel, and makes none any more: another takes its place"
         )

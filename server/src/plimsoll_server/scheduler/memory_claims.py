@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from plimsoll_server.engine.process_memory import FEW_WORDS
 from plimsoll_server.scheduler.errors import OverloadedError
 
 _ROOM_SECONDS = 2.0
@@ -24,8 +25,6 @@ _KEPT_FOR_TEXTS = 32 << 20
 """Bytes that no pack is thought to take, however long it is: else no text would be read for as long as it runs. Texts
 of 57 kB take them."""
 _RETRY_AFTER = 5
-_FEW_WORDS = 1 << 20
-"""Bytes that they take, whatever the normaliser makes of them."""
 
 
 class MemoryClaims:
@@ -49,7 +48,7 @@ class MemoryClaims:
         asked: others have taken it, and nobody gives it back. 0 when all is well."""
         with self._changed:
             left = self._look()
-            starved = left is not None and left < _FEW_WORDS and not self._texts and not self._running
+            starved = left is not None and left < FEW_WORDS and not self._texts and not self._running
             if not starved:
                 self._starved_since = None
                 return 0.0
