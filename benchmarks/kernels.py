@@ -1,7 +1,7 @@
 """What few kernels cost: texts of all lengths by an encoder on a CPU, as it is served, and with what the libraries keep
 by default and packs as long as their texts. In turns, each in a process of its own; writes benchmarks/kernels.json.
 
-    python benchmarks/kernels.py               # four minutes on two cores
+    python benchmarks/kernels.py               # ten minutes on two cores
     python benchmarks/kernels.py --quick       # to look, kept nowhere
 """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -185,17 +185,24 @@ def test_what_is_given_back_of_a_heap_is_for_the_next_batch_and_not_above_the_ce
     assert fresh.submit(kept_for_a_heap, SLACK).result(timeout=240) == pytest.approx(SLACK, abs=NOISE)
 
 
-async def test_an_engine_looks_once_its_batch_is_over(tmp_path: Path) -> None:
-    config = ModelConfig(location=str(random_model(tmp_path)))
+@asynccontextmanager
+async def almost_full_engine(folder: Path) -> AsyncIterator[tuple[Engine, int]]:
+    """And the room that was measured, when nobody had looked yet."""
+    config = ModelConfig(location=str(random_model(folder)))
     model = load_model(config, choose_placement(config))
     with data_limit(), ThreadPoolExecutor(1) as worker:
         engine = Engine(model, worker, AlmostFull(AMPLE, AMPLE))
         await engine.calibrate([1, 4, 2], longest=64, together=128)
-        before = engine.line().room
+        measured = engine.line().room
+        assert measured is not None
+        assert measured > 7 * MEBIBYTE
+        yield engine, measured
+
+
+async def test_an_engine_looks_once_its_batch_is_over(tmp_path: Path) -> None:
+    async with almost_full_engine(tmp_path) as (engine, _):
         await engine.run([[1, 4, 2]])
-    assert before is not None
-    assert before > 7 * MEBIBYTE
-    assert engine.line().room == 7 * MEBIBYTE
+        assert engine.line().room == 7 * MEBIBYTE
 
 
 async def test_an_idle_engine_looks_where_texts_starve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,15 +210,10 @@ async def test_an_idle_engine_looks_where_texts_starve(tmp_path: Path, monkeypat
     monkeypatch.setattr("plimsoll_server.engine.engine._IDLE_LOOK_SECONDS", 0.05)
     room = AMPLE
     monkeypatch.setattr("plimsoll_server.engine.engine.room_left", lambda: room)
-    config = ModelConfig(location=str(random_model(tmp_path)))
-    model = load_model(config, choose_placement(config))
-    with data_limit(), ThreadPoolExecutor(1) as worker:
-        engine = Engine(model, worker, AlmostFull(AMPLE, AMPLE))
-        await engine.calibrate([1, 4, 2], longest=64, together=128)
-        before = engine.line().room
+    async with almost_full_engine(tmp_path) as (engine, measured):
         keeping = asyncio.create_task(engine.keep())
         await asyncio.sleep(1.5)
-        assert engine.line().room == before, "an idle engine with room is left alone"
+        assert engine.line().room == measured, "an idle engine with room is left alone"
         room = 0
         async with asyncio.timeout(60):
             while engine.line().room != 7 * MEBIBYTE:  # noqa: ASYNC110  it tells nobody
