@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # bootstrap.py is there, which the benchmarks beside this one take things from.
 sys.path.append(str(ROOT))
 
-from origin import commit, machine, packages, today  # noqa: E402
+from origin import stamp  # noqa: E402
 from serving.contest import SERVED, TIED  # noqa: E402
 from serving.folders import model_folder  # noqa: E402
 from serving.shapes import PERIOD, Shape  # noqa: E402
@@ -125,10 +125,7 @@ def main() -> None:
     wanted = parser.parse_args()
     cases = [(shape, low, high, texts // 10) for shape, low, high, texts in CASES[:2]] if wanted.quick else CASES
     document = {
-        "command": " ".join(("python benchmarks/kernels.py", *sys.argv[1:])),
-        "date": today(),
-        "machine": machine(),
-        "versions": {"plimsoll": commit()} | packages(("torch", "transformers")),
+        **stamp(" ".join(("python benchmarks/kernels.py", *sys.argv[1:]))),
         "cases": [compare(*case, rounds=1 if wanted.quick else wanted.rounds) for case in cases],
     }
     text = json.dumps(document, indent=1) + "\n"

@@ -19,6 +19,16 @@ def origin(run: Mapping[str, Any]) -> str:
     return f"`{run['command']}`, {run['date']}, {_machine(run['machine'])}; {_versions(run['versions'])}."
 
 
+def stamp(command: str) -> dict[str, Any]:
+    """The fields of a run of this checkout's server, today on this machine."""
+    return {
+        "command": command,
+        "date": today(),
+        "machine": machine(),
+        "versions": {"plimsoll": commit()} | packages(("torch", "transformers")),
+    }
+
+
 def machine() -> dict[str, str | int | float]:
     """Nothing that names this very machine."""
     models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # bootstrap.py is there, which the benchmarks beside this one take things from.
 sys.path.append(str(ROOT))
 
-from origin import commit, machine, packages, today  # noqa: E402
+from origin import stamp  # noqa: E402
 from plimsoll_server.config import LongInputConfig, ModelConfig  # noqa: E402
 from plimsoll_server.engine.build import build_engine  # noqa: E402
 from plimsoll_server.engine.cpus import usable_cpus  # noqa: E402
@@ -228,10 +228,7 @@ def main() -> None:
     with ThreadPoolExecutor(1) as worker, idle_engine(model_folder(shape), worker) as idle:
         figures = asyncio.run(measure(*idle, plan))
     document = {
-        "command": " ".join(("python benchmarks/preemption.py", *sys.argv[1:])),
-        "date": today(),
-        "machine": machine(),
-        "versions": {"plimsoll": commit()} | packages(("torch", "transformers")),
+        **stamp(" ".join(("python benchmarks/preemption.py", *sys.argv[1:]))),
         **figures,
     }
     text = json.dumps(document, indent=1) + "\n"

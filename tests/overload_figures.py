@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from origin import ROOT, commit, machine, packages, today
+from origin import ROOT, stamp
 from overload import Reply, by_status
 
 PATH = ROOT / "benchmarks" / "overload.json"
@@ -47,10 +47,7 @@ def write_figures(name: str, outcome: Outcome, path: Path = PATH) -> None:
     """Beside those of other runs, which may be of another day: each says where it is from."""
     runs = json.loads(path.read_text()) if path.exists() else {}
     runs[name] = {
-        "command": ".venv/bin/pytest -m thorough tests/contract/test_overload.py",
-        "date": today(),
-        "machine": machine(),
-        "versions": {"plimsoll": commit(), **packages(["torch", "transformers"])},
+        **stamp(".venv/bin/pytest -m thorough tests/contract/test_overload.py"),
         "load_average": round(os.getloadavg()[0], 1),
         **_figures(outcome),
     }

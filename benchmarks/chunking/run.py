@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chunking.model import LONGEST_LEARNT
 from chunking.trial import measured
-from origin import commit, machine, packages, today
+from origin import stamp
 
 
 def run(lengths: Sequence[int], texts: int, output: Path, command: str, tell: Callable[[str], None]) -> None:
@@ -19,10 +19,7 @@ def run(lengths: Sequence[int], texts: int, output: Path, command: str, tell: Ca
         tell(f"  {row['way']}: {row['accuracy']:.0%} right, {row['cpu_seconds']:.2f} s of processor time")
         rows.append(row)
     document = {
-        "command": command,
-        "date": today(),
-        "machine": machine(),
-        "versions": {"plimsoll": commit(), **packages(("torch", "transformers"))},
+        **stamp(command),
         "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
         "longest_learnt": LONGEST_LEARNT,
         "rows": rows,

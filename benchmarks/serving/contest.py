@@ -15,6 +15,8 @@ from typing import Any
 
 from bootstrap import DIE_WITH_PARENT
 
+from plimsoll_server.library_settings import set_for_serving
+
 TIED = (sys.executable, "-I", "-S", "-c", DIE_WITH_PARENT)
 """Before a command: it ends with this process, however that ends."""
 
@@ -22,15 +24,14 @@ BENCH = Path(__file__).resolve().parent.parent / "bench.py"
 _ANSWER_SECONDS = 900.0
 """For one answer: a long text on a slow and busy machine. After that the contestant is ended."""
 
-SERVED: Mapping[str, str] = MappingProxyType(
-    {
-        "MALLOC_MMAP_THRESHOLD_": "16777216",
-        "MALLOC_TRIM_THRESHOLD_": "33554432",
-        "GOMP_SPINCOUNT": "10000",
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
-        "LRU_CACHE_CAPACITY": "16",
-    }
-)
+
+def _served() -> dict[str, str]:
+    settings = {"MALLOC_MMAP_THRESHOLD_": "16777216", "MALLOC_TRIM_THRESHOLD_": "33554432"}
+    set_for_serving(settings)
+    return settings
+
+
+SERVED: Mapping[str, str] = MappingProxyType(_served())
 """What Plimsoll's image and its `serve` set. Others run in the environment that they are found in."""
 
 ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {"plimsoll": SERVED, "linear layers": SERVED}

@@ -17,7 +17,7 @@ same as all others, and `models/filling.py` keeps their sizes few."""
 
 
 def set_for_serving(environment: MutableMapping[str, str]) -> None:
-    """Where whoever started the server has set nothing else."""
+    """How many kernels, and how long to spin, only where whoever started the server has set nothing else."""
     # One text at a time needs none of the library's threads, whose stacks would be the memory of its text.
     environment["TOKENIZERS_PARALLELISM"] = "false"
     # Where memory is short a library that tells how it came to its end may need more for that, and hangs.
