@@ -70,7 +70,7 @@ test-gpu: setup ## The checks that need a GPU
 	@$(BIN)/python benchmarks/bench_gpu.py require
 	@$(BIN)/pytest tests/gpu
 
-bench: setup ## The server beside its alternatives, in 20 minutes (QUICK=1: 3): figures, tables and a chart
+bench: setup ## The server beside its alternatives, in 45 minutes (QUICK=1: 3): figures, tables and a chart
 	@$(BIN)/python benchmarks/bench.py all $(if $(QUICK),--quick)
 
 bench-gpu: setup ## The server on a GPU (QUICK=1: fewer rounds): figures and tables

@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 _LENGTHS = (128, 256, 512, 1024, 2048, 4096, 8192)
 _QUICK_LENGTHS = (128, 1024, 4096)
+_MINUTES = 45
+"""Of a whole run."""
 
 Quick = Annotated[bool, typer.Option(help="Fewer of everything, three layers: to look, not to publish.")]
 Whole = Annotated[bool, typer.Option(help="All 22 layers at every length.")]
@@ -50,11 +52,11 @@ def services(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> N
 
 
 @app.command()
-def breadth(further: bool = False, shared: Shared = False, rounds: int = 0) -> None:
-    """As `services`, with three layers in more ways. `--further`: each length with 1, 8 and 32 texts at once."""
-    from serving.workloads import BREADTH, FURTHER
+def breadth(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> None:
+    """As `services`, with three layers in more ways: each length, and mixed ones, with 1, 8 and 32 texts at once."""
+    from serving.workloads import BREADTH
 
-    _side_by_side("breadth", (*BREADTH, *(FURTHER if further else ())), rounds, quick=False, shared=shared)
+    _side_by_side("breadth", BREADTH, rounds, quick=quick, shared=shared)
 
 
 @app.command()
@@ -72,7 +74,7 @@ def around(quick: Quick = False) -> None:
     """What a request costs besides the model, and answers from the cache."""
     from serving.around import around as measured
 
-    found = measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=3, tell=typer.echo)
+    found = measured(500 if quick else 3_000, 5_000 if quick else 20_000, rounds=1 if quick else 5, tell=typer.echo)
     _keep("around", [found], quick=quick, shared=False)
 
 
@@ -90,7 +92,9 @@ def everything(quick: Quick = False) -> None:
     began, failed = time.monotonic(), []
     for number, (name, measure) in enumerate(parts.items(), 1):
         minutes = (time.monotonic() - began) / 60
-        typer.echo(f"\n{name}: part {number} of {len(parts)}, {minutes:.0f} of about {3 if quick else 20} minutes over")
+        typer.echo(
+            f"\n{name}: part {number} of {len(parts)}, {minutes:.0f} of about {3 if quick else _MINUTES} minutes over"
+        )
         try:
             measure()
         except (ContestError, ServiceError) as error:
@@ -130,7 +134,7 @@ def contestant(name: str, folder: Path) -> None:
 def _side_by_side(part: str, workloads: Sequence[Any], rounds: int, *, quick: bool, shared: bool) -> None:
     from serving.side_by_side import side_by_side
 
-    found = side_by_side(workloads, rounds or (2 if quick else 3), shared=shared, tell=typer.echo)
+    found = side_by_side(workloads, rounds or (2 if quick else None), shared=shared, tell=typer.echo)
     _keep(part, found, quick=quick, shared=shared)
 
 

@@ -84,6 +84,9 @@ def _around(found: list[Figures]) -> Iterator[str]:
     for figures in found:
         yield f"| a request to a trivial model, p50 | {1e3 * figures['request_p50']:.2f} ms |"
         yield f"| its forward pass alone | {1e3 * figures['forward']:.2f} ms |"
+        added = figures["added"]
+        spread = f"{1e3 * added['least']:.2f} to {1e3 * added['most']:.2f}"
+        yield f"| added, in {figures['rounds']} pairs (least to most) | {1e3 * added['median']:.2f} ms ({spread}) |"
         yield f"| processor time of the server for such a request | {1e3 * figures['cpu_per_request']:.2f} ms |"
         yield f"| answers from the cache, the server on one core | {figures['hits_per_second']:,.0f}/s |"
         yield f"| processor time of the server for such an answer | {1e6 * figures['cpu_per_hit']:.0f} µs |"

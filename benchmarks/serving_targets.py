@@ -69,7 +69,7 @@ def _of_cell(cell: Figures) -> Iterator[Verdict]:
 
 
 def _of_around(around: Figures) -> Iterator[Verdict]:
-    hits, added = around["hits_per_second"], around["request_p50"] - around["forward"]
+    hits, added = around["hits_per_second"], around["added"]["median"]
     yield _at_least("answers from the cache on one core, per second", LEAST_HITS_PER_SECOND, hits, "{:,.0f}".format)
     yield Verdict(
         "added by HTTP and scheduling, p50",

@@ -99,8 +99,8 @@ def _rate(shape: Shape, tokens: int, seconds: dict[str, list[float]]) -> Rate:
     )
 
 
-def ratio(values: Sequence[float]) -> Ratio:
-    return Ratio(round(statistics.median(values), 3), round(min(values), 3), round(max(values), 3))
+def ratio(values: Sequence[float], digits: int = 3) -> Ratio:
+    return Ratio(round(statistics.median(values), digits), round(min(values), digits), round(max(values), digits))
 
 
 def line(rate: Rate) -> str:

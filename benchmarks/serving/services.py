@@ -89,7 +89,7 @@ def plimsoll(
 
 
 def _document(shape: Shape, folder: Path) -> dict[str, Any]:
-    tiers = [("short", 512, 32), ("medium", 2_048, 16), ("long", min(shape.window, 8_192), 4)]
+    tiers = [("short", 512, 32), ("medium", 2_048, 16), ("long", min(shape.window, 8_192), 8)]
     return {
         "version": 1,
         "model": {"location": str(folder)},

@@ -54,9 +54,16 @@ class Cell:
 
 
 def side_by_side(
-    workloads: Sequence[Workload], rounds: int, *, shared: bool, tell: Callable[[str], None], among: Among = services
+    workloads: Sequence[Workload],
+    rounds: int | None,
+    *,
+    shared: bool,
+    tell: Callable[[str], None],
+    among: Among = services,
 ) -> list[Cell]:
-    """The first of the services `among` which they are is the one that others are compared with, Plimsoll.
+    """In `rounds`, or where that is None in each workload's own number of them.
+
+    The first of the services `among` which they are is the one that others are compared with, Plimsoll.
 
     `shared`: one core for each service, and rates by its processor time; latencies are the wall's all the same.
 
@@ -66,7 +73,7 @@ def side_by_side(
         with all_running(among(shape, model_folder(shape), tell), shared=shared, tell=tell) as started:
             entrants = _alike(started, texts(shape, Lengths(200, 200), 1, seed=0)[0], tell)
             for workload in group:
-                cell = _cell(workload, entrants, rounds, tell)
+                cell = _cell(workload, entrants, rounds or workload.rounds, tell)
                 for served in cell.services:
                     tell(line(served))
                 cells.append(cell)

@@ -50,7 +50,7 @@ def rate(tokens: int, share: float, ahead: float) -> dict[str, Any]:
         ("peaks", {"name": "plimsoll", "tokens": 8_192, "activations": 51, "weights": 100}, [False]),
         ("peaks", {"name": "plimsoll", "tokens": 16_384, "activations": 99, "weights": 100}, [True]),
         ("peaks", {"name": "transformers", "tokens": 8_192, "activations": 900, "weights": 100}, []),
-        ("around", {"hits_per_second": 2_500, "request_p50": 0.0026, "forward": 0.001}, [True, False]),
+        ("around", {"hits_per_second": 2_500, "added": {"median": 0.0016}}, [True, False]),
         (
             "services",
             {
