@@ -1,7 +1,7 @@
 """Short texts while long ones stream: how long they take when they may run between the layers of a long one, and when
 they queue behind it. The same model, lengths and scheduler, in turns; writes benchmarks/preemption.json.
 
-    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: five minutes on two cores
+    python benchmarks/preemption.py            # 8,192 tokens against 512, half the width: 15 minutes, two cores
     python benchmarks/preemption.py --whole    # the same with all of ModernBERT-base's width: longer, or a GPU
     python benchmarks/preemption.py --quick    # three layers, 2,048 against 128: to look, kept nowhere
 """
@@ -138,14 +138,15 @@ async def _timed(scheduler: Scheduler, tokens: int, seconds: list[float]) -> Non
     seconds.append(time.monotonic() - began)
 
 
-async def alone(engine: Engine, tokens: int, times: int) -> float:
-    """Median seconds of a forward pass with nothing beside it."""
-    taken = []
+async def alone(engine: Engine, tokens: int, times: int) -> tuple[float, float]:
+    """Median seconds of a forward pass with nothing beside it, and of its longest layer."""
+    taken, longest = [], []
     for _ in range(times):
         began = time.monotonic()
-        await engine.run([a_text(tokens)])
+        report = await engine.run([a_text(tokens)])
         taken.append(time.monotonic() - began)
-    return statistics.median(taken)
+        longest.append(report.longest_step)
+    return statistics.median(taken), statistics.median(longest)
 
 
 @contextmanager
@@ -173,7 +174,8 @@ async def measure(engine: Engine, tokeniser: Tokeniser, plan: Plan) -> dict[str,
     await engine.start(long=a_text(300), short=a_text(12), probe=a_text(plan.short))
     calibration = await engine.calibrate(a_text(plan.short), plan.long, plan.long)
     await alone(engine, plan.short, 1)
-    short, long = await alone(engine, plan.short, 5), await alone(engine, plan.long, 3)
+    short, _ = await alone(engine, plan.short, 5)
+    long, layer = await alone(engine, plan.long, 5)
     ways: dict[str, Engine | OneAfterTheOther] = {WITHIN: engine, BEHIND: OneAfterTheOther(engine, plan.long)}
     found = {way: Found() for way in ways}
     for _ in range(plan.rounds):
@@ -192,12 +194,13 @@ async def measure(engine: Engine, tokeniser: Tokeniser, plan: Plan) -> dict[str,
         "every": plan.every,
         "short_alone": round(short, 3),
         "long_alone": round(long, 3),
-        "ways": {way: _figures(one, promised=long / engine.info.layers + short) for way, one in found.items()},
+        "longest_layer": round(layer, 3),
+        "ways": {way: _figures(one, promised=layer + short) for way, one in found.items()},
     }
 
 
 def _figures(found: Found, promised: float) -> dict[str, Any]:
-    """`promised`: seconds, of a layer of the long text and of the short text itself."""
+    """`promised`: seconds, of the long text's longest layer and of the short text itself."""
     quantiles = statistics.quantiles(found.shorts, n=100, method="inclusive")
     return {
         "shorts": len(found.shorts),
@@ -216,8 +219,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--every", type=float, default=4.0, help="seconds between two short texts")
+    parser.add_argument("--seconds", type=float, default=220.0)
+    parser.add_argument("--every", type=float, default=2.0, help="seconds between two short texts")
     asked = parser.parse_args()
     plan = (
         Plan(128, 2048, every=0.7, seconds=12, rounds=1)
