@@ -53,7 +53,7 @@ def run(*arguments: str | Path) -> Result:
 def measured(milliseconds: float = 20, **changes: Any) -> Measurements:
     """Of a server that meets every target, each sequence of a batch taking a fifth of `milliseconds`."""
     batches = tuple(
-        BatchFigures(size, latency([milliseconds / 1000 * max(1, size / 5)] * 20), 5000.0, 0, 240.0)
+        BatchFigures(size, latency([milliseconds / 1000 * max(1, size / 5)] * 20), 5000.0, 0, 240.0, 1.84, 1.12)
         for size in (1, 4, 8, 16, 32)
     )
     few = latency([0.02] * 20)
@@ -119,6 +119,7 @@ def test_a_missed_time_is_told_beside_the_processor_time_that_it_needs() -> None
     [slow] = [check for check in latency_targets(measured(70), REFERENCE, 2) if check.name == "batch of 16, p95"]
     assert "240 ms of processor time, so at least 120 ms on 2 processors" in slow.why
     assert "the matrix products of 16 × 128 tokens, measured by themselves before it, take 160 ms;" in slow.why
+    assert slow.why.endswith("had 1.84 processors while they ran, and 1.12 while the slowest twentieth did")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from plimsoll_server.trial.client import Answer, call
+from plimsoll_server.trial.client import Answer, Caller, call
 from plimsoll_server.trial.figures import Latency, latency
 from plimsoll_server.trial.gauges import watching
 from plimsoll_server.trial.process import Running
@@ -38,6 +39,10 @@ class BatchFigures:
     errors: int
     cpu_milliseconds: float
     """Of all processors together, per request: what else runs on the machine shows little in it."""
+    processors: float
+    """In use by the server, mean while these requests ran,"""
+    processors_of_slowest: float
+    """and while the slowest twentieth of them did. Fewer there: others had the rest meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,23 @@ def measure(server: Running, workload: Workload, window: int, plan: Plan, say: S
 
 
 def _batch(server: Running, workload: Workload, sequences: int, window: int, requests: int) -> BatchFigures:
-    cpu = server.cpu_seconds()
-    answers = call(server.port, [workload.full(sequences) for _ in range(requests)], 1)
-    cpu = 1000 * (server.cpu_seconds() - cpu) / requests
+    caller = Caller(server.port)
+    answers, cpu = [], [server.cpu_seconds()]
+    for _ in range(requests):
+        answers.append(caller.infer(workload.full(sequences)))
+        cpu.append(server.cpu_seconds())
+    caller.close()
     seconds = [answer.seconds for answer in answers]
-    rate = requests * sequences * window / sum(seconds)
-    return BatchFigures(sequences, latency(seconds), round(rate, 1), _errors(answers), round(cpu, 1))
+    taken = sorted(zip(seconds, (after - before for before, after in pairwise(cpu)), strict=True))
+    return BatchFigures(
+        sequences=sequences,
+        latency=latency(seconds),
+        tokens_per_second=round(requests * sequences * window / sum(seconds), 1),
+        errors=_errors(answers),
+        cpu_milliseconds=round(1000 * (cpu[-1] - cpu[0]) / requests, 1),
+        processors=_processors(taken),
+        processors_of_slowest=_processors(taken[-max(1, requests // 20) :]),
+    )
 
 
 def _concurrent(server: Running, workload: Workload, window: int, plan: Plan) -> ConcurrentFigures:
@@ -158,6 +174,11 @@ def _stability(server: Running, workload: Workload, requests: int) -> StabilityF
         resident_last=resident[-1],
         latency=latency([answer.seconds for answer in answers]),
     )
+
+
+def _processors(taken: Sequence[tuple[float, float]]) -> float:
+    """`taken`: seconds and processor seconds of each request."""
+    return round(sum(cpu for _, cpu in taken) / sum(seconds for seconds, _ in taken), 2)
 
 
 def _errors(answers: Sequence[Answer]) -> int:

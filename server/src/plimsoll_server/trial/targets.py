@@ -38,12 +38,13 @@ def _batches(found: Measurements) -> list[tuple[int, float]]:
 
 
 def _time(found: Measurements, reference: Reference, sequences: int, processors: int) -> str:
-    own, products = found.batch(sequences).cpu_milliseconds, 1000 * reference.product_seconds[sequences]
+    figures, products = found.batch(sequences), 1000 * reference.product_seconds[sequences]
+    own = figures.cpu_milliseconds
     return (
         f"such a request takes {own:.0f} ms of processor time, so at least {own / processors:.0f} ms on {processors} "
         f"processors; the matrix products of {sequences} × {found.window} tokens, measured by themselves before it, "
-        f"take {products:.0f} ms; over the whole trial the machine gave the server {found.cpu_share:.2f} processors, "
-        f"at a load average of {found.load_average[1]:.0f}"
+        f"take {products:.0f} ms; the server had {figures.processors:.2f} processors while they ran, and "
+        f"{figures.processors_of_slowest:.2f} while the slowest twentieth did"
     )
 
 
