@@ -262,7 +262,7 @@ def test_memory_is_shared_out_with_a_part_for_the_server_itself() -> None:
     own = servers_share(limit, in_use=200 << 20)
     made = places(some_order(memory_limit=limit), 2, (), own)
     assert own == (200 << 20) + limit // 10
-    assert [place.order.memory_limit for place in made] == [(limit - own) // 2] * 2
+    assert [(place.order.memory_limit, place.order.workers) for place in made] == [((limit - own) // 2, 2)] * 2
 
 
 def test_what_is_promised_beside_batches_is_in_the_servers_own_part() -> None:

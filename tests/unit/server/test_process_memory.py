@@ -41,11 +41,20 @@ def test_the_limit_is_told_apart_from_what_is_planned_of_it() -> None:
     assert (unlimited.limit, unlimited.planned) == (None, None)
 
 
-def test_a_limit_below_what_the_server_needs_is_refused_with_both_numbers() -> None:
-    with pytest.raises(
-        MemoryBudgetError, match=r"85 % of the memory limit of 16 MiB is 13 MiB, but the server needs \d+"
-    ):
-        process_budget(16 * MEBIBYTE, 85)
+@pytest.mark.parametrize(
+    ("workers", "told"),
+    [
+        pytest.param(1, r"85 % of the memory limit of 16 MiB is 13 MiB, .* needs \d+ .*memory$", id="of the container"),
+        pytest.param(
+            2,
+            r"85 % of each of 2 workers' part of the memory limit of 16 MiB is 13 MiB, .*, or lower PLIMSOLL_DEVICES$",
+            id="of a worker",
+        ),
+    ],
+)
+def test_a_limit_below_what_the_server_needs_is_refused_with_both_numbers(workers: int, told: str) -> None:
+    with pytest.raises(MemoryBudgetError, match=told):
+        process_budget(16 * MEBIBYTE, 85, workers=workers)
 
 
 def test_what_is_promised_beside_batches_is_no_room_for_them() -> None:

@@ -58,7 +58,7 @@ def _hold_memory(placement: Placement, order: EngineOrder) -> Budget | None:
         budget: Budget = CudaBudget(placement.device, order.memory_percent)
     elif order.memory_limit is not None:
         return_large_blocks(order.memory_limit)
-        budget = process_budget(order.memory_limit, order.memory_percent, order.promised_bytes)
+        budget = process_budget(order.memory_limit, order.memory_percent, order.promised_bytes, order.workers)
     else:
         return None
     budget.hold(_THREADS_TO_COME)

@@ -18,6 +18,8 @@ class EngineOrder:
     threads: int
     memory_limit: int | None = None
     """Bytes that the engine's process may take on a CPU; None where nothing sets a limit."""
+    workers: int = 1
+    """That the container's limit was shared out to: this is the part of each."""
     promised_bytes: int = 0
     """Of that limit: what the process will hold beside its batches once it has served for a while."""
     calibration_directory: str = ""

@@ -107,15 +107,17 @@ def _cgroup_limit(cgroup: Path) -> int | None:
     return None
 
 
-def process_budget(limit: int, percent: int, promised: int = 0) -> ProcessBudget:
+def process_budget(limit: int, percent: int, promised: int = 0, workers: int = 1) -> ProcessBudget:
     """`percent` of `limit` bytes to plan with, of which `promised` are not for batches. Raises MemoryBudgetError when
-    the process takes as much already."""
+    the process takes as much already; `workers` tells it whether the limit is the container's or a part of it."""
     budget = limit * percent // 100
     in_use = private_bytes()
     if in_use >= budget:
+        whose = "the memory limit" if workers == 1 else f"each of {workers} workers' part of the memory limit"
         raise MemoryBudgetError(
-            f"{percent} % of the memory limit of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
+            f"{percent} % of {whose} of {limit >> 20} MiB is {budget >> 20} MiB, but the server needs "
             f"{in_use >> 20} MiB before it loads a model; raise spec.server.resources.limits.memory"
+            + (", or lower PLIMSOLL_DEVICES" if workers > 1 else "")
         )
     return ProcessBudget(budget, limit * ceiling_percent(percent) // 100, promised, limit)
 

@@ -49,7 +49,7 @@ def places(order: EngineOrder, count: int, gpus: Sequence[str], servers_share: i
             number,
             gpus[number] if gpus else "cpu",
             # What is promised beside batches is held by the server's own process.
-            replace(order, threads=threads, memory_limit=memory, promised_bytes=0),
+            replace(order, threads=threads, memory_limit=memory, workers=count, promised_bytes=0),
             _environment(gpus[number] if gpus else None, threads),
         )
         for number, threads in enumerate(_shared_out(order.threads, count))
