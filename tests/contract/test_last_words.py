@@ -58,6 +58,13 @@ def test_a_fault_is_named_and_the_last_line_is_the_servers_own(tmp_path: Path, f
     assert "Traceback" in last["exception"]
 
 
+def test_where_the_file_cannot_be_written_the_sentence_is_the_logs_last_line(tmp_path: Path) -> None:
+    variables = {**environment({}), "PLIMSOLL_TERMINATION_LOG": "/nowhere/termination-log"}
+    with process(tmp_path, variables) as server:
+        assert server.ends_with() == 1
+    assert json.loads(server.log.read_text().splitlines()[-1])["message"].startswith("cannot start: ")
+
+
 def test_a_long_sentence_is_quoted_from_its_beginning(file: Path) -> None:
     leave(str(file), "found no folder " + "and a neighbour " * 100)
     assert MOST_CHARACTERS == LAST_WORDS

@@ -44,21 +44,22 @@ def serve() -> None:
         configure_logs(settings.log_level)
         code = asyncio.run(serve_until_told(settings, end_soon))
     except StartError as error:
+        _leave(str(error))
         log.critical("cannot start: %s", error)
-        code = _left(str(error))
+        code = 1
     except Exception as error:
         # Of the interpreter's own ending others have the last word, such as a library that tells what it leaks.
         kind = type(error).__name__
+        _leave(f"the server ended by a fault of its own, {kind}: see its log")
         log.critical("ended by a fault of the server's own: %s", kind, exc_info=True)
-        code = _left(f"the server ended by a fault of its own, {kind}: see its log")
+        code = 1
     end(code)
 
 
-def _left(sentence: str) -> int:
-    """The exit code, once `sentence` is where it is looked for."""
+def _leave(sentence: str) -> None:
+    """Before it is logged, for that line is the last one even where the file cannot be written."""
     # From the environment: the settings may be what is wrong.
     leave(os.environ.get("PLIMSOLL_TERMINATION_LOG", ""), sentence)
-    return 1
 
 
 def main() -> None:
