@@ -23,7 +23,7 @@ class Workload:
 
 MIXED, SHORT = Lengths(32, 1_024), Lengths(64, 128)
 
-WHOLE_MODEL = (Workload(BASE, MIXED, 8, 16), Workload(BASE, SHORT, 8, 48))
+WHOLE_MODEL = (Workload(BASE, MIXED, 8, 16, rounds=5), Workload(BASE, SHORT, 8, 48, rounds=5))
 """What the promises are about."""
 
 
