@@ -33,34 +33,42 @@ class _SeenEnough(Exception):  # noqa: N818  ends a forward pass of which no mor
     pass
 
 
+class _TimeIsUp(Exception):  # noqa: N818  ends one that takes longer than those before it let expect
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     trials: tuple[Trial, ...]
     sufficed: bool
-    """Whether they ended for another reason than want of memory, which another start may have."""
+    """Whether they ended for another reason than want of memory, or of time that the last one took against all
+    expectation: another start may have both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """`sample`: ordinary text, and `longest`: the most tokens of one sequence. `free` gives back what is not in use."""
+    """`sample`: ordinary text, and `longest`: the most tokens of one sequence. `free` gives back what is not in use.
+    `clock` tells seconds."""
 
     model: Model
     meter: Meter
     free: Callable[[], None]
     sample: Tokens
     longest: int
+    clock: Callable[[], float] = time.monotonic
 
     def run(self, most: int, room: int) -> Tried:
         """Batches of up to `most` tokens, each as one sequence and as a pack of many.
 
         They end where larger ones would tell nothing new, where the time is up, before one that might take more than
-        `room` bytes, and with one that runs out of memory. Empty where nobody tells how much memory is in use.
+        `room` bytes, and with one that runs out of memory or, at a border between two layers, of time. Empty where
+        nobody tells how much memory is in use.
         """
         trials: list[Trial] = []
-        patience = Patience()
+        patience = Patience(self.clock)
         for size in _sizes(most):
             for lengths in self._shapes(size):
-                trial = self._attempt([stretched(self.sample, length) for length in lengths])
+                trial = self._attempt([stretched(self.sample, length) for length in lengths], patience)
                 if trial is None:
                     return Tried(tuple(trials), sufficed=False)
                 trials.append(trial)
@@ -78,11 +86,11 @@ class Trials:
         alone = [[size]] if size <= self.longest else []
         return [*alone, _mixed(size, self.longest)] if self.model.info.packing == "packed" else alone
 
-    def _attempt(self, batch: Sequence[Tokens]) -> Trial | None:
+    def _attempt(self, batch: Sequence[Tokens], patience: Patience) -> Trial | None:
         self.free()
         try:
-            growth = self.meter.growth(lambda: self._first_layers(batch))
-        except OSError:
+            growth = self.meter.growth(lambda: self._first_layers(batch, patience))
+        except (OSError, _TimeIsUp):
             return None
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -90,15 +98,15 @@ class Trials:
             return None
         return Trial(sequences=len(batch), tokens=sum(map(len, batch)), growth=growth)
 
-    def _first_layers(self, batch: Sequence[Tokens]) -> None:
+    def _first_layers(self, batch: Sequence[Tokens], patience: Patience) -> None:
         with suppress(_SeenEnough):
-            self.model.forward(batch, _enough_after(_FIRST_LAYERS))
+            self.model.forward(batch, _enough_after(_FIRST_LAYERS, patience))
 
 
 class Patience:
-    """Whether there is time for the next size. `clock` tells seconds."""
+    """Whether there is time for the next size, and for the next layer. `clock` tells seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._began = self._asked = clock()
         self._seconds = 0.0
@@ -109,6 +117,9 @@ class Patience:
         self._asked = now
         times = min(_MOST_TIMES, max(_LEAST_TIMES, self._seconds / before if before else 0.0))
         return now - self._began + times * self._seconds <= _MOST_SECONDS
+
+    def is_over(self) -> bool:
+        return self._clock() - self._began > _MOST_SECONDS
 
 
 def stretched(sample: Tokens, length: int) -> Tokens:
@@ -132,7 +143,7 @@ def _mixed(size: int, longest: int) -> list[int]:
     return lengths
 
 
-def _enough_after(layers: int) -> Between:
+def _enough_after(layers: int, patience: Patience) -> Between:
     seen = 0
 
     def between() -> None:
@@ -140,5 +151,7 @@ def _enough_after(layers: int) -> Between:
         seen += 1
         if seen == layers:
             raise _SeenEnough
+        if patience.is_over():
+            raise _TimeIsUp
 
     return between
