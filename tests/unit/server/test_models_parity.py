@@ -66,6 +66,27 @@ def two_layers(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return pair(random_model(tmp_path_factory.mktemp("two"), **TWO_LAYERS))
 
 
+@pytest.fixture(scope="module")
+def base_shape_in_bfloat16(base_shape: Pair) -> Pair:
+    return in_bfloat16(base_shape)
+
+
+@pytest.fixture(scope="module")
+def all_layers_in_bfloat16(all_layers: Pair) -> Pair:
+    return in_bfloat16(all_layers)
+
+
+@pytest.fixture(scope="module")
+def two_layers_in_bfloat16(two_layers: Pair) -> Pair:
+    return in_bfloat16(two_layers)
+
+
+def in_bfloat16(compared: Pair) -> Pair:
+    """The server's model, that is: what it is compared with stays in float32."""
+    model, network = compared
+    return load(Path(model.info.location), torch.bfloat16), network
+
+
 def pair(folder: Path) -> Pair:
     return load(folder), reference_network(ModernBertForSequenceClassification, folder)
 
@@ -122,17 +143,45 @@ def test_hidden_states_of_mixed_lengths_in_one_pack_agree(two_layers: Pair, leng
     assert_hidden_states_agree(two_layers, [sequence(length, seed) for seed, length in enumerate(lengths)])
 
 
+@torch.inference_mode()
+def assert_probabilities_agree(compared: Pair, batch: Sequence[Tokens], tolerance: float = 2e-2) -> None:
+    """By the head and its pooling too. The reference runs its sequences one by one."""
+    model, network = compared
+    found = torch.tensor([output.numbers for output in model.forward(batch)])
+    expected = torch.cat([network(torch.tensor([list(tokens)])).logits for tokens in batch])
+    torch.testing.assert_close(found.softmax(-1), expected.softmax(-1), atol=tolerance, rtol=0)
+
+
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
-def test_probabilities_agree_with_pooling_by(tmp_path: Path, dtype: torch.dtype, pooling: str) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [pytest.param(torch.float32, 1e-5, id="float32"), pytest.param(torch.bfloat16, 2e-2, id="bfloat16")],
+)
+def test_probabilities_of_a_pack_agree_with_pooling_by(
+    tmp_path: Path, dtype: torch.dtype, tolerance: float, pooling: str
+) -> None:
     folder = random_model(tmp_path, classifier_pooling=pooling, **TWO_LAYERS)
     network = reference_network(ModernBertForSequenceClassification, folder)
-    batch = [sequence(length) for length in (1, 128, 129, 300)]
-    found = [output.numbers for output in load(folder, dtype).forward(batch)]
-    with torch.inference_mode():
-        expected = torch.cat([network(torch.tensor([list(tokens)])).logits for tokens in batch])
-    tolerance = 1e-5 if dtype is torch.float32 else 2e-2
-    torch.testing.assert_close(torch.tensor(found).softmax(-1), expected.softmax(-1), atol=tolerance, rtol=0)
+    batch = [sequence(length) for length in (1, 127, 128, 129, 512, 1024)]
+    assert_probabilities_agree((load(folder, dtype), network), batch, tolerance)
+
+
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 512, 1024])
+def test_probabilities_of_the_base_shape_in_bfloat16_agree_at(base_shape_in_bfloat16: Pair, length: int) -> None:
+    assert_probabilities_agree(base_shape_in_bfloat16, [sequence(length)])
+
+
+@THOROUGH
+@PATIENT
+@pytest.mark.parametrize("length", [1, 127, 128, 129, 512, 1024, 4096])
+def test_probabilities_of_all_22_layers_in_bfloat16_agree_at(all_layers_in_bfloat16: Pair, length: int) -> None:
+    assert_probabilities_agree(all_layers_in_bfloat16, [sequence(length)])
+
+
+@PATIENT
+@pytest.mark.parametrize("length", [4096, *(pytest.param(length, marks=THOROUGH) for length in (8192, 16_384, 32_768))])
+def test_probabilities_of_a_long_text_in_bfloat16_agree_at(two_layers_in_bfloat16: Pair, length: int) -> None:
+    assert_probabilities_agree(two_layers_in_bfloat16, [sequence(length)])
 
 
 @torch.inference_mode()
