@@ -199,14 +199,6 @@ async def test_counters_exist_before_their_first_event(server: Server) -> None:
     assert metrics["plimsoll_requests_total", "long", "oom"] == 0
 
 
-async def test_no_request_can_add_a_series(server: Server) -> None:
-    before = set(await server.metrics())
-    for path in ("/nowhere", "/predict/extra"):
-        assert (await server.client.post(path, json={})).status_code == 404
-    await server.client.get("/predict")
-    assert set(await server.metrics()) == before
-
-
 async def test_other_paths_and_methods_are_refused_in_the_same_shape(server: Server) -> None:
     for response in (await server.client.get("/nowhere"), await server.client.get("/predict")):
         assert response.status_code in (404, 405)
