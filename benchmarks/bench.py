@@ -60,6 +60,14 @@ def breadth(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> No
 
 
 @app.command()
+def crowds(shared: Shared = False, rounds: int = 0) -> None:
+    """As `breadth`, with many long texts at once, at which a service may end."""
+    from serving.workloads import CROWDS
+
+    _side_by_side("crowds", CROWDS, rounds, quick=False, shared=shared)
+
+
+@app.command()
 def peaks(quick: Quick = False, whole: Whole = False) -> None:
     """What memory the activations take."""
     from serving.peaks import peaks as measured
@@ -88,7 +96,7 @@ def everything(quick: Quick = False) -> None:
         part.__name__: partial(part, quick=quick) for part in (rates, peaks, around, services)
     }
     if not quick:
-        parts["breadth"] = breadth
+        parts |= {"breadth": breadth, "crowds": crowds}
     began, failed = time.monotonic(), []
     for number, (name, measure) in enumerate(parts.items(), 1):
         minutes = (time.monotonic() - began) / 60

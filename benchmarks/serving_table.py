@@ -75,6 +75,8 @@ def _services(cells: list[Figures]) -> Iterator[str]:
                 f"| {served['texts_per_second']:.2f} | {served['p50']:.3f} | {served['p95']:.3f} | {served['p99']:.3f} "
                 f"| {served['peak'] >> 20} | {_ratio(served['ahead'])}× |"
             )
+        for name, why in cell.get("left_out", {}).items():
+            yield f"| {cell['layers']} | {cell['lengths']} | {cell['at_once']} | {name}: {why} | | | | | | |"
     yield ""
 
 
@@ -97,6 +99,7 @@ PARTS = {
     "rates": ("The encoder", _rates),
     "services": ("Over HTTP", _services),
     "breadth": ("Over HTTP, in more ways", _services),
+    "crowds": ("Over HTTP, many long texts at once", _services),
     "peaks": ("Memory of one long text", _peaks),
     "around": ("Around the model", _around),
 }

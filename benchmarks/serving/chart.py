@@ -26,7 +26,7 @@ def draw(document: Document, path: Path) -> None:
 
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 6), width_ratios=(2, 3))
     _rates(left, document.get("rates", {}).get("figures", ()))
-    cells = [cell for part in ("services", "breadth") for cell in document.get(part, {}).get("figures", ())]
+    cells = [cell for part in ("services", "breadth", "crowds") for cell in document.get(part, {}).get("figures", ())]
     _services(right, cells)
     figure.tight_layout()
     figure.savefig(path, dpi=110)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from serving.services import Scores, Service
 
 _READY_SECONDS = 300.0
 _LOOK_SECONDS = 0.2
+_FATE_SECONDS = 5.0
 _GET = b"GET %s HTTP/1.1\r\nHost: bench\r\n\r\n"
 
 
@@ -70,6 +72,14 @@ class Running:
 
     def last_words(self) -> str:
         return "Its log ends: " + " | ".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+    def fate(self) -> str:
+        """What became of one that does not answer."""
+        try:
+            code = self.process.wait(_FATE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "runs and does not answer"
+        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
     def is_ready(self) -> bool:
         try:
@@ -127,6 +137,8 @@ def _started(service: Service, log: Path, cores: Sequence[int], *, shared: bool)
             )
     finally:
         os.sched_setaffinity(0, own)
+    # Where the machine's memory does not do, it is for the service to end and for nobody else.
+    Path(f"/proc/{process.pid}/oom_score_adj").write_text("1000")
     return Running(service, port, process, log, shared)
 
 

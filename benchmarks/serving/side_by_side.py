@@ -51,6 +51,8 @@ class Cell:
     texts: int
     rounds: int
     services: list[Served]
+    left_out: dict[str, str]
+    """Others, which did not last to the end of it: what became of each."""
 
 
 def side_by_side(
@@ -101,6 +103,7 @@ def _alike(started: Sequence[Running], text: str, tell: Callable[[str], None]) -
 
 def _cell(workload: Workload, entrants: Sequence[Running], rounds: int, tell: Callable[[str], None]) -> Cell:
     """Of those that last to the end of it; others are told and left out."""
+    left_out = {}
     loads: dict[str, list[Load]] = {entrant.service.name: [] for entrant in entrants}
     lasting = list(entrants)
     for number in range(-1, rounds):
@@ -113,11 +116,14 @@ def _cell(workload: Workload, entrants: Sequence[Running], rounds: int, tell: Ca
                     raise
                 tell(f"{entrant.service.name} is left out: {error}")
                 lasting.remove(entrant)
+                left_out[entrant.service.name] = entrant.fate()
         lasting.append(lasting.pop(0))
     timed = {name: found[1:] for name, found in loads.items()}
     ours = timed[entrants[0].service.name]
     served = [_served(entrant, timed[entrant.service.name], ours) for entrant in entrants if entrant in lasting]
-    return Cell(workload.shape.layers, str(workload.lengths), workload.at_once, workload.count, rounds, served)
+    return Cell(
+        workload.shape.layers, str(workload.lengths), workload.at_once, workload.count, rounds, served, left_out
+    )
 
 
 def _asked(entrant: Running, workload: Workload, number: int) -> Load:

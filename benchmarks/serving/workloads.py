@@ -40,15 +40,18 @@ BREADTH = (
     _uniform(512, 32, 32),
     _uniform(2_048, 1, 3),
     _uniform(2_048, 8, 16),
-    _uniform(2_048, 32, 32, rounds=1),
     _uniform(8_192, 1, 1),
-    _uniform(8_192, 8, 8, rounds=1),
-    _uniform(8_192, 32, 32, rounds=1),
     Workload(PERIOD, MIXED, 1, 12),
     Workload(PERIOD, MIXED, 8, 24),
     Workload(PERIOD, MIXED, 32, 32),
 )
-"""Three layers: the services differ as they do with 22, in a seventh of the time. One round of many long texts takes
-minutes of each service, and they are alike: it says as much as three."""
+"""Three layers: the services differ as they do with 22, in a seventh of the time."""
+
+CROWDS = (
+    _uniform(2_048, 32, 32, rounds=1),
+    _uniform(8_192, 8, 8, rounds=1),
+    _uniform(8_192, 32, 32, rounds=1),
+)
+"""Many long texts at once: each service takes minutes of a round."""
 
 QUICK = (Workload(PERIOD, MIXED, 8, 16), Workload(PERIOD, SHORT, 8, 32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,9 +15,10 @@ from serving.contest import ContestError, contestant
 from serving.folders import model_folder
 from serving.rates import rates_of
 from serving.record import keep
+from serving.running import Running
 from serving.services import PADDED, PLIMSOLL, Service, pipeline, plimsoll
 from serving.shapes import TRIVIAL, Shape
-from serving.side_by_side import side_by_side
+from serving.side_by_side import Cell, side_by_side
 from serving.texts import Lengths
 from serving.workloads import Workload
 from serving_table import serving_lines
@@ -55,6 +57,27 @@ def test_a_run_from_models_to_tables_and_a_chart(tmp_path: Path) -> None:
     assert (tmp_path / "server.png").stat().st_size > 10_000
     assert PADDED in lines
     assert "by processor time" in lines
+
+
+@pytest.mark.parametrize(
+    ("program", "fate"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "ended by SIGKILL"),
+        ("exit(3)", "ended with status 3"),
+        ("import time; time.sleep(60)", "runs and does not answer"),
+    ],
+)
+def test_what_became_of_a_service_is_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, fate: str
+) -> None:
+    monkeypatch.setattr("serving.running._FATE_SECONDS", 5.0 if "ended" in fate else 0.1)
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        service = Service(PADDED, lambda _: [], str.encode, list)
+        left_out = {service.name: Running(service, 0, process, tmp_path / "log", shared=False).fate()}
+        process.kill()
+    keep("crowds", [Cell(3, "8", 32, 32, 1, [], left_out)], "bench", tmp_path, shared=False)
+    lines = "\n".join(serving_lines(tmp_path / "server.json"))
+    assert f"| 3 | 8 | 32 | {PADDED}: {fate} |" in lines
 
 
 def test_a_contestant_that_ends_is_named(tmp_path: Path) -> None:
