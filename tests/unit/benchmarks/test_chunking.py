@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from chunking import model
+from chunking.run import run
 from chunking.texts import ATTACK, HARMLESS, Text, named_text
-from chunking.trial import WHOLE, Reader, Way, rows
-from chunking.uses import Use
+from chunking.trial import WAYS, WHOLE, Reader, Way, rows
+from chunking.uses import USES, Use
 from chunking.verdicts import VERDICTS, Reading
+from chunking_table import chunking_lines
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.entities import Entity
 from plimsoll_server.scheduler.tiers import Tier
 from server_builders import entity_model
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 def persons(tokens: int, _: int, draw: random.Random) -> Text:
@@ -69,3 +83,12 @@ def test_an_entity_is_right_by_its_label_and_its_very_characters() -> None:
     assert text.entities() == {("person", 2, 13), ("place", 16, 21)}
     assert (found["precision"], found["recall"], found["f1"]) == (0.3333, 0.5, 0.4)
     assert (found["cut"], found["cut_right"]) == (1, 0)
+
+
+def test_a_run_from_training_to_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "RECIPE", replace(model.RECIPE, steps=2))
+    path = tmp_path / "chunking.json"
+    run({1_200: 2}, path, "bench", lambda _: None)
+    cells = [line.split(" | ") for line in chunking_lines(path) if " | 1,200 | " in line]
+    assert len(cells) == len(json.loads(path.read_text())["rows"]) == len(USES) * len(WAYS)
+    assert {len(row) for row in cells} == {9}
