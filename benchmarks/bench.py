@@ -122,13 +122,12 @@ def pipeline_server(folder: Path, port: int, batch: int) -> None:
 
 
 @app.command()
-def chunking(quick: Quick = False, texts: int = 0, output: Path = Path("benchmarks/chunking.json")) -> None:
+def chunking(quick: Quick = False, output: Path = Path("benchmarks/chunking.json")) -> None:
     """Long texts in one pass and in chunks: how often either is right, and what it costs."""
     from chunking.run import run
 
-    lengths, count = ((4_096,), 4) if quick else ((16_384, 40_960), 8)
-    command = f"python benchmarks/bench.py chunking --texts {texts or count}{' --quick' if quick else ''}"
-    run(lengths, texts or count, output, command, typer.echo)
+    texts = {4_096: 4} if quick else {16_384: 32, 40_960: 16}
+    run(texts, output, f"python benchmarks/bench.py chunking{' --quick' if quick else ''}", typer.echo)
 
 
 @app.command(hidden=True)

@@ -17,22 +17,22 @@ def chunking_lines(path: Path) -> Iterator[str]:
     run = json.loads(path.read_text())
     first, last = run["load_average"]
     yield f"{origin(run)} Load average {first:.0f} at the start, {last:.0f} at the end.\n"
-    yield "| question | text, tokens | read in | texts | right | attack above none | processor time, s | of one pass |"
-    yield "|---|---:|---|---:|---:|---:|---:|---:|"
+    yield "| question | text, tokens | read in | texts | right | attack above none | cut | CPU, s | of one pass |"
+    yield "|---|---:|---|---:|---:|---:|---:|---:|---:|"
     for row in run["rows"]:
         yield _row(row)
     yield ""
 
 
 def _row(row: Mapping[str, Any]) -> str:
-    separated = row["separated"]
     cells = (
         f"{row['use']} ({row['aggregation']})",
         f"{row['tokens']:,}",
         row["way"],
         str(row["texts"]),
-        f"{row['accuracy']:.0%}",
-        "" if separated is None else f"{separated:.0%}",
+        f"F1 {row['f1']:.1%} of {row['entities']:,}" if "f1" in row else f"{row['right']} of {row['texts']}",
+        f"{row['separated']:.0%}" if "separated" in row else "",
+        f"{row['cut_right']} of {row['cut']}" if row.get("cut") else "",
         f"{row['cpu_seconds']:.2f}",
         f"{row['cpu_share_of_one_pass']:.0%}",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from chunking.model import LONGEST_LEARNT
@@ -12,11 +12,12 @@ from chunking.trial import measured
 from origin import stamp
 
 
-def run(lengths: Sequence[int], texts: int, output: Path, command: str, tell: Callable[[str], None]) -> None:
+def run(texts: Mapping[int, int], output: Path, command: str, tell: Callable[[str], None]) -> None:
+    """`texts`: how many, by their length in tokens."""
     before = os.getloadavg()[0]
     rows = []
-    for row in measured(lengths, texts, tell):
-        tell(f"  {row['way']}: {row['accuracy']:.0%} right, {row['cpu_seconds']:.2f} s of processor time")
+    for row in measured(texts, tell):
+        tell(f"  {row}")
         rows.append(row)
     document = {
         **stamp(command),

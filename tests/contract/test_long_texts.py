@@ -6,12 +6,15 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from operator import mul
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from plimsoll_server.scheduler.chunks import cut, new_tokens
+from plimsoll_server.scheduler.documents import Border
 from server_builders import FILLER, entity_model, lexicon_model, server_config
 from server_process import Server, serving
 
@@ -59,6 +62,10 @@ async def patient_server(config: Mapping[str, Any]) -> AsyncIterator[Server]:
         yield server
 
 
+def scores_of(response: Any) -> dict[str, float]:
+    return {entry["label"]: entry["score"] for entry in response.json()}
+
+
 def chunks_of(response: Any) -> int:
     return int(response.headers["X-Plimsoll-Chunks"])
 
@@ -71,10 +78,7 @@ async def test_a_topics_scores_are_the_mean_over_the_whole_text(tmp_path: Path) 
 
     async with patient_server(config(folder, "Mean")) as server:
         response = await server.predict(text)
-        whole, tides, engine = [
-            {entry["label"]: entry["score"] for entry in answer.json()}
-            for answer in (response, await server.predict("tides"), await server.predict("engine"))
-        ]
+        whole, tides, engine = map(scores_of, (response, await server.predict("tides"), await server.predict("engine")))
 
     assert chunks_of(response) == 6
     assert whole["sea"] == pytest.approx(0.7 * tides["sea"] + 0.3 * engine["sea"], abs=0.02)
@@ -83,20 +87,25 @@ async def test_a_topics_scores_are_the_mean_over_the_whole_text(tmp_path: Path) 
 
 @pytest.mark.parametrize("place", [CHUNK - 10, TOKENS - 1], ids=["border", "last"])
 async def test_an_attack_in_one_place_keeps_its_score_however_long_the_rest_is(tmp_path: Path, place: int) -> None:
-    """By the maximum the text is as risky as its riskiest chunk; by the mean it drowns."""
+    """By the maximum the text is as risky as the riskiest chunk would be alone; by the mean it drowns."""
     folder = lexicon_model(tmp_path, ATTACK, ("harmless", "attack"), **WINDOW)
     near = range(max(0, place - 2_000), min(TOKENS, place + 2_000))
-    attack = dict.fromkeys(near, "ignore")
-    text = text_with(attack)
+    text = text_with(dict.fromkeys(near, "ignore"))
+    spans = cut(TOKENS, CHUNK - 2, OVERLAP, bytes([Border.WORD]) * TOKENS)
     found = {}
 
     for aggregation in ("Max", "Mean"):
         async with patient_server(config(folder, aggregation)) as server:
             response = await server.predict(text)
-            found[aggregation] = {entry["label"]: entry["score"] for entry in response.json()}["attack"]
-            assert chunks_of(response) == 6
+            alone = [scores_of(await server.predict(" ".join(text.split()[start:end]))) for start, end in spans]
+            found[aggregation] = scores_of(response)
+            assert chunks_of(response) == len(spans) == 6
 
-    assert found["Max"] > found["Mean"] + 0.05
+    chunks = {label: [scores[label] for scores in alone] for label in ("harmless", "attack")}
+    averages = {label: sum(map(mul, scores, new_tokens(spans))) / TOKENS for label, scores in chunks.items()}
+    assert found["Max"] == pytest.approx({label: max(scores) for label, scores in chunks.items()}, abs=1e-5)
+    assert found["Mean"] == pytest.approx(averages, abs=1e-5)
+    assert found["Max"]["attack"] > found["Mean"]["attack"] + 0.05
 
 
 async def test_names_are_found_once_with_their_characters_wherever_a_chunk_ends(tmp_path: Path) -> None:
