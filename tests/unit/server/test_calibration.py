@@ -160,27 +160,37 @@ def test_trials_go_on_while_the_next_is_likely_to_end_in_time(seconds: tuple[flo
 
 
 class Interrupted(Taking):
-    """Its layers take a tenth of a second, and with more than 512 tokens a minute: others want the machine."""
+    """Its layers take a tenth of a second, and from so many tokens on a minute: others want the machine."""
 
-    now = 0.0
+    now, from_tokens = 0.0, 0
 
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
         def border() -> None:
-            self.now += 0.1 if sum(map(len, batch)) <= 512 else 60.0
+            self.now += 0.1 if sum(map(len, batch)) < self.from_tokens else 60.0
             if between:
                 between()
 
         return super().forward(batch, border)
 
 
-def test_a_batch_that_outlasts_the_time_ends_before_its_next_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another start may have it all: such trials are not kept."""
+@pytest.mark.parametrize(
+    ("from_tokens", "sizes", "layers", "sufficed"),
+    [
+        pytest.param(512, [512, 512], 3 + 3, True, id="at first, without which nothing would be known"),
+        pytest.param(1024, [512, 512], 3 + 3 + 1, False, id="after one size, of which no line is drawn for good"),
+        pytest.param(2048, [512, 512, 1024, 1024], 4 * 3 + 1, True, id="after two"),
+    ],
+)
+def test_a_batch_that_outlasts_the_time_ends_before_its_next_layer(
+    monkeypatch: pytest.MonkeyPatch, from_tokens: int, sizes: list[int], layers: int, sufficed: bool
+) -> None:
     monkeypatch.setattr(PATIENCE, 15.0)
     model = Interrupted(20_000)
+    model.from_tokens = from_tokens
     tried = replace(trials(model), clock=lambda: model.now).run(4096, AMPLE)
-    assert [trial.tokens for trial in tried.trials] == [512, 512]
-    assert model.layers_run == 3 + 3 + 1
-    assert not tried.sufficed
+    assert [trial.tokens for trial in tried.trials] == sizes
+    assert model.layers_run == layers
+    assert tried.sufficed == sufficed
 
 
 def test_no_more_is_tried_than_could_ever_run() -> None:

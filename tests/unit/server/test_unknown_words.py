@@ -13,6 +13,7 @@ from plimsoll_server.config import ModelConfig, Task
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Placement
 from plimsoll_server.models.load import load_model
+from plimsoll_server.models.tokenizer_file import check_tokenizer
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.tokenise import Tokeniser
@@ -74,7 +75,54 @@ async def test_one_that_leaves_out_unknown_letters_reads_the_others(tmp_path: Pa
         tokeniser.close()
 
 
-def test_one_that_leaves_out_unknown_letters_finds_no_entities(tmp_path: Path, random_token_folder: Path) -> None:
+BYTES = [*pre_tokenizers.ByteLevel.alphabet()]
+SPELT = [f"<0x{number:02X}>" for number in range(256)]
+
+
+def numbered(*words: str) -> dict[str, int]:
+    return {word: number for number, word in enumerate((*WORDS, *words))}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(models.BPE(WORDS, []), id="letters"),
+        pytest.param(models.BPE(numbered("𒀀"), []), id="letters, and the one that is tried"),
+        pytest.param(models.BPE(numbered(*(set(BYTES) - {"Ã"})), []), id="all bytes but one"),
+        pytest.param(models.BPE(numbered(*SPELT[1:]), [], byte_fallback=True), id="all bytes spelt but one"),
+        pytest.param(models.BPE(numbered(*BYTES), []), id="bytes that no text is split into"),
+    ],
+)
+def test_one_that_leaves_out_unknown_letters_finds_no_entities(
+    tmp_path: Path, random_token_folder: Path, kind: models.Model
+) -> None:
     """Its library tells the characters of a word as if those were not there."""
     with pytest.raises(ModelError, match="entities would be found in other places; save it with an unknown token"):
-        loaded(tmp_path, random_token_folder, models.BPE(WORDS, []), "token-classification")
+        loaded(tmp_path, random_token_folder, kind, "token-classification")
+
+
+@pytest.mark.parametrize(
+    ("kind", "split"),
+    [
+        pytest.param(models.BPE(numbered(*BYTES), []), pre_tokenizers.ByteLevel(), id="every byte is a token"),
+        pytest.param(
+            models.BPE(numbered(*SPELT), [], byte_fallback=True), pre_tokenizers.WhitespaceSplit(), id="bytes spelt"
+        ),
+        pytest.param(
+            models.BPE(numbered("[UNK]"), [], unk_token="[UNK]"), pre_tokenizers.WhitespaceSplit(), id="unknown token"
+        ),
+    ],
+)
+def test_one_that_reads_everything_finds_entities(
+    tmp_path: Path, kind: models.Model, split: pre_tokenizers.PreTokenizer
+) -> None:
+    tokenizer = Tokenizer(kind)
+    tokenizer.pre_tokenizer = split
+    save_tokenizer(tokenizer, tmp_path)
+    check_tokenizer(tmp_path / "tokenizer.json", rows=1000, task="token-classification")
+
+
+def test_an_unknown_token_that_is_not_in_the_vocabulary_is_none(tmp_path: Path, random_folder: Path) -> None:
+    """Though the text that is tried needs none."""
+    with pytest.raises(ModelError, match=r"fails at what is not in its vocabulary: \[UNK\] is none of it"):
+        loaded(tmp_path, random_folder, models.BPE(numbered("𒀀"), [], unk_token="[UNK]"))

@@ -41,8 +41,8 @@ class _TimeIsUp(Exception):  # noqa: N818  ends one that takes longer than those
 class Tried:
     trials: tuple[Trial, ...]
     sufficed: bool
-    """Whether they ended for another reason than want of memory, or of time that the last one took against all
-    expectation: another start may have both."""
+    """Whether they ended for another reason than want of memory, or of time for a second size: another start may have
+    both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class Trials:
         patience = Patience(self.clock)
         for size in _sizes(most):
             for lengths in self._shapes(size):
-                trial = self._attempt([stretched(self.sample, length) for length in lengths], patience)
+                try:
+                    trial = self._attempt([stretched(self.sample, length) for length in lengths], patience)
+                except _TimeIsUp:
+                    # Of two sizes and more as much is known as if this one had never been begun.
+                    return Tried(tuple(trials), sufficed=len({trial.tokens for trial in trials}) > 1)
                 if trial is None:
                     return Tried(tuple(trials), sufficed=False)
                 trials.append(trial)
@@ -90,7 +94,7 @@ class Trials:
         self.free()
         try:
             growth = self.meter.growth(lambda: self._first_layers(batch, patience))
-        except (OSError, _TimeIsUp):
+        except OSError:
             return None
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -119,7 +123,8 @@ class Patience:
         return now - self._began + times * self._seconds <= _MOST_SECONDS
 
     def is_over(self) -> bool:
-        return self._clock() - self._began > _MOST_SECONDS
+        """Never before one size is whole: it is a small one, and without it nothing would be known."""
+        return self._asked > self._began and self._clock() - self._began > _MOST_SECONDS
 
 
 def stretched(sample: Tokens, length: int) -> Tokens:

@@ -9,7 +9,6 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -21,12 +20,11 @@ from plimsoll_server.models.location import Located, locate
 from plimsoll_server.models.packed_attention import register_packed_attention
 from plimsoll_server.models.pooling import pooling_of
 from plimsoll_server.models.registry import family_named
+from plimsoll_server.models.tokenizer_file import check_tokenizer
 from plimsoll_server.types import Activation, ModelInfo
 
 _UNFIT = (OSError, ValueError, TypeError, ArithmeticError, SafetensorError, StrictDataclassError)
 """What transformers raises for values of a config.json that no network can be made with."""
-_UNHEARD_OF = "𒀀a"
-"""One word: a letter of a script that hardly any vocabulary has, and one that nearly all have."""
 
 
 def load_model(wanted: ModelConfig, placement: Placement, located: Located | None = None) -> Model:
@@ -43,7 +41,7 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
     placement = replace(placement, attention=family.attention(network_class, placement.attention))
     network = _load_network(folder, family, wanted.task, placement)
     config: Any = network.config
-    _check_tokenizer(folder.tokenizer_file, config.vocab_size, wanted.task)
+    check_tokenizer(folder.tokenizer_file, config.vocab_size, wanted.task)
     info = ModelInfo(
         location=wanted.location,
         revision=located.revision,
@@ -138,38 +136,6 @@ def _check_complete(path: Path, report: dict[str, Any]) -> None:
                 f"the weights in {path} do not fit its config.json ({kind.replace('_', ' ')}: {', '.join(names)}); "
                 "save model and configuration together"
             )
-
-
-def _check_tokenizer(file: Path, vocabulary: int, task: str) -> None:
-    """Each token that a text can become has a row of its own: one without would fail its batch, and on a GPU all that
-    come after."""
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the binding raises bare Exception
-        raise ModelError(f"{file} is no tokenizer that can be read: {error}") from error
-    tokenizer.no_truncation()
-    try:
-        read = tokenizer.encode(_UNHEARD_OF)
-    except Exception as error:
-        raise ModelError(
-            f"{file} fails at what is not in its vocabulary: {error}; save it with an unknown token that is"
-        ) from error
-    ends = [end for (_, end), special in zip(read.offsets, read.special_tokens_mask, strict=True) if not special]
-    # Some leave out what they do not know. Without a token nothing shows where a text stands among those around it.
-    if not ends:
-        raise ModelError(f"{file} makes no token of the letter a; save it with an unknown token, or one of that letter")
-    if task == "token-classification" and ends[-1] != len(_UNHEARD_OF):
-        raise ModelError(
-            f"{file} leaves out what is not in its vocabulary, and counts the characters of a word without it, so that "
-            "entities would be found in other places; save it with an unknown token"
-        )
-    # The post-processor has ids of its own, around every text.
-    highest = max(*tokenizer.get_vocab(with_added_tokens=True).values(), *read.ids)
-    if highest >= vocabulary:
-        raise ModelError(
-            f"{file} has token ids up to {highest}, but the model embeds {vocabulary}, numbered from 0; the two do not "
-            "belong together"
-        )
 
 
 def _window(family: Family, config: Any) -> int:
