@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 REQUEST_SECONDS = 600.0
 _OK = 200
-_NO_ANSWER = 0
+NO_ANSWER = 0
 
 
 @dataclass(slots=True)
@@ -102,5 +102,5 @@ async def _status(connection: Connection, request: bytes) -> int:
             status, _ = await connection.send(request)
     except (OSError, asyncio.IncompleteReadError):
         await connection.close()
-        return _NO_ANSWER
+        return NO_ANSWER
     return status

@@ -23,6 +23,9 @@ def keep(part: str, figures: Sequence[Any], command: str, folder: Path, *, share
     """Put the figures, each a dataclass, in the place of the part's former ones."""
     path = folder / f"{NAME}.json"
     document = json.loads(path.read_text()) if path.exists() else {}
+    if folder == LOOKED_AT:
+        # Nobody publishes those of another checkout, whose figures may be of another kind.
+        document = {name: kept for name, kept in document.items() if kept["versions"]["plimsoll"] == commit()}
     document[part] = {
         "command": command,
         "date": today(),

@@ -73,13 +73,12 @@ class Running:
     def last_words(self) -> str:
         return "Its log ends: " + " | ".join(self.log.read_text(errors="replace").splitlines()[-30:])
 
-    def fate(self) -> str:
-        """What became of one that does not answer."""
-        try:
-            code = self.process.wait(_FATE_SECONDS)
-        except subprocess.TimeoutExpired:
-            return "runs and does not answer"
-        return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+    def ended(self, *, soon: bool = False) -> str:
+        """How; empty where it runs. `soon`: a connection broke, so it may be about to."""
+        with suppress(subprocess.TimeoutExpired):
+            code = self.process.wait(_FATE_SECONDS if soon else 0)
+            return f"ended by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        return ""
 
     def is_ready(self) -> bool:
         try:

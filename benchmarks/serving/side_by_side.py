@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 import psutil
 
-from serving.client import Load
+from serving.client import NO_ANSWER, Load
 from serving.folders import model_folder
 from serving.rates import Ratio, ratio
 from serving.running import Running, ServiceError, all_running
@@ -52,7 +52,13 @@ class Cell:
     rounds: int
     services: list[Served]
     left_out: dict[str, str]
-    """Others, which did not last to the end of it: what became of each."""
+    """Others, which did not last to the end of it, or had ended before: what became of each."""
+
+
+class _LeftOutError(ServiceError):
+    def __init__(self, entrant: Running, why: str) -> None:
+        super().__init__(f"{entrant.service.name} {why}. {entrant.last_words()}")
+        self.why = why
 
 
 def side_by_side(
@@ -74,11 +80,15 @@ def side_by_side(
     for shape, group in groupby(workloads, lambda workload: workload.shape):
         with all_running(among(shape, model_folder(shape), tell), shared=shared, tell=tell) as started:
             entrants = _alike(started, texts(shape, Lengths(200, 200), 1, seed=0)[0], tell)
+            gone: dict[str, str] = {}
             for workload in group:
                 cell = _cell(workload, entrants, rounds or workload.rounds, tell)
                 for served in cell.services:
                     tell(line(served))
-                cells.append(cell)
+                cells.append(replace(cell, left_out=gone | cell.left_out))
+                for entrant in [one for one in entrants if one.ended()]:
+                    entrants.remove(entrant)
+                    gone[entrant.service.name] = f"not asked, {entrant.ended()} at {workload}"
     return cells
 
 
@@ -111,12 +121,12 @@ def _cell(workload: Workload, entrants: Sequence[Running], rounds: int, tell: Ca
         for entrant in list(lasting):
             try:
                 loads[entrant.service.name].append(_asked(entrant, workload, number))
-            except ServiceError as error:
+            except _LeftOutError as error:
                 if entrant is entrants[0]:
                     raise
                 tell(f"{entrant.service.name} is left out: {error}")
                 lasting.remove(entrant)
-                left_out[entrant.service.name] = entrant.fate()
+                left_out[entrant.service.name] = error.why
         lasting.append(lasting.pop(0))
     timed = {name: found[1:] for name, found in loads.items()}
     ours = timed[entrants[0].service.name]
@@ -127,7 +137,8 @@ def _cell(workload: Workload, entrants: Sequence[Running], rounds: int, tell: Ca
 
 
 def _asked(entrant: Running, workload: Workload, number: int) -> Load:
-    """What came of a round; before the first one, of a single text. Raises ServiceError where there is no answer."""
+    """What came of a round; before the first one, of a single text. Raises _LeftOutError where it ended, whatever it
+    answered until then, or answered nothing."""
     warming_up = number < 0
     try:
         load = entrant.load(
@@ -136,9 +147,11 @@ def _asked(entrant: Running, workload: Workload, number: int) -> Load:
         if warming_up:
             entrant.begin_peak()
     except psutil.Error:
-        raise ServiceError(f"it has ended. {entrant.last_words()}") from None
+        raise _LeftOutError(entrant, entrant.ended() or "ended") from None
+    if ended := entrant.ended(soon=NO_ANSWER in load.refused):
+        raise _LeftOutError(entrant, ended)
     if not load.latencies:
-        raise ServiceError(f"it answered nothing: {dict(load.refused)}. {entrant.last_words()}")
+        raise _LeftOutError(entrant, f"answered {', '.join(map(str, load.refused))} alone")
     return load
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +15,9 @@ from serving.contest import ContestError, contestant
 from serving.folders import model_folder
 from serving.rates import rates_of
 from serving.record import keep
-from serving.running import Running
 from serving.services import PADDED, PLIMSOLL, Service, pipeline, plimsoll
 from serving.shapes import TRIVIAL, Shape
-from serving.side_by_side import Cell, side_by_side
+from serving.side_by_side import side_by_side
 from serving.texts import Lengths
 from serving.workloads import Workload
 from serving_table import serving_lines
@@ -59,25 +58,31 @@ def test_a_run_from_models_to_tables_and_a_chart(tmp_path: Path) -> None:
     assert "by processor time" in lines
 
 
-@pytest.mark.parametrize(
-    ("program", "fate"),
-    [
-        ("import os; os.kill(os.getpid(), 9)", "ended by SIGKILL"),
-        ("exit(3)", "ended with status 3"),
-        ("import time; time.sleep(60)", "runs and does not answer"),
-    ],
-)
-def test_what_became_of_a_service_is_written_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, fate: str
-) -> None:
-    monkeypatch.setattr("serving.running._FATE_SECONDS", 5.0 if "ended" in fate else 0.1)
-    with subprocess.Popen([sys.executable, "-c", program]) as process:
-        service = Service(PADDED, lambda _: [], str.encode, list)
-        left_out = {service.name: Running(service, 0, process, tmp_path / "log", shared=False).fate()}
-        process.kill()
-    keep("crowds", [Cell(3, "8", 32, 32, 1, [], left_out)], "bench", tmp_path, shared=False)
-    lines = "\n".join(serving_lines(tmp_path / "server.json"))
-    assert f"| 3 | 8 | 32 | {PADDED}: {fate} |" in lines
+def scripted(shape: Shape, folder: Path, say: Callable[[str], None]) -> Sequence[Service]:
+    """The second ends at the fourth text of the first round: one to compare, one to warm up, and three go before."""
+
+    def service(name: str, answers: int, least_words: int) -> Service:
+        script = Path(__file__).parents[2] / "programs" / "scripted_service.py"
+        started = plimsoll(shape, folder)
+        told = (str(answers), str(least_words))
+        return replace(started, name=name, command=lambda port: [sys.executable, str(script), str(port), *told])
+
+    return [service(PLIMSOLL, 1_000, 0), service("ends", 5, 0), service("refuses", 1_000, 100)]
+
+
+def test_what_became_of_a_service_is_told_and_its_figures_are_not(tmp_path: Path) -> None:
+    """It would be the faster one: its last answers took no time."""
+    said: list[str] = []
+    workloads = [Workload(TRIVIAL, Lengths(size, size), at_once=1, count=8, rounds=1) for size in (8, 9)]
+    cells = side_by_side(workloads, None, shared=False, tell=said.append, among=scripted)
+    assert [[served.service for served in cell.services] for cell in cells] == [[PLIMSOLL]] * 2
+    refused = {"refuses": "answered 413 alone"}
+    assert [cell.left_out for cell in cells] == [
+        {"ends": "ended by SIGKILL", **refused},
+        {"ends": "not asked, ended by SIGKILL at 1 layers, 8 tokens, 1 at once", **refused},
+    ]
+    keep("crowds", cells, "bench", tmp_path, shared=False)
+    assert "| 1 | 8 | 1 | ends: ended by SIGKILL |" in "\n".join(serving_lines(tmp_path / "server.json"))
 
 
 def test_a_contestant_that_ends_is_named(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ def reading(text: Text, scores: tuple[float, ...] = (), entities: tuple[Entity, 
 
 
 def test_an_attack_is_told_by_its_own_score_though_some_chunk_is_harmless() -> None:
-    texts = [(HARMLESS, 0.2), (ATTACK, 0.9), (HARMLESS, 0.6), (ATTACK, 0.55)]
+    texts = [(HARMLESS, 0.2), (ATTACK, 0.9), (HARMLESS, 0.6), (ATTACK, 0.55), (HARMLESS, 0.4)]
     found = VERDICTS["Max"]([reading(Text([], label), (0.99, score)) for label, score in texts])
-    assert found == {"right": 3, "separated": 0.75}
+    assert found == {"right": 4, "separated": 0.833}
 
 
 def test_an_entity_is_right_by_its_label_and_its_very_characters() -> None:
