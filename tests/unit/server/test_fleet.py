@@ -8,6 +8,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from plimsoll_server.audience import Audience
 from plimsoll_server.config import ModelConfig
+from plimsoll_server.engine.build import build_engine
 from plimsoll_server.engine.fleet.fleet import Fleet
 from plimsoll_server.engine.fleet.gpus import chosen
 from plimsoll_server.engine.fleet.places import places, servers_share, workers_wanted
@@ -278,6 +280,15 @@ def test_a_limit_that_leaves_the_workers_nothing_is_refused() -> None:
     limit = 300 << 20
     with pytest.raises(MemoryBudgetError, match=r"raise spec\.server\.resources"):
         places(some_order(memory_limit=limit), 2, (), servers_share(limit, in_use=200 << 20))
+
+
+def test_a_worker_whose_part_is_too_little_says_whose_limit_that_is() -> None:
+    [one, _] = places(some_order(memory_limit=40 << 20), 2, (), servers_share=8 << 20)
+    with (
+        ThreadPoolExecutor(1) as thread,
+        pytest.raises(MemoryBudgetError, match=r"each of 2 workers' part of the memory limit of 16 MiB"),
+    ):
+        build_engine(one.order, thread)
 
 
 def test_each_worker_sees_its_own_gpu_alone() -> None:

@@ -22,6 +22,7 @@ from plimsoll_server.trial.measure import (
     Measurements,
     Plan,
     StabilityFigures,
+    processors_used,
 )
 from plimsoll_server.trial.reference import Reference
 from plimsoll_server.trial.report import report
@@ -120,6 +121,12 @@ def test_a_missed_time_is_told_beside_the_processor_time_that_it_needs() -> None
     assert "240 ms of processor time, so at least 120 ms on 2 processors" in slow.why
     assert "the matrix products of 16 × 128 tokens, measured by themselves before it, take 160 ms;" in slow.why
     assert slow.why.endswith("had 1.84 processors while they ran, and 1.12 while the slowest twentieth did")
+
+
+def test_the_processors_of_the_slowest_requests_are_told_apart() -> None:
+    slow, quick = (1.0, 0.5), (0.1, 0.2)
+    assert processors_used(*zip(*[slow, *[quick] * 38, slow], strict=True)) == (1.48, 0.5)
+    assert processors_used([0.1, 0.4], [0.1, 0.2]) == (0.6, 0.5)
 
 
 @pytest.mark.parametrize(
