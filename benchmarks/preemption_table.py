@@ -15,12 +15,12 @@ def preemption_lines(path: Path) -> Iterator[str]:
         return
     run = json.loads(path.read_text())
     yield f"{origin(run)}\n"
-    layer = run["long_alone"] / run["layers"]
+    layer = run["longest_layer"]
     yield (
         f"A model of {run['layers']} layers and width {run['width']}. Alone, a text of {run['long_tokens']:,} tokens "
-        f"takes {run['long_alone']:.2f} s, about {layer:.2f} s a layer, and one of {run['short_tokens']} tokens "
+        f"takes {run['long_alone']:.2f} s, {layer:.2f} s its longest layer, and one of {run['short_tokens']} tokens "
         f"{run['short_alone']:.2f} s. Two callers send long ones without a pause, and a short one comes every "
-        f"{run['every']:g} s. A layer and its own time are what a short text is promised to take at most.\n"
+        f"{run['every']:g} s. That layer and its own time are what a short text is promised to take at most.\n"
     )
     promised = layer + run["short_alone"]
     yield f"| short texts run | of them | p50, s | p95 | p99 | worst | within {promised:.2f} s | long texts a minute |"

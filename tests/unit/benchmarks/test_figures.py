@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from preemption_table import preemption_lines
 from serving.shapes import BASE, PERIOD
 from serving.texts import Lengths, texts
 from serving_gpu_table import gpu_lines
@@ -92,3 +93,26 @@ def test_the_table_of_a_gpu_tells_a_shortage_of_memory_from_a_time(tmp_path: Pat
     missed = [line.split(" | ")[0].strip("| ") for line in lines if "**missed**" in line]
     assert missed == ["512 tokens over HTTP, per second"]
     assert "| 8,192 | 1 | flash | 10.00 ms | 1.0 | 40.0% | out of memory |  |" in lines
+
+
+def test_a_short_text_is_promised_the_longest_layer_and_its_own_time(tmp_path: Path) -> None:
+    found = {
+        "shorts": 200,
+        "p50": 0.9,
+        "p95": 1.1,
+        "p99": 1.1,
+        "worst": 1.2,
+        "as_promised": 0.98,
+        "longs_per_minute": 6,
+    }
+    run = {
+        "command": "bench", "date": "2026-11-22", "versions": {},
+        "machine": {"cores": 2, "cpu": "a CPU", "memory_gib": 24, "system": "Linux"},
+        "layers": 22, "width": 384, "long_tokens": 8192, "short_tokens": 512, "every": 2.0,
+        "long_alone": 8.8, "longest_layer": 0.8, "short_alone": 0.3, "ways": {"within the long one": found},
+    }  # fmt: skip
+    (path := tmp_path / "preemption.json").write_text(json.dumps(run))
+    lines = "\n".join(preemption_lines(path))
+    assert "takes 8.80 s, 0.80 s its longest layer" in lines
+    assert "within 1.10 s" in lines
+    assert "| within the long one | 200 | 0.90 | 1.10 | 1.10 | 1.20 | 98% | 6.0 |" in lines
