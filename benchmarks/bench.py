@@ -52,11 +52,11 @@ def services(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> N
 
 
 @app.command()
-def breadth(quick: Quick = False, shared: Shared = False, rounds: int = 0) -> None:
+def breadth(shared: Shared = False, rounds: int = 0) -> None:
     """As `services`, with three layers in more ways: each length, and mixed ones, with 1, 8 and 32 texts at once."""
     from serving.workloads import BREADTH
 
-    _side_by_side("breadth", BREADTH, rounds, quick=quick, shared=shared)
+    _side_by_side("breadth", BREADTH, rounds, quick=False, shared=shared)
 
 
 @app.command()

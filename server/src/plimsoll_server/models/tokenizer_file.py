@@ -27,12 +27,10 @@ def check_tokenizer(file: Path, rows: int, task: str) -> None:
     leaves_out = _leaves_out(tokenizer.model, words.keys())
     try:
         read = tokenizer.encode(_UNHEARD_OF)
-        if leaves_out and (unknown := tokenizer.model.unk_token):
-            raise ValueError(f"{unknown} is none of it")
     except Exception as error:
-        raise ModelError(
-            f"{file} fails at what is not in its vocabulary: {error}; save it with an unknown token that is"
-        ) from error
+        raise _fails_at_unknown(file, error) from error
+    if leaves_out and (unknown := tokenizer.model.unk_token):
+        raise _fails_at_unknown(file, f"{unknown} is none of it")
     # Some leave out what they do not know. Without a token nothing shows where a text stands among those around it.
     ends = [end for (_, end), special in zip(read.offsets, read.special_tokens_mask, strict=True) if not special]
     if not ends:
@@ -49,6 +47,10 @@ def check_tokenizer(file: Path, rows: int, task: str) -> None:
             f"{file} has token ids up to {highest}, but the model embeds {rows}, numbered from 0; the two do not "
             "belong together"
         )
+
+
+def _fails_at_unknown(file: Path, why: object) -> ModelError:
+    return ModelError(f"{file} fails at what is not in its vocabulary: {why}; save it with an unknown token that is")
 
 
 def _leaves_out(model: Any, words: Any) -> bool:
