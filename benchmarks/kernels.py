@@ -51,7 +51,7 @@ def run(way: str, folder: Path, low: int, high: int, texts: int) -> dict[str, fl
     from plimsoll_server.models.load import load_model
 
     if way == BY_DEFAULT:
-        vars(packed_model)["filled_up"] = lambda batch, _: list(batch)
+        vars(packed_model)["filled_up"] = lambda batch, *_: list(batch)
     start_threads(usable_cpus())
     config = ModelConfig(location=str(folder))
     model = load_model(config, choose_placement(config))

@@ -14,7 +14,6 @@ from transformers.models.modernbert.modeling_modernbert import ModernBertForSequ
 from family_builders import sequence
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.family import Placement
-from plimsoll_server.models.filling import filled_up
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.modernbert import ModernBert
 from plimsoll_server.models.pack import Pack
@@ -101,7 +100,7 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> ModernBert:
 def assert_hidden_states_agree(compared: Pair, batch: Sequence[Tokens]) -> None:
     """The pack is run as one, filled up as it is served; the reference runs its sequences one by one."""
     model, network = compared
-    pack = Pack(filled_up(batch, model.info.window), torch.device("cpu"))
+    pack = Pack(model.filled(batch), torch.device("cpu"))
     hidden = model.encode(pack)
     for (start, end), tokens in zip(pack.spans, batch, strict=False):
         torch.testing.assert_close(hidden[start:end], reference_hidden(network, tokens), atol=1e-5, rtol=1e-5)
@@ -136,6 +135,7 @@ def test_hidden_states_of_a_long_text_agree_at(two_layers: Pair, length: int) ->
         pytest.param((1, 127, 128, 129, 512), id="all around a window"),
         pytest.param((64, 64, 65, 1, 1, 1, 200), id="borders within and on blocks"),
         pytest.param((20,) * 12, id="all shorter than a window"),
+        pytest.param((66, 192, 5, 128, 65), id="none longer than what a block of queries meets"),
         pytest.param((32_000, 1, 700), id="a long one and short ones", marks=THOROUGH),
     ],
 )

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from plimsoll_server.models.errors import LeakError, ModelError
 from plimsoll_server.models.family import Between
-from plimsoll_server.models.filling import filled_up
+from plimsoll_server.models.filling import filled_up, rows_for_new_kernels
 from plimsoll_server.models.outputs import Spans, label_logits, token_labels
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.models.packed_linear import pack_linears
@@ -28,15 +28,19 @@ class PackedModel(ABC):
         self._network: Any = network
         self._device = torch.device(info.device)
         _require_encoder(self._network.config)
+        self._weights = sum(weight.numel() for weight in self._layers().parameters())
         self._quicken()
         for layer in self._layers()[1:]:
             layer.register_forward_pre_hook(_call_between, with_kwargs=True)
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]:
-        on_cpu = self._device.type == "cpu"
-        pack = Pack(filled_up(batch, self.info.window) if on_cpu else batch, self._device, between)
+        pack = Pack(self.filled(batch) if self._device.type == "cpu" else batch, self._device, between)
         return self._read(self.encode(pack), pack.spans[: len(batch)])
+
+    def filled(self, batch: Sequence[Tokens]) -> list[Tokens]:
+        """The batch, and behind it what its pack is filled up with on a CPU."""
+        return filled_up(batch, self.info.window, rows_for_new_kernels(self._weights, torch.get_num_threads()))
 
     def encode(self, pack: Pack) -> Tensor:
         """Hidden states of shape (total, width). Raises LeakError."""

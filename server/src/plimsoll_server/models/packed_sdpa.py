@@ -1,8 +1,9 @@
 """Attention over a pack by torch's own scaled dot product, in memory that is linear in the tokens.
 
-Global layers run one maskless pass per sequence. Local ones take the whole pack at once, in blocks of queries with
-the keys that their window reaches; all blocks but the first and the last lie at even distances, so they are one batch
-of overlapping views and one call, with nothing copied. A dense mask over 32K tokens would take four gigabytes.
+Global layers run one maskless pass per sequence, and local ones a pass per sequence with a mask where all are short.
+Else they take the whole pack at once, in blocks of queries with the keys that their window reaches; all blocks but the
+first and the last lie at even distances, so they are one batch of overlapping views and one call, with nothing copied.
+A dense mask over 32K tokens would take four gigabytes.
 """
 
 from __future__ import annotations
@@ -37,17 +38,33 @@ def packed_sdpa(
     reach = None if sliding_window is None else sliding_window - 1
     if reach is None or pack.longest <= reach + 1:
         return _each_by_itself(query, key, value, pack, scaling), None
+    if pack.longest <= _BLOCK + 2 * reach:
+        # No longer than the keys of one block: a sequence by itself meets fewer, and no other's.
+        return _each_by_itself(query, key, value, pack, scaling, _band(pack, reach, query)), None
     return _within_reach(query, key, value, pack, scaling, reach), None
 
 
-def _each_by_itself(query: Tensor, key: Tensor, value: Tensor, pack: Pack, scaling: float) -> Tensor:
+def _each_by_itself(
+    query: Tensor, key: Tensor, value: Tensor, pack: Pack, scaling: float, mask: Tensor | None = None
+) -> Tensor:
+    """By a mask of shape (longest, longest), the part of it as long as the sequence."""
     parts = [
         scaled_dot_product_attention(
-            query[:, :, start:end], key[:, :, start:end], value[:, :, start:end], scale=scaling
+            query[:, :, start:end],
+            key[:, :, start:end],
+            value[:, :, start:end],
+            attn_mask=None if mask is None else mask[: end - start, : end - start],
+            scale=scaling,
         ).transpose(1, 2)
         for start, end in pack.spans
     ]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _band(pack: Pack, reach: int, like: Tensor) -> Tensor:
+    """Of shape (longest, longest): zero where a query reaches a key, else minus infinity."""
+    place = torch.arange(pack.longest, device=like.device)
+    return pack.keep(("band", reach), lambda: _hiding((place.unsqueeze(1) - place).abs() > reach, like))
 
 
 def _within_reach(query: Tensor, key: Tensor, value: Tensor, pack: Pack, scaling: float, reach: int) -> Tensor:
@@ -103,8 +120,11 @@ def _mask(pack: Pack, queries: slice, keys: slice, count: int, reach: int, like:
     hidden = ((row - column).abs() > reach).unsqueeze(0)
     if len(pack.spans) > 1:
         hidden = hidden | (_owners(pack, queries, count).unsqueeze(2) != _owners(pack, keys, count).unsqueeze(1))
-    mask = torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, float("-inf"))
-    return mask.unsqueeze(1).expand(count, 1, -1, -1)
+    return _hiding(hidden, like).unsqueeze(1).expand(count, 1, -1, -1)
+
+
+def _hiding(hidden: Tensor, like: Tensor) -> Tensor:
+    return torch.zeros(hidden.shape, dtype=like.dtype, device=like.device).masked_fill_(hidden, float("-inf"))
 
 
 def _owners(pack: Pack, span: slice, count: int) -> Tensor:
