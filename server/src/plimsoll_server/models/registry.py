@@ -10,6 +10,7 @@ from plimsoll_server.models.distilbert import DISTILBERT
 from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.family import Family
 from plimsoll_server.models.modernbert import MODERNBERT
+from plimsoll_server.models.moe import MOE
 from plimsoll_server.models.scaled import SCALED
 from plimsoll_server.models.xlm_roberta import XLM_ROBERTA
 
@@ -17,6 +18,7 @@ FAMILIES: Mapping[str, Family] = {
     "bert": BERT,
     "distilbert": DISTILBERT,
     "modernbert": MODERNBERT,
+    "moe": MOE,
     "scaled": SCALED,
     "xlm-roberta": XLM_ROBERTA,
 }
