@@ -42,7 +42,7 @@ def moe_model(folder: Path, **overrides: Any) -> Path:
     return folder
 
 
-def token_by_token(experts: Experts, rows: Tensor, routing: Routing) -> Tensor:
+def token_by_token(experts: Experts, rows: Tensor, routing: Routing, _: object = None) -> Tensor:
     """Rows (tokens, width) to rows: each token through its own experts, one at a time."""
     outputs = []
     for row, chosen, shares in zip(rows, routing.experts.tolist(), routing.shares, strict=True):

@@ -99,7 +99,7 @@ class Observed:
         self.sources: Counter[str] = Counter()
         self.cache_faults = 0
 
-    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool) -> None:
+    def batch_done(self, tier: str, report: BatchReport) -> None:
         self.batches.append(tier)
 
     def answers_came(self, source: str, count: int) -> None:

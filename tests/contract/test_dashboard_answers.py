@@ -23,6 +23,7 @@ from plimsoll_server.engine.fleet.gpus import GpuReading
 from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.telemetry import SOURCES, Identity
 from plimsoll_server.telemetry import Telemetry as ServerTelemetry
+from plimsoll_server.types import BatchReport
 from prometheus_process import PrometheusProcess, running_prometheus
 from promql import filled_in
 
@@ -49,7 +50,7 @@ class Fleet:
         for server in self.servers:
             for outcome in ("ok", "remembered", "rejected", "error"):
                 server.request_done("short", outcome, 0.1)
-            server.batch_done("short", out_of_memory=True)
+            server.batch_done("short", BatchReport((), out_of_memory=True))
             server.request_done(None, "limited", 0.1)
             for source in SOURCES:
                 server.answers_came(source, 1)

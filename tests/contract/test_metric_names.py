@@ -21,6 +21,7 @@ from plimsoll_operator.rollout.measuring.signals import EVERY, SERVED, SIGNALS, 
 from plimsoll_operator.spec import parse_spec
 from plimsoll_sandbox.demo.scaling import QUERY
 from plimsoll_server.telemetry import OUTCOMES, Telemetry
+from plimsoll_server.types import BatchReport
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
@@ -126,7 +127,7 @@ def test_what_a_server_emits_is_counted_by_every_signal() -> None:
     pages = [_page(telemetry)]
     for outcome in OUTCOMES:
         telemetry.request_done("short", outcome, 0.3)
-    telemetry.batch_done("short", out_of_memory=True)
+    telemetry.batch_done("short", BatchReport((), out_of_memory=True))
     grown = {kind: value - pages[0].get(kind, 0.0) for kind, value in _page(telemetry).items()}
     told = {
         signal.name: signal.count({kind: grown[kind] for kind in grown if kind[0] in signal.metrics})

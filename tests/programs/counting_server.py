@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.scheduler.saturation import SaturationMeter
 from plimsoll_server.telemetry import Identity, Telemetry
+from plimsoll_server.types import BatchReport
 
 ADDRESS = os.environ["PLIMSOLL_BIND_ADDRESS"]
 CONFIG = json.loads(os.environ["PLIMSOLL_CONFIG"])
@@ -95,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         held.change(-1)
         status = FAMILIES.get(CONFIG["model"]["family"], steady)()
         self._answer(status)
-        telemetry.batch_done(TIER, out_of_memory=False)
+        telemetry.batch_done(TIER, BatchReport(()))
         telemetry.request_done(TIER, "ok" if status == 200 else "error", time.monotonic() - began)
 
     def _answer(self, status: int) -> None:

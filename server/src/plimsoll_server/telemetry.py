@@ -10,6 +10,8 @@ from typing import TypeVar, cast
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from plimsoll_server.device_metrics import DeviceMetrics
+from plimsoll_server.expert_metrics import ExpertMetrics
+from plimsoll_server.types import BatchReport
 
 Metric = TypeVar("Metric", Counter, Histogram)
 
@@ -106,6 +108,7 @@ class Telemetry:
             "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
         )
         self.devices = DeviceMetrics(self.registry, _COMMON, self._labels)
+        self._experts = ExpertMetrics(self.registry, _COMMON, self._labels)
         self._start_from_zero(tiers)
 
     def request_done(
@@ -122,13 +125,15 @@ class Telemetry:
         if outcome in SERVERS_FAULTS and not of_batch:
             self._series(self._incidents, tier).inc()
 
-    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool = False) -> None:
-        """`out_of_memory`: on the way, whether or not it was saved. `failed`: some sequence of it has no output."""
+    def batch_done(self, tier: str, report: BatchReport) -> None:
+        """A shortage of memory on the way counts whether or not the batch was saved."""
         self._series(self._batches, tier).inc()
-        if failed:
+        if report.failed:
             self._series(self._incidents, tier).inc()
-        if out_of_memory:
+        if report.out_of_memory:
             self._series(self._out_of_memory, tier).inc()
+        if report.experts is not None:
+            self._experts.used(report.experts)
 
     def answers_came(self, source: str, count: int) -> None:
         """`source`: one of SOURCES."""

@@ -61,6 +61,20 @@ Outcome = Output | Failure
 
 
 @dataclass(frozen=True, slots=True)
+class ExpertUse:
+    """What the layers of a mixture of experts did with the tokens of a batch: one entry for each layer."""
+
+    given: tuple[tuple[int, ...], ...]
+    """To each expert: so many tokens."""
+    routed: tuple[int, ...]
+    """Tokens, each given to several experts."""
+    entropy: tuple[float, ...]
+    """Of the router's probabilities for a token, in nats, summed over them: 0 of one that is sure of one expert."""
+    buffers_allocated: int
+    buffers_reused: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchReport:
     """One outcome for each sequence of a batch, in order, and whether memory ran out on the way. No outcomes: it was
     ended on its way, for nobody waited for it any more."""
@@ -73,6 +87,8 @@ class BatchReport:
     """Seconds that its longest layer took; 0 of what ran within another."""
     tried: bool = True
     """Whether a device was given any of it. What took several with it before is given to none."""
+    experts: ExpertUse | None = field(default=None, compare=False)
+    """None of a model that has none."""
 
     @property
     def abandoned(self) -> bool:

@@ -27,6 +27,7 @@ from plimsoll_operator.rollout.measuring.signals import SIGNALS, Signal
 from plimsoll_sandbox.toolchain import Tools
 from plimsoll_server.metrics_port import MetricsPort
 from plimsoll_server.telemetry import Identity, Telemetry
+from plimsoll_server.types import BatchReport
 from prometheus_process import PrometheusProcess, running_prometheus
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -58,7 +59,7 @@ class Server:
             self.requests += 1
             failed = bool(self.failing) and self.requests % self.failing == 0
             telemetry.request_done("short", "error" if failed else "ok", 0.02)
-            telemetry.batch_done("short", out_of_memory=False)
+            telemetry.batch_done("short", BatchReport(()))
         metrics.close()
 
     def end(self) -> None:

@@ -102,14 +102,14 @@ async def test_a_request_counts_by_who_can_help_it(
 def test_a_batch_is_one_incident_however_many_fail_with_it(outcomes: tuple[object, ...], failed: bool) -> None:
     report = BatchReport(outcomes)  # type: ignore[arg-type]
     told = telemetry()
-    told.batch_done("short", out_of_memory=report.out_of_memory, failed=report.failed)
+    told.batch_done("short", report)
     assert value(told, "plimsoll_incidents_total", tier="short") == failed
     assert value(told, "plimsoll_batches_total", tier="short") == 1
 
 
 def test_a_batch_that_was_saved_by_halving_is_no_incident() -> None:
     told = telemetry()
-    told.batch_done("short", out_of_memory=True, failed=BatchReport((GOOD, GOOD), out_of_memory=True).failed)
+    told.batch_done("short", BatchReport((GOOD, GOOD), out_of_memory=True))
     assert value(told, "plimsoll_oom_total", tier="short") == 1
     assert value(told, "plimsoll_incidents_total", tier="short") == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from moe_builders import LABELS, moe_model, token_by_token
 from plimsoll_server.config import ModelConfig
 from plimsoll_server.models.experts import Experts, Router, Routing
-from plimsoll_server.models.family import Model, Placement
+from plimsoll_server.models.family import HasExperts, Model, Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.models.moe import MoeForSequenceClassification
 from plimsoll_server.types import LabelLogits, Tokens
@@ -111,3 +112,31 @@ def test_the_experts_that_a_token_is_given_to_are_the_models_own_choice(
 
     monkeypatch.setattr(Router, "forward", to_others)
     assert (logits_of(model, batch) - before).abs().max() > 0.01
+
+
+def test_it_tells_what_its_experts_were_given_since_it_was_last_asked(folder: Path) -> None:
+    model = load(folder)
+    assert isinstance(model, HasExperts)
+    batch = [sequence(40), sequence(9)]
+    model.forward(batch)
+    use = model.expert_use()
+    assert use.routed == (49, 49, 2)  # The last layer is finished for the first tokens alone.
+    assert [sum(given) for given in use.given] == [2 * routed for routed in use.routed]
+    assert all(0 < entropy / routed < math.log(8) for entropy, routed in zip(use.entropy, use.routed, strict=True))
+    assert (use.buffers_allocated, use.buffers_reused) == (2, 4)
+    assert sum(map(sum, model.expert_use().given)) == 0
+
+
+def test_the_given_are_the_routers_choices(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[Tensor] = []
+    router = Router.forward
+
+    def noted(self: Router, rows: Tensor) -> Routing:
+        chosen.append((routing := router(self, rows)).experts)
+        return routing
+
+    monkeypatch.setattr(Router, "forward", noted)
+    model = load(folder)
+    model.forward([sequence(60)])
+    assert isinstance(model, HasExperts)
+    assert model.expert_use().given == tuple(tuple((experts == n).sum().item() for n in range(8)) for experts in chosen)

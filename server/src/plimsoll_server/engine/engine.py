@@ -18,6 +18,7 @@ import torch
 from plimsoll_server.audience import Audience
 from plimsoll_server.engine.between_batches import BetweenBatches
 from plimsoll_server.engine.calibration import Calibrator
+from plimsoll_server.engine.doubt import Doubt
 from plimsoll_server.engine.guests import Guests
 from plimsoll_server.engine.host import AbandonedError, Host
 from plimsoll_server.engine.line import Line
@@ -30,18 +31,19 @@ from plimsoll_server.engine.self_test import self_test
 from plimsoll_server.engine.stand_in import StandIn
 from plimsoll_server.engine.threads import threads_for
 from plimsoll_server.engine.trials import Trials, stretched
-from plimsoll_server.models.family import Between, Model
-from plimsoll_server.types import BatchReport, Calibration, Failure, LoadLine, ModelInfo, Outcome, Tokens
+from plimsoll_server.models.family import Between, HasExperts, Model
+from plimsoll_server.types import (
+    BatchReport,
+    Calibration,
+    ExpertUse,
+    Failure,
+    LoadLine,
+    ModelInfo,
+    Outcome,
+    Tokens,
+)
 
 log = logging.getLogger(__name__)
-
-_SUSPECT_AFTER = 5
-"""Sequences in a row that ran out of memory even alone, before the engine has to prove itself."""
-
-_JUST_NOW = 1e-3
-
-_PROOF_SECONDS = 1.0
-"""How long a readiness probe waits for that proof; it goes on in the background."""
 
 _IDLE_LOOK_SECONDS = 5.0
 
@@ -54,14 +56,14 @@ class Engine:
     ) -> None:
         """`budget`: None where nothing sets a limit. `kept`: the file of earlier trials, if any is kept."""
         self._model = model
+        self._experts = model if isinstance(model, HasExperts) else None
         self._budget = budget
         self._calibrator = None if budget is None else Calibrator(budget, kept)
         self._device = torch.device(model.info.device)
         self._worker = worker
         self._probe: Tokens = ()
-        self._lone_failures = 0
-        self._suspect_since: float | None = None
-        self._proof: asyncio.Task[None] | None = None
+        # Not behind the batch that runs: a long one is no reason to take the pod out of service until it ends.
+        self._doubt = Doubt(lambda: self.run([self._probe], between=True))
         self._busy_since: float | None = None
         self._progress = Progress()
         self._stand_in = StandIn(budget)
@@ -103,6 +105,7 @@ class Engine:
         trials = Trials(self._model, meter, self._free, sample, longest)
         most = together if self.info.packing == "packed" else longest
         calibration = await self._on_worker(partial(self._calibrator.calibrate, trials, most))
+        await self._on_worker(self._expert_use)
         if calibration is not None:
             self._line.calibrated(calibration)
             if self._device.type == "cuda":
@@ -125,7 +128,7 @@ class Engine:
             report = await asyncio.wrap_future(guest)
         else:
             report = await self._on_worker(lambda: self._recovering(batch, audience or Audience()))
-        self._remember(report)
+        self._doubt.hear(report)
         return report
 
     async def keep(self) -> None:
@@ -149,23 +152,12 @@ class Engine:
         return self._progress.still_seconds()
 
     def suspect_seconds(self) -> float:
-        """How long it is since memory stopped coming back, for all that is known; 0 when all is well.
-
-        What a batch has to say of it is known at its end, and a long one takes its time.
-        """
-        if self._suspect_since is None:
-            return 0.0
-        known = self._busy_since or time.monotonic()
-        return max(_JUST_NOW, known - self._suspect_since)
+        """How long it is since memory stopped coming back, for all that is known; 0 when all is well."""
+        return self._doubt.seconds(self._busy_since)
 
     async def proves_itself(self) -> bool:
         """Whether the engine is well. A suspect one runs the probe first, at most one at a time."""
-        if self._suspect_since is None:
-            return True
-        if self._proof is None or self._proof.done():
-            self._proof = asyncio.create_task(self._prove())
-        await asyncio.wait({self._proof}, timeout=_PROOF_SECONDS)
-        return self._suspect_since is None
+        return await self._doubt.is_dispelled()
 
     def _test(self, long: Tokens, short: Tokens) -> None:
         try:
@@ -181,11 +173,7 @@ class Engine:
             self._free()
             # All threads are there now.
             self._budget.hold()
-
-    async def _prove(self) -> None:
-        # A long batch that runs is no reason to take the pod out of service until it ends.
-        report = await self.run([self._probe], between=True)
-        log.log(logging.ERROR if report.out_of_memory else logging.INFO, "self-check: %s", report.outcomes[0])
+        self._expert_use()  # Of texts that nobody sent: the next one's does not count them.
 
     def _recovering(self, batch: Sequence[Tokens], audience: Audience | None) -> BatchReport:
         """`audience`: None for a guest, which has no guests of its own."""
@@ -197,7 +185,13 @@ class Engine:
             log.info("a batch of %d is ended on its way: nobody waits for it any more", len(batch))
             report = BatchReport(())
         step = 0.0 if audience is None else self._progress.longest_step()
-        return dataclasses.replace(report, seconds=time.monotonic() - began, longest_step=step)
+        return dataclasses.replace(
+            report, seconds=time.monotonic() - began, longest_step=step, experts=self._expert_use()
+        )
+
+    def _expert_use(self) -> ExpertUse | None:
+        """Since it was last asked for."""
+        return None if self._experts is None else self._experts.expert_use()
 
     def _forward(self, batch: Sequence[Tokens], audience: Audience | None) -> list[Outcome]:
         tokens = sum(map(len, batch))
@@ -228,18 +222,6 @@ class Engine:
 
     def _free(self) -> None:
         free_memory(self._device)
-
-    def _remember(self, report: BatchReport) -> None:
-        if report.abandoned:
-            return
-        lost = sum(outcome is Failure.OUT_OF_MEMORY for outcome in report.outcomes)
-        if lost < len(report.outcomes):
-            self._lone_failures, self._suspect_since = 0, None
-            return
-        self._lone_failures += lost
-        if self._lone_failures >= _SUSPECT_AFTER and self._suspect_since is None:
-            self._suspect_since = time.monotonic()
-            log.error("%d sequences in a row ran out of memory alone", self._lone_failures)
 
     async def _on_worker(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._worker, self._timed, work)

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from plimsoll_server.models.pack import Pack
+
 
 @dataclass(frozen=True, slots=True)
 class Routing:
@@ -48,7 +50,7 @@ class Experts(nn.Module):
         self.gate_up = nn.Parameter(torch.empty(experts, 2 * inner, width))
         self.down = nn.Parameter(torch.empty(experts, width, inner))
 
-    def forward(self, rows: Tensor, routing: Routing) -> Tensor:
+    def forward(self, rows: Tensor, routing: Routing, pack: Pack | None = None) -> Tensor:  # noqa: ARG002  as on a CPU
         """Rows (tokens, width) to rows."""
         groups = sort_by_expert(routing, len(self.down))
         own = rows[groups.tokens]

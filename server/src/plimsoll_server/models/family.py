@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from transformers import PreTrainedModel
 
-from plimsoll_server.types import ModelInfo, Output, Tokens
+from plimsoll_server.types import ExpertUse, ModelInfo, Output, Tokens
 
 Between = Callable[[], None]
 
@@ -26,6 +26,13 @@ class Model(Protocol):
     info: ModelInfo
 
     def forward(self, batch: Sequence[Tokens], between: Between | None = None) -> list[Output]: ...
+
+
+@runtime_checkable
+class HasExperts(Protocol):
+    """A model that tells what its experts did since it was last asked, on the thread that runs it."""
+
+    def expert_use(self) -> ExpertUse: ...
 
 
 @dataclass(frozen=True, slots=True)

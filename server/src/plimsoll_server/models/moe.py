@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from plimsoll_server.models.encoder import Encoder, EncoderConfig, EncoderForSequenceClassification, EncoderLayer
+from plimsoll_server.models.expert_use import ExpertMeter
 from plimsoll_server.models.experts import Experts, Router
 from plimsoll_server.models.experts_on_cpu import QuickExperts, can_quicken
 from plimsoll_server.models.family import Family
 from plimsoll_server.models.pack import Pack
-from plimsoll_server.types import ModelInfo
+from plimsoll_server.types import ExpertUse, ModelInfo
 
 
 class MoeConfig(EncoderConfig):  # type: ignore[no-untyped-call]
@@ -36,10 +37,9 @@ class Layer(EncoderLayer):
         self.router = Router(config.hidden_size, config.num_experts, config.num_experts_per_tok)
         self.experts = Experts(config.hidden_size, config.intermediate_size, config.num_experts)
 
-    def feed_forward(self, states: Tensor, pack: Pack | None) -> Tensor:  # noqa: ARG002  the interface's signature
+    def feed_forward(self, states: Tensor, pack: Pack | None) -> Tensor:
         rows = states.flatten(0, 1)
-        routing = self.router(rows)
-        added: Tensor = self.experts(rows, routing).view(states.shape)
+        added: Tensor = self.experts(rows, self.router(rows), pack).view(states.shape)
         return added
 
 
@@ -61,9 +61,14 @@ class Moe(Encoder):
 
     def __init__(self, network: PreTrainedModel, info: ModelInfo) -> None:
         super().__init__(network, info)
-        for layer in self._network.layers:
+        layers = self._network.layers
+        for layer in layers:
             if can_quicken(layer.experts):
                 layer.experts = QuickExperts(layer.experts)
+        self._meter = ExpertMeter([layer.router for layer in layers], [layer.experts for layer in layers])
+
+    def expert_use(self) -> ExpertUse:
+        return self._meter.take()
 
 
 MOE = Family(

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from plimsoll_server.audience import Audience
 from plimsoll_server.scheduler.breaker import Breaker
+from plimsoll_server.scheduler.gathering import Gathering
 from plimsoll_server.scheduler.lanes import Lane, Work
 from plimsoll_server.scheduler.memory_claims import MemoryClaims
 from plimsoll_server.scheduler.on_devices import OnDevices, Running
@@ -49,7 +50,7 @@ class Engine(Protocol):
 
 
 class BatchObserver(Protocol):
-    def batch_done(self, tier: str, *, out_of_memory: bool, failed: bool) -> None: ...
+    def batch_done(self, tier: str, report: BatchReport) -> None: ...
 
 
 class Record(Protocol):
@@ -81,6 +82,7 @@ class Dispatcher:
         self._claims = claims
         self._ordinary = ordinary
         self._pace = Pace()
+        self._gathering = Gathering()
         self._on_devices = OnDevices(lane.tier for lane in lanes)
         self._passed_over: Lane | None = None
         """Whose turn it was, had texts left it memory."""
@@ -105,9 +107,13 @@ class Dispatcher:
 
     def _next(self) -> Running | None:
         """The next pack, if one may run now: on a device of its own, or between the layers of another."""
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         line = self._engine.line()
         guest = self._on_devices.ordinary >= self._engine.devices
+        if not guest and self._gathering.holds(now, self._waiting()):
+            loop.call_at(self._gathering.until, self.wake)
+            return None
         room = self._on_devices.room_for_guest(line) if guest else self._room(line)
         pack = self._take_pack(room, line)
         if pack is None:
@@ -156,16 +162,19 @@ class Dispatcher:
             faulty = True
         finally:
             seconds = time.monotonic() - started
-            self._ended(running, seconds)
+            self._ended(running, seconds, len(report.outcomes))
             trace_pack(running, report.seconds, started, started + seconds)
         if not report.tried:
             self._breaker.batch_not_tried()
         elif not report.abandoned:
             self._breaker.batch_done(faulty=faulty and await self._is_the_engines())
-        self._observer.batch_done(pack.tier.name, out_of_memory=report.out_of_memory, failed=report.failed)
+        self._observer.batch_done(pack.tier.name, report)
         if not (running.guest or running.had_guests or report.failed or report.abandoned):
             self._pace.ran(pack.tokens, seconds)
         _hand_out(pack.works, report.outcomes)
+
+    def _waiting(self) -> int:
+        return sum(lane.queued for lane in self._turns)
 
     async def _is_the_engines(self) -> bool:
         """Whether a fault is to be held against the engine. Texts that it fails at, one by one, look like an engine
@@ -180,7 +189,10 @@ class Dispatcher:
             return True
         return report.failed
 
-    def _ended(self, running: Running, seconds: float) -> None:
+    def _ended(self, running: Running, seconds: float, answered: int) -> None:
+        if not running.guest:
+            now = asyncio.get_running_loop().time()
+            self._gathering.pack_ended(now, seconds, answered=answered, waiting=self._waiting())
         self._on_devices.end(running)
         self._claims.pack_ends(running.claimed)
         for lane, count in running.pack.lanes:
