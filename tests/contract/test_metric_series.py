@@ -19,7 +19,8 @@ from prometheus_client.utils import floatToGoString
 from emitted_metrics import server_metrics
 from plimsoll_server.api.app import ABOUT, PROTOCOLS
 from plimsoll_server.phases import PHASES
-from plimsoll_server.telemetry import _BUCKETS, _SIZES, NO_TIER, OUTCOMES, SOURCES, size_class
+from plimsoll_server.telemetry import _BUCKETS, _SIZES, OUTCOMES, SOURCES, size_class
+from plimsoll_server.types import NO_TIER
 from server_builders import server_config, topic_model
 from server_process import IDENTITY, Server, serving
 

@@ -10,10 +10,11 @@ import json
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from plimsoll_server.errors import StartError
+from plimsoll_server.types import NO_TIER
 
 VERSION = 1
 
@@ -48,6 +49,15 @@ class TierConfig(_Document):
     max_tokens: Annotated[int, Field(ge=1, le=1_048_576)]
     concurrency: Annotated[int, Field(ge=1, le=4096)] = 1
     safe_concurrency: Annotated[int, Field(ge=0)] | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _is_not_no_tier(cls, name: str) -> str:
+        if name == NO_TIER:
+            raise ValueError(
+                f"on metrics {NO_TIER} stands for requests that ended before their tier was known; write another name"
+            )
+        return name
 
 
 class LongInputConfig(_Document):

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from plimsoll_server.device_metrics import DeviceMetrics
 from plimsoll_server.expert_metrics import ExpertMetrics
-from plimsoll_server.types import BatchReport
+from plimsoll_server.types import NO_TIER, BatchReport
 
 Metric = TypeVar("Metric", Counter, Histogram)
 
@@ -32,8 +32,6 @@ SOURCES = ("memory", "redis", "flight", "model")
 """Where an answer comes from: what is remembered here, or by another pod; another request's work; work of its own."""
 _SIZES = tuple(2**power for power in range(8, 21))
 """Bytes, ascending: a class reaches from above the one before it up to this. Requests within one are alike."""
-NO_TIER = "none"
-"""Value of the label `tier` for a request that failed before its tier was known."""
 
 
 def size_class(size: int) -> str:

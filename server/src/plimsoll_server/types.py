@@ -8,8 +8,25 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal
 
+NO_TIER = "none"
+"""On metrics, in the place of a tier: of a request that ended before its tier was known."""
+
 Tokens = Sequence[int]
 """The token ids of one sequence, special tokens included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """What a model with a distribution over its weights says of its own answer, in nats (Depeweg et al. 2018)."""
+
+    entropy: float
+    """Of the mean of the probabilities that weights drawn from it give: 0 of one that is sure of one label."""
+    mutual_information: float
+    """Of answer and weights: the part of the entropy that more training data of this kind would take away."""
+
+    @property
+    def numbers(self) -> tuple[float, float]:
+        return (self.entropy, self.mutual_information)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +34,12 @@ class LabelLogits:
     """Of one sequence: a logit for each of the model's labels."""
 
     logits: tuple[float, ...]
+    uncertainty: Uncertainty | None = None
+    """None of a model that has only one set of weights."""
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        return self.logits
+        return self.logits if self.uncertainty is None else self.logits + self.uncertainty.numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +228,8 @@ class ModelInfo:
     labels: tuple[str, ...]
     activation: Activation
     tokenizer_file: str
+    uncertain: bool = False
+    """Whether it tells its uncertainty with each answer."""
     weights: str = ""
     """Tells these weights and this tokenizer from any others. Empty: nobody has looked."""
     verified_by: str = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from serving import record
 from serving.chart import draw
 from serving.contest import ContestError, contestant
 from serving.folders import model_folder
@@ -88,3 +89,15 @@ def test_what_became_of_a_service_is_told_and_its_figures_are_not(tmp_path: Path
 def test_a_contestant_that_ends_is_named(tmp_path: Path) -> None:
     with contestant("transformers", tmp_path / "nothing") as entrant, pytest.raises(ContestError, match="transformers"):
         entrant.seconds(16)
+
+
+def test_a_quick_run_is_not_shown_beside_figures_of_another_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "LOOKED_AT", tmp_path)
+    monkeypatch.setattr(record, "commit", lambda: "before")
+    keep("rates", [], "bench", tmp_path, shared=False)
+    monkeypatch.setattr(record, "commit", lambda: "now")
+    keep("peaks", [], "bench", tmp_path, shared=False)
+    keep("services", [], "bench", tmp_path, shared=False)
+    assert set(json.loads((tmp_path / "server.json").read_text())) == {"peaks", "services"}

@@ -49,6 +49,17 @@ def test_entities_that_a_border_cuts_are_found_once_and_whole(tmp_path: Path, ov
     assert chunked["cut"] == chunked["cut_right"] > 10
 
 
+def test_a_chunk_cuts_where_it_ends_as_well_as_where_it_begins(tmp_path: Path) -> None:
+    use = Use("persons", "Union", (), persons, by_token=True)
+    reader = Reader(entity_model(tmp_path, num_hidden_layers=1, max_position_embeddings=2048), use)
+    text = persons(1_500, 0, random.Random(0))
+    found = reader.readings(text, (Way("apart", 64, 0), Way("overlapping", 64, 1 / 8)))
+    reader.close()
+    # Chunks of 62 of the 1,500 tokens: 25 begin where the one before ends, or 28 begin eight tokens before.
+    assert len(found["apart"].borders) == 25
+    assert len(found["overlapping"].borders) == 28 + 27
+
+
 def test_known_entities_are_the_names_after_a_cue_and_no_others() -> None:
     text = named_text(2_000, 0, random.Random(0))
     written = str(text)

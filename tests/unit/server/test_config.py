@@ -52,6 +52,9 @@ BAD = [
     ),
     pytest.param(json.dumps(document(tiers=[{"name": "s", "maxTokens": 4}])), "write 16 or more", id="too small"),
     pytest.param(
+        json.dumps(document(tiers=[{"name": "none", "maxTokens": 512}])), "write another name", id="no tier at all"
+    ),
+    pytest.param(
         json.dumps(document(tiers=[{"name": "s", "maxTokens": "512"}])), "tiers.0.maxTokens", id="a number as text"
     ),
     pytest.param(

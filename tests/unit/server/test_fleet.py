@@ -204,7 +204,7 @@ async def test_a_model_that_no_worker_can_load_is_told_in_its_own_words(topic_fo
 async def test_a_worker_that_cannot_be_replaced_again_and_again_is_given_up(
     topic_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fate: str, seconds: float
 ) -> None:
-    monkeypatch.setattr("plimsoll_server.engine.fleet.replacing._START_SECONDS", seconds)
+    monkeypatch.setattr("plimsoll_server.engine.fleet.replacing.START_SECONDS", seconds)
     monkeypatch.setattr("plimsoll_server.engine.fleet.remote._END_SECONDS", 0.5)
     (place,) = places(order(topic_folder), 1, (), 0)
     watch = Watch()
@@ -217,6 +217,20 @@ async def test_a_worker_that_cannot_be_replaced_again_and_again_is_given_up(
         await asyncio.wait_for(keeping, PATIENCE)
     assert watch.replaced == {0: 2}
     assert not await fleet.proves_itself()
+
+
+async def test_a_worker_that_hangs_in_its_first_test_ends_the_start(
+    topic_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plimsoll_server.engine.fleet.fleet.START_SECONDS", 1.0)
+    monkeypatch.setattr("plimsoll_server.engine.fleet.remote._END_SECONDS", 0.5)
+    fleet = Fleet(places(order(topic_folder), 1, (), 0), Watch())
+    await fleet.launch(lambda seconds: None)
+    (pid,) = fleet.pids()
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(StartError, match="a worker did not start within 1 s; its device or its disk does not answer"):
+        await asyncio.wait_for(fleet.start(long=LONG, short=SHORT, probe=SHORT), PATIENCE)
+    assert not alive(pid)
 
 
 async def test_a_start_that_nobody_waits_for_any_more_leaves_no_process(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from plimsoll_server.engine.fleet.failover import Failover
 from plimsoll_server.engine.fleet.outcasts import Outcasts
 from plimsoll_server.engine.fleet.places import Place
 from plimsoll_server.engine.fleet.remote import NoWorkerError, Worker, WorkerFaultError, WorkerLostError
-from plimsoll_server.engine.fleet.replacing import FleetObserver, Schooling, lost, next_in
+from plimsoll_server.engine.fleet.replacing import START_SECONDS, FleetObserver, Schooling, lost, next_in
 from plimsoll_server.engine.fleet.restarts import PAUSES, WINDOW_SECONDS, Restarts
 from plimsoll_server.engine.fleet.tempo import Tempo
 from plimsoll_server.engine.process_memory import DeviceMemory
@@ -162,8 +162,15 @@ class Fleet:
         return serving
 
     async def _school(self, method: str, **arguments: Any) -> list[Any]:
+        """Raises StartError, also where a worker says nothing for too long."""
         self._schooling.append((method, arguments))
-        return await self._of_all([worker.call(method, **arguments) for worker in self._workers.values()])
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                return await self._of_all([worker.call(method, **arguments) for worker in self._workers.values()])
+        except TimeoutError:
+            raise StartError(
+                f"a worker did not {method} within {START_SECONDS:g} s; its device or its disk does not answer"
+            ) from None
 
     async def _of_all(self, calls: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
         """What every one returns. Raises StartError, and leaves no worker behind, when one fails or nobody waits."""

@@ -21,7 +21,7 @@ _SILENT_SECONDS = 120.0
 _BROKEN_SECONDS = 60.0
 """A worker whose memory does not come back in this time is worth a restart."""
 _LOOK_SECONDS = 1.0
-_START_SECONDS = 900.0
+START_SECONDS = 900.0
 """A worker that is not ready by then will not be: it waits for a disk, or for a device that does not answer."""
 
 Schooling = list[tuple[str, Mapping[str, Any]]]
@@ -61,12 +61,12 @@ async def next_in(place: Place, schooling: Schooling, restarts: Restarts, observ
         observer.worker_replaced(place.number)
         worker = Worker(place)
         try:
-            async with asyncio.timeout(_START_SECONDS):
+            async with asyncio.timeout(START_SECONDS):
                 await worker.begin()
                 for method, arguments in schooling:
                     await worker.call(method, **arguments)
         except (StartError, WorkerLostError, WorkerFaultError, TimeoutError) as error:
-            reason = str(error) or f"it was not ready within {_START_SECONDS:g} s"
+            reason = str(error) or f"it was not ready within {START_SECONDS:g} s"
             log.error("worker %d could not be replaced: %s", place.number, reason)
             await worker.close()
         except asyncio.CancelledError:
