@@ -83,18 +83,24 @@ class Footprint:
 
 
 def parameter_count(shape: Dimensions) -> int:
-    """Weights of a gated-MLP encoder: embeddings, four attention projections and three MLP matrices per layer.
+    """Weights of a gated-MLP encoder: embeddings, four attention projections and three MLP matrices per layer; of a
+    mixture of experts those three for each, and the router.
 
     ModernBERT-base: 38.7M of embeddings and 110.3M in its blocks, 298 MB in bfloat16.
     """
     attention = 4 * shape.hidden_size**2
-    mlp = 3 * shape.hidden_size * shape.intermediate_size
-    return shape.vocab_size * shape.hidden_size + shape.layers * (attention + mlp)
+    mlp = 3 * shape.hidden_size * shape.intermediate_size * max(1, shape.experts)
+    router = shape.hidden_size * shape.experts
+    return shape.vocab_size * shape.hidden_size + shape.layers * (attention + mlp + router)
 
 
 def _activation_elements(shape: Dimensions) -> int:
     """Elements per token alive within one block: the residual in and out, the norm's output, queries, keys, values
-    (6 x hidden), then both halves of the gated MLP and their product (3 x intermediate)."""
+    (6 x hidden), then both halves of the gated MLP and their product (3 x intermediate). Each expert of a token has the
+    row that it reads and the one that it writes beside that."""
+    if shape.experts:
+        each = 2 * shape.hidden_size + 3 * shape.intermediate_size
+        return 6 * shape.hidden_size + shape.experts_per_token * each
     return 6 * shape.hidden_size + 3 * shape.intermediate_size
 
 

@@ -36,7 +36,8 @@ class _Section(BaseModel):
 
 
 class Dimensions(_Section):
-    """Shape of an encoder, as much of it as the load line needs. `local_window` 0 means global attention only."""
+    """Shape of an encoder, as much of it as the load line needs. `local_window` 0 means global attention only,
+    `experts` 0 a feed-forward that all tokens go through."""
 
     layers: int
     hidden_size: int
@@ -45,6 +46,8 @@ class Dimensions(_Section):
     vocab_size: int
     local_window: int = 0
     global_every: int = 1
+    experts: int = 0
+    experts_per_token: int = 2
 
 
 class Model(_Section):

@@ -51,6 +51,14 @@ def test_bytes_per_token_agree_with_the_budget_and_with_the_measurement() -> Non
     assert footprint(MODERNBERT, "float32", eager=False).per_token == pytest.approx(63e3, rel=0.03)
 
 
+def test_a_mixture_carries_all_experts_weights_and_a_tokens_rows_for_each_that_it_is_given_to() -> None:
+    mixture = MODERNBERT.model_copy(update={"experts": 8, "experts_per_token": 2})
+    hidden, inner = MODERNBERT.hidden_size, MODERNBERT.intermediate_size
+    further = MODERNBERT.layers * (7 * 3 * hidden * inner + 8 * hidden)
+    assert parameter_count(mixture) == parameter_count(MODERNBERT) + further
+    assert footprint(mixture, "bfloat16", eager=False).per_token == 2 * 2 * (6 * hidden + 2 * (2 * hidden + 3 * inner))
+
+
 @pytest.mark.parametrize(("tokens", "gib"), [(4096, 0.75), (32768, 48.0)])
 def test_one_copy_of_eager_scores_has_its_known_size(tokens: int, gib: float) -> None:
     per_squared = footprint(MODERNBERT, "float32", eager=True).per_squared_token
