@@ -39,7 +39,7 @@ class DamagedFileError(ModelError):
 
 def verify(located: Located) -> Located:
     """`located` with what its files are and what they were compared with. Raises ModelError, or DamagedFileError."""
-    files = _read_files(located.folder)
+    files = read_files(located.folder)
     if located.revision is not None:
         return _verify_cached(located, files)
     # A list that cannot be read is no reason to serve unverified, and a link that leads nowhere is such a one.
@@ -49,7 +49,7 @@ def verify(located: Located) -> Located:
     return replace(located, weights=_identity({_name(located, file): _stamp(file) for file in files}))
 
 
-def _read_files(folder: Path) -> list[Path]:
+def read_files(folder: Path) -> list[Path]:
     """What is read of a model, neither more nor less."""
     beside = (folder / name for name in FILES_BESIDE_WEIGHTS)
     return sorted((*filter(Path.is_file, beside), *weight_files(folder)))
