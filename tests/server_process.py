@@ -63,10 +63,10 @@ class Server:
         return await self.client.post("/predict", json={"inputs": inputs, **fields})
 
     async def metrics(self) -> dict[tuple[str, ...], float]:
-        """Samples by (name, values of the labels tier, outcome, kind, source, size that it has)."""
+        """Samples by (name, values of those labels below that it has)."""
         port = self.variables["PLIMSOLL_METRICS_PORT"]
         text = (await self.client.get(f"http://127.0.0.1:{port}/metrics")).text
-        told = ("tier", "outcome", "kind", "source", "size")
+        told = ("tier", "outcome", "kind", "source", "size", "layer", "expert")
         return {
             (sample.name, *(sample.labels[label] for label in told if label in sample.labels)): sample.value
             for family in text_string_to_metric_families(text)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from functools import partial
+from operator import mul
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ from plimsoll_server.types import (
     LoadLine,
     Outcome,
     Tokens,
+    Uncertainty,
 )
 from scheduler_builders import FORBIDDEN, SEA, HeldEngine, queue_holds, scheduling, until, words
 from server_builders import CLS, SEP
@@ -137,6 +140,28 @@ async def test_a_long_texts_embedding_is_the_mean_of_its_chunks_by_what_they_add
     mean = sum(a * b for a, b in zip((length, *others), added, strict=True)) / 100
     assert answer.embedding == pytest.approx((mean, 1.0), abs=0.5)
     assert not answer.scores
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "expected"),
+    [
+        pytest.param("Mean", lambda numbers, added: sum(map(mul, numbers, added)) / sum(added), id="mean"),
+        pytest.param("Max", lambda numbers, added: max(numbers), id="the least certain chunk"),
+    ],
+)
+async def test_a_long_text_is_as_uncertain_as_its_chunks_by_the_same_rule_as_its_scores(
+    tmp_path: Path, aggregation: str, expected: Callable[[list[int], list[int]], float]
+) -> None:
+    engine = HeldEngine(lambda tokens: LabelLogits((1.0,), Uncertainty(float(len(tokens)), len(tokens) / 4)))
+    engine.release()
+    async with scheduling(tmp_path, engine, aggregation=aggregation) as scheduler:
+        [answer] = await scheduler.answer_texts([words(100)])
+    lengths = [len(tokens) for batch in engine.batches for tokens in batch]
+    added = [lengths[0] - 2, *(length - 2 - 4 for length in lengths[1:])]
+    assert len(lengths) > 2
+    assert answer.uncertainty is not None
+    assert answer.uncertainty.entropy == pytest.approx(expected(lengths, added), abs=0.5)
+    assert answer.uncertainty.mutual_information == pytest.approx(expected(lengths, added) / 4, abs=0.15)
 
 
 async def test_every_chunk_carries_the_frame(tmp_path: Path) -> None:

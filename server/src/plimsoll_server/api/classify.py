@@ -17,6 +17,7 @@ from plimsoll_server.api.large_answers import AnswersResponse, made_of
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
+from plimsoll_server.api.uncertain import Told, uncertainty_of
 from plimsoll_server.api.vllm_shapes import Usage, VllmRequest, envelope
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.options import Options
@@ -29,6 +30,7 @@ class Classification(BaseModel):
     label: str
     probs: Annotated[list[float], Field(description="In the order of the model's labels, see /info.")]
     num_classes: int
+    uncertainty: Told = None
 
 
 class ClassifyResponse(BaseModel):
@@ -71,4 +73,5 @@ async def classify(body: VllmRequest, request: Request, patience: Patience = Non
 
 def _encode(index: int, answer: Answer, labels: tuple[str, ...]) -> dict[str, Any]:
     best = answer.scores.index(max(answer.scores))
-    return {"index": index, "label": labels[best], "probs": answer.scores, "num_classes": len(labels)}
+    told = {"index": index, "label": labels[best], "probs": answer.scores, "num_classes": len(labels)}
+    return told | uncertainty_of(answer)

@@ -18,6 +18,7 @@ from plimsoll_server.api.inputs import AT_FIRST_ERROR, MAX_INPUTS, TokenIds
 from plimsoll_server.api.patience import Patience
 from plimsoll_server.api.reading import reading_headers
 from plimsoll_server.api.state import service_of
+from plimsoll_server.api.uncertain import Uncertain, uncertainty_of
 from plimsoll_server.scheduler.lanes import MAX_BATCH
 from plimsoll_server.scheduler.options import Options
 
@@ -39,6 +40,9 @@ class InferRequest(BaseModel):
 class InferResponse(BaseModel):
     predictions: Annotated[list[float], Field(description="For each sequence, the score of its top class.")]
     latency_ms: float
+    uncertainty: Annotated[
+        list[Uncertain] | None, Field(description="For each sequence, of a model that tells it; else absent.")
+    ] = None
 
 
 @router.post(
@@ -57,6 +61,8 @@ async def infer(body: InferRequest, request: Request, patience: Patience = None)
     answers = await while_connected(request, scheduler.answer_tokens(sequences, options, at_once=at_once))
     latency_ms = (time.perf_counter() - started) * 1000
     predictions = [max(answer.scores) for answer in answers]
+    uncertainty = [told for answer in answers for told in uncertainty_of(answer).values()]
+    content = {"predictions": predictions, "latency_ms": latency_ms}
     return JSONResponse(
-        {"predictions": predictions, "latency_ms": latency_ms}, headers=reading_headers(request, answers)
+        content | ({"uncertainty": uncertainty} if uncertainty else {}), headers=reading_headers(request, answers)
     )

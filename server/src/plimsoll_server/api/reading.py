@@ -32,6 +32,17 @@ def one_by_one(answers: Sequence[Answer]) -> dict[str, str]:
         "tokens": ",".join(str(answer.tokens) for answer in answers),
         "chunks": ",".join(str(answer.chunks) for answer in answers),
         "truncated_tokens": ",".join(str(answer.truncated_tokens) for answer in answers),
+        **_uncertainty(answers),
+    }
+
+
+def _uncertainty(answers: Sequence[Answer]) -> dict[str, str]:
+    told = [answer.uncertainty for answer in answers if answer.uncertainty is not None]
+    if not told:
+        return {}
+    return {
+        "predictive_entropy": ",".join(f"{each.entropy:.4g}" for each in told),
+        "mutual_information": ",".join(f"{each.mutual_information:.4g}" for each in told),
     }
 
 

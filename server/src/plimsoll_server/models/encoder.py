@@ -115,6 +115,11 @@ class EncoderForSequenceClassification(PreTrainedModel):
     def read(self, pack: Pack, between: Between | None = None) -> Tensor:
         """Logits (sequences, labels) of sequences that lie end to end. `between` is called before each layer but the
         first. Raises LeakError."""
+        logits: Tensor = self.classifier(self.features(pack, between))
+        return logits
+
+    def features(self, pack: Pack, between: Between | None = None) -> Tensor:
+        """What the labels are read from, (sequences, width); otherwise as `read`."""
         hidden = self.token_embeddings(pack.input_ids) + self.position_embeddings(pack.position_ids)
         first_tokens = torch.tensor(pack.borders[:-1], device=hidden.device)
         for number, layer in enumerate(self.layers, start=1):
@@ -123,8 +128,8 @@ class EncoderForSequenceClassification(PreTrainedModel):
             hidden = layer(hidden, rows=first_tokens if number == len(self.layers) else None, pack=pack)
         if pack.attention_calls != len(self.layers):
             raise LeakError(f"packed attention ran {pack.attention_calls} times in {len(self.layers)} layers")
-        logits: Tensor = self.classifier(self.norm(hidden[0]))
-        return logits
+        states: Tensor = self.norm(hidden[0])
+        return states
 
 
 class Encoder:

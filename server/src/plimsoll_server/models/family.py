@@ -58,6 +58,8 @@ class Family:
     """The class of transformers for each task that the family serves."""
     serve: Callable[[PreTrainedModel, ModelInfo], Model]
     packing: Literal["packed", "alone"] = "packed"
+    uncertain: bool = False
+    """Whether its models tell their uncertainty."""
     window: Callable[[Any], int] = whole_window
     """From the network's configuration to the longest sequence in tokens."""
     backbone_options: Mapping[str, Any] = field(default_factory=dict)

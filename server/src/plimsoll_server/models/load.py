@@ -56,6 +56,7 @@ def load_model(wanted: ModelConfig, placement: Placement, located: Located | Non
         layers=config.num_hidden_layers,
         pooling=pooling_of(folder.path, wanted.task, config),
         packing=family.packing,
+        uncertain=family.uncertain,
         labels=_labels(config, wanted.task),
         activation=_activation(config),
         tokenizer_file=str(folder.tokenizer_file),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from plimsoll_server.models.alone import MODEL_TYPES, alone
+from plimsoll_server.models.bayesian import BAYESIAN
 from plimsoll_server.models.bert import BERT
 from plimsoll_server.models.distilbert import DISTILBERT
 from plimsoll_server.models.errors import ModelError
@@ -15,6 +16,7 @@ from plimsoll_server.models.scaled import SCALED
 from plimsoll_server.models.xlm_roberta import XLM_ROBERTA
 
 FAMILIES: Mapping[str, Family] = {
+    "bayesian": BAYESIAN,
     "bert": BERT,
     "distilbert": DISTILBERT,
     "modernbert": MODERNBERT,

@@ -12,7 +12,7 @@ from plimsoll_server.scheduler.errors import TooLongError
 from plimsoll_server.scheduler.long_input import Route
 from plimsoll_server.scheduler.scores import AGGREGATIONS, Aggregation, Scores, activate, mean
 from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.types import Embedding, LabelLogits, ModelInfo, Output, TokenLabels
+from plimsoll_server.types import Embedding, LabelLogits, ModelInfo, Output, TokenLabels, Uncertainty
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Answer:
     entities: tuple[Entity, ...] = ()
     embedding: tuple[float, ...] = ()
     """As long as the model is wide, and not normalised."""
+    uncertainty: Uncertainty | None = None
+    """With scores, of a model that tells it."""
     remembered: bool = field(default=False, compare=False)
     """Whether it was made for an earlier request, so that this one did not wait for the model."""
 
@@ -74,6 +76,7 @@ class Assembler:
             scores=self._scores(route, labels, raw=raw) if labels else (),
             entities=self._entities(document, route, tokens, text) if tokens else (),
             embedding=_over_chunks(mean, pooled, route) if pooled else (),
+            uncertainty=self._uncertainty(route, labels),
         )
 
     def tokens_within_entities(self, outputs: Sequence[Output]) -> int:
@@ -84,6 +87,11 @@ class Assembler:
     def _scores(self, route: Route, outputs: Sequence[LabelLogits], *, raw: bool) -> Scores:
         chunks = [output.logits if raw else activate(output.logits, self._info.activation) for output in outputs]
         return _over_chunks(AGGREGATIONS[self._aggregation], chunks, route)
+
+    def _uncertainty(self, route: Route, outputs: Sequence[LabelLogits]) -> Uncertainty | None:
+        """Over chunks as scores are: their mean, or the highest."""
+        chunks = [output.uncertainty.numbers for output in outputs if output.uncertainty is not None]
+        return Uncertainty(*_over_chunks(AGGREGATIONS[self._aggregation], chunks, route)) if chunks else None
 
     def _entities(
         self, document: Document, route: Route, outputs: Sequence[TokenLabels], text: str

@@ -13,7 +13,7 @@ from plimsoll_server.api.documentation import answers as answers_with
 from plimsoll_server.api.error_shapes import OPEN_INFERENCE
 from plimsoll_server.api.large_answers import AnswersResponse, dumped, made_of
 from plimsoll_server.api.open_inference.inputs import inputs_of
-from plimsoll_server.api.open_inference.outputs import OUTPUTS, tensor_of
+from plimsoll_server.api.open_inference.outputs import outputs_of, tensor_of
 from plimsoll_server.api.open_inference.route import HEADER_LENGTH, HeaderLength, TensorRoute
 from plimsoll_server.api.open_inference.shapes import InferParameters, RequestedOutput, TensorRequest, TensorResponse
 from plimsoll_server.api.open_inference.tensors import OutputTensor, read_tensors
@@ -22,6 +22,7 @@ from plimsoll_server.api.reading import one_by_one, reading_headers
 from plimsoll_server.api.state import service_of
 from plimsoll_server.scheduler.errors import InvalidInputError
 from plimsoll_server.scheduler.options import Options
+from plimsoll_server.types import ModelInfo
 
 router = APIRouter(tags=["Open Inference Protocol"], route_class=TensorRoute)
 
@@ -65,7 +66,7 @@ async def infer(
     if request.headers.get("content-type", _BYTES) != _BYTES:
         require_json(request.headers)
     body, binary = _read(await request.body(), header_length)
-    wanted = _wanted(body, scheduler.info.task)
+    wanted = _wanted(body, scheduler.info)
     inputs = inputs_of(read_tensors(body.inputs, binary))
     parameters = body.parameters or InferParameters()
     answers = await ask(request, scheduler, inputs, _options(parameters, patience))
@@ -111,14 +112,14 @@ def _read(body: bytes, header_length: int | None) -> tuple[TensorRequest, bytes]
     return read_json(TensorRequest, body[:end]), body[end:]
 
 
-def _wanted(body: TensorRequest, task: str) -> dict[str, bool]:
+def _wanted(body: TensorRequest, info: ModelInfo) -> dict[str, bool]:
     """The outputs to give, and which of them as bytes. Raises InvalidInputError."""
-    there = OUTPUTS[task]
+    there = outputs_of(info)
     as_bytes = bool(body.parameters and body.parameters.binary_data_output)
     if not body.outputs:
         return dict.fromkeys(there, as_bytes)
     if any(output.name not in there for output in body.outputs):
-        raise InvalidInputError(f"outputs of a model for {task} are {', '.join(there)}")
+        raise InvalidInputError(f"outputs of a model for {info.task} are {', '.join(there)}")
     return {output.name: _as_bytes(output, as_bytes) for output in body.outputs}
 
 

@@ -45,7 +45,11 @@ def _entities(answer: Answer, info: ModelInfo, normalise: bool) -> Sequence[str]
     return [dumped(found)]
 
 
-OUTPUTS: Mapping[str, Mapping[str, Output]] = {
+def _uncertainty(answer: Answer, info: ModelInfo, normalise: bool) -> Sequence[float]:  # noqa: ARG001
+    return () if answer.uncertainty is None else answer.uncertainty.numbers
+
+
+_OUTPUTS: Mapping[str, Mapping[str, Output]] = {
     "text-classification": {
         "scores": Output("FP32", _scores, lambda info: len(info.labels)),
         "label": Output("BYTES", _label),
@@ -54,10 +58,16 @@ OUTPUTS: Mapping[str, Mapping[str, Output]] = {
     "feature-extraction": {"embedding": Output("FP32", _embedding, lambda info: info.width)},
 }
 """By task and name. `entities`: of each text, its entities as JSON, with the characters that they cover."""
+_UNCERTAINTY = {"uncertainty": Output("FP32", _uncertainty, lambda _: 2)}
+"""Predictive entropy and mutual information, in nats."""
+
+
+def outputs_of(info: ModelInfo) -> Mapping[str, Output]:
+    return {**_OUTPUTS[info.task], **(_UNCERTAINTY if info.uncertain else {})}
 
 
 def tensor_of(name: str, answers: Sequence[Answer], info: ModelInfo, *, normalise: bool) -> OutputTensor:
-    output = OUTPUTS[info.task][name]
+    output = outputs_of(info)[name]
     elements = [element for answer in answers for element in output.elements(answer, info, normalise)]
     return OutputTensor(name, output.datatype, output.shape(len(answers), info), elements)
 
@@ -66,5 +76,5 @@ def described(info: ModelInfo) -> list[dict[str, Any]]:
     """The outputs, as a model's metadata has them."""
     return [
         {"name": name, "datatype": output.datatype, "shape": output.shape(-1, info)}
-        for name, output in OUTPUTS[info.task].items()
+        for name, output in outputs_of(info).items()
     ]

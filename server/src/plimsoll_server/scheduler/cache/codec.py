@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from plimsoll_server.scheduler.answers import Answer
 from plimsoll_server.scheduler.entities import Entity, entity_labels
 from plimsoll_server.scheduler.tiers import Tier
-from plimsoll_server.types import Activation, ModelInfo
+from plimsoll_server.types import Activation, ModelInfo, Uncertainty
 
 _DOUBLE_BYTES = 8
 _MAX_BYTES = 1 << 20
@@ -34,6 +34,7 @@ class _Stored(BaseModel):
     truncated: _Count
     scores: tuple[float, ...] = ()
     entities: tuple[tuple[str, float, _Count, _Count], ...] = ()
+    uncertainty: tuple[float, float] | None = None
     embedding: str = ""
     """Its numbers as little-endian doubles, in base64."""
 
@@ -45,6 +46,7 @@ class Codec:
         self._tiers: Mapping[str, Tier] = {tier.name: tier for tier in tiers}
         self._scores = len(info.labels) if info.task == "text-classification" else 0
         self._probable = info.activation in (Activation.SOFTMAX, Activation.SIGMOID)
+        self._uncertain = info.uncertain
         self._entity_labels = entity_labels(info.labels) if info.task == "token-classification" else frozenset()
         self._width = info.width if info.task == "feature-extraction" else 0
 
@@ -58,6 +60,7 @@ class Codec:
             chunks=answer.chunks,
             truncated=answer.truncated_tokens,
             scores=answer.scores,
+            uncertainty=None if answer.uncertainty is None else answer.uncertainty.numbers,
             entities=tuple((entity.label, entity.score, entity.start, entity.end) for entity in answer.entities),
             embedding=base64.b64encode(struct.pack(f"<{len(answer.embedding)}d", *answer.embedding)).decode(),
         )
@@ -81,6 +84,8 @@ class Codec:
         if not (
             len(stored.scores) == self._scores
             and (_within(stored.scores, 0.0, 1.0) if scores_are_probable else _finite(stored.scores))
+            and (stored.uncertainty is not None) is self._uncertain
+            and _within(stored.uncertainty or (), 0.0, _LARGEST)
             and len(embedding) == self._width
             and _finite(embedding)
             and all(self._possible(entity) for entity in entities)
@@ -94,6 +99,7 @@ class Codec:
             scores=stored.scores,
             entities=entities,
             embedding=embedding,
+            uncertainty=None if stored.uncertainty is None else Uncertainty(*stored.uncertainty),
             remembered=True,
         )
 
