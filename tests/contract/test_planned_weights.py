@@ -38,7 +38,9 @@ def weights(network: Any, config: Any) -> int:
 @pytest.mark.parametrize(
     ("network", "config", "further"),
     [
-        pytest.param(ModernBertForSequenceClassification, ModernBertConfig(pad_token_id=0, **SIZES), {}, id="modernbert"),
+        pytest.param(
+            ModernBertForSequenceClassification, ModernBertConfig(pad_token_id=0, **SIZES), {}, id="modernbert"
+        ),
         pytest.param(MoeForSequenceClassification, MoeConfig(**SIZES), {"experts": 8}, id="moe"),
     ],
 )

@@ -1,0 +1,1 @@
+"""How far a model's probabilities can be believed, and whether its uncertainty tells texts of another kind apart."""

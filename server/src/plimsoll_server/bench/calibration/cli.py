@@ -1,0 +1,95 @@
+"""`plimsoll-server bench calibration`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from plimsoll_server.train.posterior import Examples
+
+
+def calibration(
+    model: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Of the family bayesian.")],
+    texts: Annotated[
+        Path, typer.Option(help="JSON Lines with the fields `text` and `label`, which it was not trained on.")
+    ],
+    outside: Annotated[
+        Path | None, typer.Option(help="JSON Lines with a field `text`: of another kind.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", help="A folder for calibration.json, calibration.md and calibration.png.")
+    ] = Path(),
+) -> None:
+    """Expected calibration error before and after the temperature, and whether uncertainty tells other texts apart."""
+    from plimsoll_server.bench.calibration.measure import measure
+    from plimsoll_server.models.errors import ModelError
+    from plimsoll_server.surroundings import origin
+
+    try:
+        reader = _Reader(model)
+        figures = measure(reader.network, reader.examples(texts), None if outside is None else reader.outside(outside))
+    except (ModelError, OSError, ValueError, KeyError) as error:
+        typer.echo(f"plimsoll-server: {error}", err=True)
+        raise typer.Exit(1) from error
+    command = "plimsoll-server bench calibration MODEL --texts TEXTS" + (" --outside OTHERS" if outside else "")
+    _write(output, {**origin(command), "figures": dataclasses.asdict(figures)})
+
+
+class _Reader:
+    """Texts by one model. Raises ModelError for what is no such model."""
+
+    def __init__(self, folder: Path) -> None:
+        import torch
+        from tokenizers import Tokenizer
+
+        from plimsoll_server.config import ModelConfig
+        from plimsoll_server.models.bayesian import BayesianForSequenceClassification
+        from plimsoll_server.models.family import Placement
+        from plimsoll_server.models.load import load_model
+
+        # As it is served, with all that is refused then.
+        wanted = ModelConfig(location=str(folder.resolve()), family="bayesian")
+        self._info = load_model(wanted, Placement(torch.device("cpu"), torch.float32, "sdpa")).info
+        self.network = BayesianForSequenceClassification.from_pretrained(folder, attn_implementation="packed_sdpa")
+        self._tokenizer: Tokenizer = Tokenizer.from_file(self._info.tokenizer_file)
+
+    def examples(self, file: Path) -> Examples:
+        rows = _rows(file)
+        numbers = {label: number for number, label in enumerate(self._info.labels)}
+        if unknown := sorted({str(row.get("label")) for row in rows} - set(numbers))[:3]:
+            raise ValueError(f"{file.name}: labels {', '.join(unknown)} are none of the model's: {', '.join(numbers)}")
+        return self._read(rows, [numbers[str(row["label"])] for row in rows])
+
+    def outside(self, file: Path) -> Examples:
+        rows = _rows(file)
+        return self._read(rows, [0] * len(rows))
+
+    def _read(self, rows: list[dict[str, Any]], labels: list[int]) -> Examples:
+        from plimsoll_server.train.posterior import read
+
+        tokens = [self._tokenizer.encode(row["text"]).ids[: self._info.window] for row in rows]
+        return read(self.network, tokens, labels)
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not rows or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in rows):
+        raise ValueError(f"{file.name}: expected one JSON object with a `text` on each line")
+    return rows
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
+    from plimsoll_server.bench.calibration.report import draw, lines
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "calibration.json").write_text(json.dumps(document, indent=1) + "\n")
+    page = "\n".join(lines(document))
+    (folder / "calibration.md").write_text(page)
+    draw(document, folder / "calibration.png")
+    typer.echo(page)
+    typer.echo(folder / "calibration.json")

@@ -1,0 +1,1 @@
+"""Whether a model uses what stands far away: generated tasks whose answers are known."""
