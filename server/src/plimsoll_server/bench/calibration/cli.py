@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from plimsoll_server.bench.loading import rows_of, told_errors
+
 if TYPE_CHECKING:
     from plimsoll_server.train.posterior import Examples
 
@@ -27,15 +29,11 @@ def calibration(
 ) -> None:
     """Expected calibration error before and after the temperature, and whether uncertainty tells other texts apart."""
     from plimsoll_server.bench.calibration.measure import measure
-    from plimsoll_server.models.errors import ModelError
     from plimsoll_server.surroundings import origin
 
-    try:
+    with told_errors():
         reader = _Reader(model)
         figures = measure(reader.network, reader.examples(texts), None if outside is None else reader.outside(outside))
-    except (ModelError, OSError, ValueError, KeyError) as error:
-        typer.echo(f"plimsoll-server: {error}", err=True)
-        raise typer.Exit(1) from error
     command = "plimsoll-server bench calibration MODEL --texts TEXTS" + (" --outside OTHERS" if outside else "")
     _write(output, {**origin(command), "figures": dataclasses.asdict(figures)})
 
@@ -59,14 +57,14 @@ class _Reader:
         self._tokenizer: Tokenizer = Tokenizer.from_file(self._info.tokenizer_file)
 
     def examples(self, file: Path) -> Examples:
-        rows = _rows(file)
+        rows = rows_of(file)
         numbers = {label: number for number, label in enumerate(self._info.labels)}
         if unknown := sorted({str(row.get("label")) for row in rows} - set(numbers))[:3]:
             raise ValueError(f"{file.name}: labels {', '.join(unknown)} are none of the model's: {', '.join(numbers)}")
         return self._read(rows, [numbers[str(row["label"])] for row in rows])
 
     def outside(self, file: Path) -> Examples:
-        rows = _rows(file)
+        rows = rows_of(file)
         return self._read(rows, [0] * len(rows))
 
     def _read(self, rows: list[dict[str, Any]], labels: list[int]) -> Examples:
@@ -74,13 +72,6 @@ class _Reader:
 
         tokens = [self._tokenizer.encode(row["text"]).ids[: self._info.window] for row in rows]
         return read(self.network, tokens, labels)
-
-
-def _rows(file: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not rows or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in rows):
-        raise ValueError(f"{file.name}: expected one JSON object with a `text` on each line")
-    return rows
 
 
 def _write(folder: Path, document: dict[str, Any]) -> None:

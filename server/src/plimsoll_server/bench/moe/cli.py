@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from plimsoll_server.bench.loading import loaded, rows_of, tell, told_errors
 from plimsoll_server.bench.moe.shapes import LayerShape, shape_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def moe(
     chosen = _shapes(shapes)
     output.mkdir(parents=True, exist_ok=True)
     layers, left_out = _layers(chosen, rounds, dtype, device)
-    found = None if model is None or texts is None else _use(model, texts)
+    with told_errors():
+        found = None if model is None or texts is None else _use(model, texts)
     command = f"plimsoll-server bench moe --shapes {shapes} --rounds {rounds} --dtype {dtype} --device {device}"
     document = {
         **origin(command + (" --model MODEL --texts TEXTS" if model else "")),
@@ -77,7 +79,7 @@ def _layers(
             )
             typer.echo(f"{shape.name} is left out: {left_out[shape.name]}", err=True)
             continue
-        figures = measure(shape, rounds, getattr(torch, dtype), torch.device(device), _tell)
+        figures = measure(shape, rounds, getattr(torch, dtype), torch.device(device), tell)
         found.append(dataclasses.asdict(figures))
     return found, left_out
 
@@ -92,28 +94,15 @@ def _free_bytes(device: str) -> int:
 
 
 def _use(folder: Path, texts: Path) -> Use:
-    import torch
+    """Raises what told_errors tells."""
     from tokenizers import Tokenizer
 
     from plimsoll_server.bench.moe.use import use_of
-    from plimsoll_server.config import ModelConfig
-    from plimsoll_server.models.errors import ModelError
-    from plimsoll_server.models.family import Placement
-    from plimsoll_server.models.load import load_model
 
-    try:
-        wanted = ModelConfig(location=str(folder.resolve()), family="moe")
-        model = load_model(wanted, Placement(torch.device("cpu"), torch.float32, "sdpa"))
-        tokenizer: Tokenizer = Tokenizer.from_file(model.info.tokenizer_file)
-        read = [json.loads(line)["text"] for line in texts.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return use_of(model, [tokenizer.encode(text).ids[: model.info.window] for text in read], _tell)
-    except (ModelError, OSError, ValueError, KeyError, TypeError) as error:
-        typer.echo(f"plimsoll-server: --model {folder.name}, --texts {texts.name}: {error}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    model = loaded(folder)
+    tokenizer: Tokenizer = Tokenizer.from_file(model.info.tokenizer_file)
+    read = [row["text"] for row in rows_of(texts)]
+    return use_of(model, [tokenizer.encode(text).ids[: model.info.window] for text in read], tell)
 
 
 def _write(folder: Path, document: dict[str, Any]) -> None:

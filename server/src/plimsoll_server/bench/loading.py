@@ -1,0 +1,54 @@
+"""What every suite does with a model's folder, and with what is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from plimsoll_server.errors import StartError
+
+if TYPE_CHECKING:
+    from plimsoll_server.models.family import Model
+
+
+def loaded(folder: Path, task: str = "text-classification") -> Model:
+    """As it is served on this machine, by all of its processors. Raises StartError, or ValueError for another task."""
+    from plimsoll_server.config import ModelConfig
+    from plimsoll_server.engine.cpus import usable_cpus
+    from plimsoll_server.engine.device import choose_placement
+    from plimsoll_server.engine.threads import start_threads
+    from plimsoll_server.models.configuration import read_configuration
+    from plimsoll_server.models.load import load_model
+
+    family = read_configuration(folder).model_type
+    wanted = ModelConfig.model_validate({"location": str(folder.resolve()), "family": family, "task": task})
+    start_threads(usable_cpus())
+    return load_model(wanted, choose_placement(wanted))
+
+
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """Of JSON Lines, each with a text. Raises ValueError."""
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not rows or not all(isinstance(row, dict) and isinstance(row.get("text"), str) for row in rows):
+        raise ValueError(f"{file.name}: expected one JSON object with a `text` on each line")
+    return rows
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Within a command: one sentence and exit code 1 for what the user can do something about."""
+    try:
+        yield
+    except (StartError, OSError, ValueError, KeyError) as error:
+        typer.echo(f"plimsoll-server: {error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def tell(text: str) -> None:
+    """How far it is, beside the figures."""
+    typer.echo(text, err=True)
