@@ -215,6 +215,27 @@ async def test_a_closed_fence_keeps_every_request_back_the_moment_before_it_is_s
     assert [request.body["spec"] for request in apiserver.requests] == [{"replicas": 3}]
 
 
+async def test_a_fence_that_closes_between_a_request_and_its_body_keeps_both_back(
+    apiserver: ScriptedApiserver, tmp_path: Path
+) -> None:
+    """Where a process is stopped there, and goes on after another has taken its place."""
+    asked = 0
+
+    def closes_at_once() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise NotLeadingError("not sent")
+
+    apiserver.write_kubeconfig(tmp_path / "kubeconfig")
+    access = Access(str(tmp_path / "kubeconfig"))
+    async with Kube(access, timedelta(seconds=5), lambda *_: None, closes_at_once) as kube:
+        with pytest.raises(NotLeadingError, match="not sent"):
+            await kube.scale("guardrails", "domains-1", "uid-1", 3)
+    assert asked == 2
+    assert apiserver.requests == []
+
+
 async def test_an_apiserver_that_is_away_is_unavailable(tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
     ScriptedApiserver(url="http://127.0.0.1:9").write_kubeconfig(kubeconfig)

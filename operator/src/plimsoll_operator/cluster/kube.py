@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Any, Self
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.connector import Connection
 from kubernetes.aio.client.api_client import ApiClient
 
 from plimsoll_operator.cluster.access import Access, AccessError
-from plimsoll_operator.cluster.errors import NotFoundError, UnauthorizedError, UnavailableError, error_of
+from plimsoll_operator.cluster.errors import KubeError, NotFoundError, UnauthorizedError, UnavailableError, error_of
 from plimsoll_operator.cluster.kinds import DEPLOYMENT, Kind, kind_of
 from plimsoll_operator.names import FIELD_MANAGER
 from plimsoll_operator.observed import Manifest
@@ -255,5 +256,18 @@ def fenced_request(fence: Fence) -> type[aiohttp.ClientRequest]:
         async def send(self, conn: Connection) -> aiohttp.ClientResponse:
             fence()
             return await super().send(conn)
+
+        async def write_bytes(
+            self, writer: AbstractStreamWriter, conn: Connection, content_length: int | None = None
+        ) -> None:
+            # With a body nothing is written before this, which may be a turn of the event loop after `send`.
+            try:
+                fence()
+            except KubeError as error:
+                if conn.protocol is not None:
+                    conn.protocol.set_exception(error)
+                conn.close()
+                return
+            await super().write_bytes(writer, conn, content_length)
 
     return FencedRequest
