@@ -111,6 +111,11 @@ def allocation_error() -> BaseException:
         pytest.param(lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), True, id="CUDA"),
         pytest.param(MemoryError, True, id="Python"),
         pytest.param(lambda: RuntimeError("std::bad_alloc"), True, id="C++"),
+        pytest.param(
+            lambda: RuntimeError("MKL FFT error: Intel oneMKL DFTI ERROR: Not enough memory to allocate"),
+            True,
+            id="MKL",
+        ),
         pytest.param(lambda: RuntimeError("could not create a memory object"), True, id="oneDNN"),
         pytest.param(lambda: RuntimeError("CUDA error: out of memory"), True, id="CUDA driver"),
         pytest.param(lambda: RuntimeError("expected scalar type Float"), False, id="a fault"),

@@ -15,6 +15,7 @@ _NO_MEMORY_MESSAGES = (
     "can't allocate memory",  # the allocator of torch on a CPU
     "bad_alloc",  # the C++ library's, through torch
     "could not create a memory object",  # oneDNN
+    "DFTI ERROR: Not enough memory",  # MKL, of a Fourier transform
     "out of memory",  # CUDA outside of torch's own allocator
     "ALLOC_FAILED",  # cuBLAS, cuDNN
     "can't start new thread",  # Python, without memory for its stack

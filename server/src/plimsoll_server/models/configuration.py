@@ -15,6 +15,8 @@ _Count = Annotated[int, Field(ge=1, le=4096)]
 """Of layers or heads: some hundreds are many."""
 _ROTATED = ("modernbert", "roformer")
 """Families that turn pairs of numbers by their position."""
+_WITHOUT_POSITIONS = (*_ROTATED, "spectral")
+"""Families that have no row for each position."""
 _BEHIND_PADDING = ("camembert", "mpnet", "roberta", "xlm-roberta")
 _Numbers = Literal["float64", "float32", "bfloat16", "float16"]
 
@@ -50,6 +52,8 @@ class Configuration(BaseModel):
     dim: _Size | None = None
     intermediate_size: _Size | None = None
     hidden_dim: _Size | None = None
+    num_frequencies: _Size | None = None
+    num_gate_blocks: _Size | None = None
     type_vocab_size: Annotated[int, Field(ge=0)] | None = None
     max_position_embeddings: Annotated[int, Field(ge=1, le=1 << 24)] | None = None
     num_hidden_layers: _Count | None = None
@@ -95,14 +99,15 @@ class Configuration(BaseModel):
         """Those that are a dimension of some tensor, by their names. DistilBERT's are its own, whatever it carries."""
         width = "hidden_size" if self.dim is None else "dim"
         inner = "intermediate_size" if self.hidden_dim is None else "hidden_dim"
-        return {name: size for name in ("vocab_size", width, inner) if (size := getattr(self, name)) is not None}
+        names = ("vocab_size", width, inner, "num_frequencies", "num_gate_blocks")
+        return {name: size for name in names if (size := getattr(self, name)) is not None}
 
     @property
     def counts(self) -> dict[str, int]:
         """Those of rows that a network has, by their names: no dimension of every model, and never above the largest
-        of its weights. What is turned by its position has no row for it."""
+        of its weights."""
         labels = self.num_labels if self.id2label is None or self.num_labels is not None else len(self.id2label)
-        positions = None if self.model_type in _ROTATED else self.max_position_embeddings
+        positions = None if self.model_type in _WITHOUT_POSITIONS else self.max_position_embeddings
         counts = {
             "num_labels": labels,
             "max_position_embeddings": positions,

@@ -13,6 +13,7 @@ from plimsoll_server.models.family import Family
 from plimsoll_server.models.modernbert import MODERNBERT
 from plimsoll_server.models.moe import MOE
 from plimsoll_server.models.scaled import SCALED
+from plimsoll_server.models.spectral import SPECTRAL
 from plimsoll_server.models.xlm_roberta import XLM_ROBERTA
 
 FAMILIES: Mapping[str, Family] = {
@@ -22,6 +23,7 @@ FAMILIES: Mapping[str, Family] = {
     "modernbert": MODERNBERT,
     "moe": MOE,
     "scaled": SCALED,
+    "spectral": SPECTRAL,
     "xlm-roberta": XLM_ROBERTA,
 }
 """Those that are packed."""
