@@ -66,7 +66,7 @@ class Server:
         """Samples by (name, values of those labels below that it has)."""
         port = self.variables["PLIMSOLL_METRICS_PORT"]
         text = (await self.client.get(f"http://127.0.0.1:{port}/metrics")).text
-        told = ("tier", "outcome", "kind", "source", "size", "layer", "expert")
+        told = ("tier", "outcome", "kind", "source", "size", "layer", "expert", "state")
         return {
             (sample.name, *(sample.labels[label] for label in told if label in sample.labels)): sample.value
             for family in text_string_to_metric_families(text)
@@ -142,6 +142,10 @@ class ServerProcess:
 
     def ends_with(self, seconds: float = READY_SECONDS) -> int:
         return self.process.wait(seconds)
+
+    def maps(self) -> str:
+        """What it has mapped into its memory, libraries among it."""
+        return Path(f"/proc/{self.process.pid}/maps").read_text()
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

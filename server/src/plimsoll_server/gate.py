@@ -19,6 +19,7 @@ from plimsoll_server.settings import Settings
 from plimsoll_server.telemetry import Identity, Telemetry
 
 if TYPE_CHECKING:
+    from plimsoll_server.jobs.desk import Desk
     from plimsoll_server.span_export import SpanExport
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
@@ -68,6 +69,16 @@ def _span_export(environment: Mapping[str, str], identity: Identity) -> SpanExpo
     from plimsoll_server.span_export import SpanExport
 
     return SpanExport(environment, identity)
+
+
+def desk_of(settings: Settings) -> Desk | None:
+    """Where jobs are taken; nowhere without a Redis."""
+    if settings.redis_url_file is None:
+        return None
+    # Whoever has no Redis needs not pay for its libraries.
+    from plimsoll_server.jobs.desk import open_desk
+
+    return open_desk(settings, settings.redis_url_file)
 
 
 def _rates(settings: Settings, redis_failed: Callable[[], None]) -> Rates | None:

@@ -56,6 +56,24 @@ def serve() -> None:
     end(code)
 
 
+@app.command()
+def work() -> None:
+    """Do the jobs of PLIMSOLL_DEPLOYMENT until told to end: its server reads their texts, a Redis keeps them."""
+    from plimsoll_server.jobs.settings import read_worker_settings
+    from plimsoll_server.jobs.work import work as work_until_told
+
+    configure_logs("info")
+    try:
+        settings = read_worker_settings(os.environ)
+        configure_logs(settings.log_level)
+        code = work_until_told(settings)
+    except StartError as error:
+        _leave(str(error))
+        log.critical("cannot start: %s", error)
+        code = 1
+    raise typer.Exit(code)
+
+
 def _leave(sentence: str) -> None:
     """Before it is logged, for that line is the last one even where the file cannot be written."""
     # From the environment: the settings may be what is wrong.
@@ -63,8 +81,8 @@ def _leave(sentence: str) -> None:
 
 
 def main() -> None:
-    # A server has no use for what the other commands import.
-    if sys.argv[1:2] != ["serve"]:
+    # Neither a server nor a worker has use for what the other commands import.
+    if sys.argv[1:2] not in (["serve"], ["work"]):
         from plimsoll_server.bench.cli import bench
         from plimsoll_server.publish.cli import publish
         from plimsoll_server.train.cli import demo_texts, spoil_demo, train_demo

@@ -19,7 +19,7 @@ from plimsoll_server.api.door import has_something, refuse_newcomers
 from plimsoll_server.api.state import Service
 from plimsoll_server.descriptors import connections_that_fit
 from plimsoll_server.engine.fleet.gpus import Gpus
-from plimsoll_server.gate import Gate
+from plimsoll_server.gate import Gate, desk_of
 from plimsoll_server.launch import AnyEngine, Crew, dismiss, keep
 from plimsoll_server.lifecycle import Lifecycle
 from plimsoll_server.listening import listen
@@ -82,7 +82,7 @@ async def serve(settings: Settings, drained: Callable[[int], object] = lambda _:
     telemetry = Telemetry(_identity(settings), [tier.name for tier in tiers])
     for tier in tiers:
         telemetry.set_load_line(tier.name, tier.running_limit, tier.running_limit * tier.max_tokens)
-    service = Service(settings.config, lifecycle, deployment=settings.deployment)
+    service = Service(settings.config, lifecycle, deployment=settings.deployment, desk=desk_of(settings))
     gate = Gate(settings, telemetry, _identity(settings))
     listener = _listen(settings)
     metrics = MetricsPort(telemetry.registry, settings.bind_address, settings.metrics_port)
@@ -98,6 +98,8 @@ async def serve(settings: Settings, drained: Callable[[int], object] = lambda _:
         await asyncio.gather(renewing, return_exceptions=True)
         await http.shut()
         await gate.close()
+        if service.desk is not None:
+            service.desk.close()
         metrics.close()
         worker.shutdown(wait=False, cancel_futures=True)
 
@@ -131,6 +133,7 @@ async def _live(
         asyncio.create_task(keep(engine)),
         asyncio.create_task(_publish(telemetry, engine, scheduler)),
         asyncio.create_task(_publish_gpus(telemetry, gpus)),
+        *([asyncio.create_task(service.desk.publish(telemetry.set_jobs))] if service.desk else []),
         renewing,
     ]
     try:

@@ -50,6 +50,12 @@ class Settings(BaseModel):
     cache_ttl_seconds: float = Field(300.0, alias="PLIMSOLL_CACHE_TTL_SECONDS", gt=0)
     redis_url_file: Path | None = Field(None, alias="PLIMSOLL_REDIS_URL_FILE")
     """Holds the address of a Redis with its password; read anew when it changes."""
+    jobs_deadline_seconds: float = Field(21_600.0, alias="PLIMSOLL_JOBS_DEADLINE_SECONDS", gt=0)
+    """From a job being taken until what has no answer gets none."""
+    jobs_kept_seconds: float = Field(86_400.0, alias="PLIMSOLL_JOBS_KEPT_SECONDS", gt=0)
+    """From the end of a job until it expires."""
+    jobs_per_caller: int = Field(64, alias="PLIMSOLL_JOBS_PER_CALLER", ge=1)
+    """That are kept, ended ones among them."""
     access_log: bool = Field(False, alias="PLIMSOLL_ACCESS_LOG")
     log_level: str = Field("info", alias="PLIMSOLL_LOG_LEVEL", pattern="^(debug|info|warning|error)$")
 

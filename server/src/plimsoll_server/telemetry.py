@@ -105,6 +105,7 @@ class Telemetry:
         self._certificate_expiry = self._gauge(
             "plimsoll_tls_certificate_expiry_timestamp_seconds", "When the certificate that is shown to callers expires"
         )
+        self._jobs = self._gauge("plimsoll_jobs", "Jobs of the deployment that are kept, by their state", "state")
         self.devices = DeviceMetrics(self.registry, _COMMON, self._labels)
         self._experts = ExpertMetrics(self.registry, _COMMON, self._labels)
         self._start_from_zero(tiers)
@@ -168,6 +169,12 @@ class Telemetry:
         for kind, size in (("used", used), ("limit", limit), ("unused", unused), ("planned", planned)):
             if size is not None:
                 self._memory.labels(*self._labels, kind).set(size)
+
+    def set_jobs(self, counts: Mapping[str, int]) -> None:
+        """By state. Empty where nobody knows: then there is no such series."""
+        self._jobs.clear()
+        for state, count in counts.items():
+            self._jobs.labels(*self._labels, state).set(count)
 
     def set_certificate_expiry(self, moment: float) -> None:
         """Unix seconds. A server without a certificate has no such series."""

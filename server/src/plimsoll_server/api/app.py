@@ -9,7 +9,18 @@ from fastapi import APIRouter
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from plimsoll_server.api import classify, embed, health, infer, info, openai_embeddings, pipeline, pooling, predict
+from plimsoll_server.api import (
+    classify,
+    embed,
+    health,
+    infer,
+    info,
+    jobs,
+    openai_embeddings,
+    pipeline,
+    pooling,
+    predict,
+)
 from plimsoll_server.api.accounting import Accounting, RequestObserver
 from plimsoll_server.api.around import NOTHING, Around
 from plimsoll_server.api.auth import Auth
@@ -35,7 +46,15 @@ PROTOCOLS: tuple[APIRouter, ...] = (
 )
 """What is counted as a request."""
 
-ABOUT: tuple[APIRouter, ...] = (openai_embeddings.about, open_inference_about.router, info.router, health.router)
+ABOUT: tuple[APIRouter, ...] = (
+    openai_embeddings.about,
+    open_inference_about.router,
+    info.router,
+    jobs.router,
+    jobs.about,
+    health.router,
+)
+"""What only tells something, or has others ask: the texts of a job are counted when a worker sends them."""
 
 PROBES = frozenset(
     {"/v2/health/live", "/v2/health/ready", *(route.path for route in health.router.routes if isinstance(route, Route))}

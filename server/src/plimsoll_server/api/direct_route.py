@@ -15,16 +15,19 @@ from plimsoll_server.api.patience import patience_of
 
 
 class DirectRoute(APIRoute):
-    """Of an endpoint with the parameters (body: a model, request: Request, patience: Patience)."""
+    """Of an endpoint with the parameters (body: a model, request: Request, patience: Patience), the last if anybody
+    waits for its answers."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         endpoint: Callable[..., Awaitable[Response]] = self.endpoint
-        model = get_type_hints(endpoint)["body"]
+        hints = get_type_hints(endpoint)
+        model, waits = hints["body"], "patience" in hints
 
         async def handle(request: Request) -> Response:
             raw = await request.body()
             if raw:
                 require_json(request.headers)
-            return await endpoint(read_json(model, raw), request, patience_of(request))
+            body = read_json(model, raw)
+            return await (endpoint(body, request, patience_of(request)) if waits else endpoint(body, request))
 
         return handle

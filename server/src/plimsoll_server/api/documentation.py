@@ -12,12 +12,16 @@ from plimsoll_server.api.problems import (
     BACKEND,
     BODY_TOO_LARGE,
     INVALID,
+    JOBS_AWAY,
+    NO_SUCH_JOB,
     NO_SUCH_MODEL,
+    NOT_FOUND,
     NOT_JSON,
     NOT_SERVING,
     OVERLOADED,
     SLOW_BODY,
     TIMEOUT,
+    TOO_MANY_JOBS,
     UNAUTHORIZED,
     WRONG_MEDIA,
     Problem,
@@ -49,6 +53,10 @@ _OF_A_BODY = {
     TIMEOUT: "No answer in time",
 }
 _OF_A_NAME = {NO_SUCH_MODEL: "The model that is named is not the one that is served here"}
+_OF_JOBS = {JOBS_AWAY: "The Redis of the jobs does not answer, or no worker does jobs here"}
+_NONE_HERE = {NOT_FOUND: "Jobs are not served here"}
+_NO_SUCH = {NO_SUCH_JOB: "There is no such job of this caller"}
+_TOO_MANY = {TOO_MANY_JOBS: "As many jobs as are kept for one caller"}
 
 
 def answers(example: Any, shape: Shape, *, named: bool = False) -> Responses:
@@ -57,6 +65,19 @@ def answers(example: Any, shape: Shape, *, named: bool = False) -> Responses:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _READING.items()}
     success = {"description": "One answer per input", "headers": headers, "content": _content(example)}
     return {200: success, **_errors(problems, shape)}
+
+
+def takes(example: Any, shape: Shape) -> Responses:
+    """The responses of a path that takes texts to be answered later."""
+    problems = {**_ANY, **_OF_A_BODY, **_OF_JOBS, **_NONE_HERE, **_TOO_MANY}
+    headers = {"Location": {"description": "Where to ask for the job", "schema": {"type": "string"}}}
+    success = {"description": "Queued", "headers": headers, "content": _content(example)}
+    return {202: success, **_errors(problems, shape)}
+
+
+def looks_up(example: Any, shape: Shape) -> Responses:
+    """The responses of a path that tells of a job."""
+    return {200: {"content": _content(example)}, **_errors({**_ANY, **_OF_JOBS, **_NONE_HERE, **_NO_SUCH}, shape)}
 
 
 def tells(example: Any, shape: Shape, *, named: bool = False) -> Responses:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from plimsoll_server.api.disconnect import ClientGoneError
 from plimsoll_server.api.error_shapes import error_response, shape_of
-from plimsoll_server.api.inputs import MAX_INPUTS
+from plimsoll_server.api.inputs import MAX_INPUTS, MAX_JOB_INPUTS
 from plimsoll_server.api.problems import (
     BACKEND,
     INVALID,
@@ -92,11 +92,8 @@ def _reason(error: Any) -> str:
             said = error["ctx"]
             found = f"{said['actual_length']} entries, at most {said['max_length']}"
             # Of the inputs; what else is a list says how to read them.
-            return (
-                f"{found} go into one request; send several"
-                if said["max_length"] == MAX_INPUTS
-                else f"{found} are read"
-            )
+            whole = {MAX_INPUTS: "request", MAX_JOB_INPUTS: "job"}.get(said["max_length"])
+            return f"{found} go into one {whole}; send several" if whole else f"{found} are read"
         case "too_short":
             return "the list is empty; send at least one entry"
         case "string_too_short":

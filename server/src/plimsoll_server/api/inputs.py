@@ -15,6 +15,9 @@ MAX_INPUTS = 256
 """Of one request, whichever protocol: an answer of so many embeddings is a few megabytes of JSON. OpenAI's own limit is
 2,048."""
 
+MAX_JOB_INPUTS = 4_000
+"""Of one job. With what stands around them they are as many strings as a body may hold."""
+
 MAX_TOKEN_ID = (1 << 31) - 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from plimsoll_server.jobs.errors import JobsAwayError, NoSuchJobError, NotServedError, TooManyJobsError
 from plimsoll_server.scheduler.errors import (
     DeadlineError,
     GivenUpError,
@@ -37,6 +38,7 @@ NOT_JSON = Problem(400, "Validation", "invalid_json")
 UNAUTHORIZED = Problem(401, "Unauthorized", "invalid_api_key")
 NOT_FOUND = Problem(404, "NotFound", "not_found")
 NO_SUCH_MODEL = Problem(404, "NotFound", "model_not_found")
+NO_SUCH_JOB = Problem(404, "NotFound", "job_not_found")
 WRONG_METHOD = Problem(405, "Validation", "method_not_allowed")
 SLOW_BODY = Problem(408, "Validation", "request_timeout")
 TOO_LONG = Problem(413, "Validation", "context_length_exceeded")
@@ -46,10 +48,12 @@ INVALID = Problem(422, "Validation", "invalid_value")
 RATE_LIMITED = Problem(429, "RateLimited", "rate_limit_exceeded")
 UPLOADS_FULL = Problem(429, "Overloaded", "uploads_full")
 OVERLOADED = Problem(429, "Overloaded", "overloaded")
+TOO_MANY_JOBS = Problem(429, "Overloaded", "too_many_jobs")
 NON_FINITE = Problem(500, "NonFinite", "non_finite")
 BACKEND = Problem(500, "Backend", "internal_error")
 OUT_OF_MEMORY = Problem(503, "OutOfMemory", "out_of_memory")
 NOT_SERVING = Problem(503, "Unhealthy", "not_serving")
+JOBS_AWAY = Problem(503, "Unhealthy", "jobs_not_available")
 TIMEOUT = Problem(504, "Timeout", "timeout")
 GIVEN_UP = Problem(504, "Timeout", "request_timeout")
 
@@ -64,5 +68,9 @@ PROBLEMS: Mapping[type[RequestError], Problem] = {
     NonFiniteError: NON_FINITE,
     ModelFaultError: BACKEND,
     NoSuchModelError: NO_SUCH_MODEL,
+    NotServedError: NOT_FOUND,
+    NoSuchJobError: NO_SUCH_JOB,
+    TooManyJobsError: TOO_MANY_JOBS,
+    JobsAwayError: JOBS_AWAY,
 }
 """Every error of the scheduler is here: a test holds it."""

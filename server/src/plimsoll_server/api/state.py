@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from fastapi import Depends, Request
 
@@ -16,6 +16,9 @@ from plimsoll_server.phases import Phases
 from plimsoll_server.scheduler.errors import NotServingError
 from plimsoll_server.scheduler.scheduler import Scheduler
 from plimsoll_server.types import Calibration, LoadLine
+
+if TYPE_CHECKING:
+    from plimsoll_server.jobs.desk import Desk
 
 _LOADING_RETRY_AFTER = 5
 
@@ -46,6 +49,8 @@ class Service:
     """Of the start, those that are over."""
     deployment: str = ""
     """The name of what this is a replica of, where it is told."""
+    desk: Desk | None = None
+    """Where jobs are taken, where there is a Redis for them."""
 
     @property
     def model_name(self) -> str:
