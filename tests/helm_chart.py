@@ -42,7 +42,12 @@ class Objects:
     @property
     def pod(self) -> Object:
         """Specification of the operator's pod."""
-        spec: Object = self.one("Deployment")["spec"]["template"]["spec"]
+        (operator,) = [
+            found
+            for found in self.of("Deployment")
+            if found["metadata"]["labels"]["app.kubernetes.io/component"] == "operator"
+        ]
+        spec: Object = operator["spec"]["template"]["spec"]
         return spec
 
     @property

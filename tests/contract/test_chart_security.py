@@ -17,6 +17,7 @@ EXPLAINED: Mapping[str, str] = {
     "pod-probes-identical": "no Service sends it anything: ready and alive are the same question, of its heartbeat",
     "deployment-has-host-podantiaffinity": "topologySpreadConstraints keep replicas apart, by zone as well",
     "pod-networkpolicy": "networkPolicy.enabled=false is for clusters with policies of their own",
+    "deployment-has-poddisruptionbudget": "a worker of jobs that is evicted loses nothing: its turn is another's",
     "container-ephemeral-storage-request-and-limit": "resources=null is for namespaces with a LimitRange",
 }
 """Each check that objects to some way of installing the chart, and why that stands."""

@@ -22,9 +22,21 @@ app.kubernetes.io/component: operator
 
 {{- define "plimsoll.labels" -}}
 {{ include "plimsoll.selectorLabels" . }}
+{{ include "plimsoll.releaseLabels" . }}
+{{- end }}
+
+{{- define "plimsoll.releaseLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Of the worker of one InferenceDeployment, by no label that its Service selects. Takes {worker, root}. */}}
+{{- define "plimsoll.workerSelector" -}}
+app.kubernetes.io/name: {{ include "plimsoll.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: job-worker
+plimsoll.dev/jobs-of: {{ .worker.deployment }}
 {{- end }}
 
 {{- define "plimsoll.serviceAccountName" -}}
