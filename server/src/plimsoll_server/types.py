@@ -92,6 +92,17 @@ class ExpertUse:
     buffers_allocated: int
     buffers_reused: int
 
+    def __add__(self, other: ExpertUse) -> ExpertUse:
+        """Of both; they are of the same model."""
+        pairs = zip(self.given, other.given, strict=True)
+        return ExpertUse(
+            given=tuple(tuple(map(sum, zip(*layer, strict=True))) for layer in pairs),
+            routed=tuple(map(sum, zip(self.routed, other.routed, strict=True))),
+            entropy=tuple(map(sum, zip(self.entropy, other.entropy, strict=True))),
+            buffers_allocated=self.buffers_allocated + other.buffers_allocated,
+            buffers_reused=self.buffers_reused + other.buffers_reused,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:

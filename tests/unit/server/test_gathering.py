@@ -10,6 +10,8 @@ import pytest
 
 from plimsoll_server.scheduler import gathering as module
 from plimsoll_server.scheduler.gathering import Gathering
+from plimsoll_server.scheduler.lanes import MAX_BATCH
+from plimsoll_server.scheduler.pace import Pace
 from plimsoll_server.scheduler.scheduler import Scheduler
 from scheduler_builders import HeldEngine, scheduling, until, words
 
@@ -35,6 +37,36 @@ def test_nobody_is_waited_for_before_the_first_pack_and_after_one_of_a_single_te
     assert not gathering.holds(0.0, 0)
     gathering.pack_ended(100.0, seconds=0.5, answered=1, waiting=0)
     assert not gathering.holds(100.0, 0)
+
+
+def test_nobody_is_waited_for_where_as_many_wait_as_share_a_pack() -> None:
+    gathering = Gathering()
+    gathering.pack_ended(100.0, seconds=0.5, answered=MAX_BATCH, waiting=MAX_BATCH)
+    assert gathering.holds(100.001, MAX_BATCH - 1)
+    assert not gathering.holds(100.001, MAX_BATCH)
+
+
+@pytest.mark.parametrize(
+    ("devices", "tokens"), [(2, 4), (1, 12)], ids=["another device runs", "a pack of tokens waits"]
+)
+async def test_a_device_is_not_held_where_no_caller_is_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: int, tokens: int
+) -> None:
+    monkeypatch.setattr(module, "_SHARE", 1e6)
+    monkeypatch.setattr(module, "_MOST_SECONDS", 60.0)
+    monkeypatch.setattr(Pace, "worthwhile_tokens", 10.0)
+    engine = HeldEngine(devices=devices)
+    async with scheduling(tmp_path, engine) as scheduler:
+        first = [asyncio.create_task(scheduler.answer_texts([words(1)])) for _ in range(2 * devices)]
+        await until(lambda: sum(len(batch) for batch in engine.batches) == 2 * devices)
+        asks = [*first, asyncio.create_task(scheduler.answer_texts([words(tokens - 2)]))]
+        running = len(engine.batches)
+        await until(lambda: sum(scheduler.queued_tokens().values()) == tokens)
+        engine.finish(0)
+        # It runs though those that were answered do not come back.
+        await until(lambda: len(engine.batches) == running + 1)
+        engine.release()
+        await asyncio.gather(*asks)
 
 
 async def test_callers_who_send_one_text_after_the_other_share_every_pack_but_the_first(

@@ -153,5 +153,5 @@ def test_weights_are_arranged_for_the_processor(
 
 
 def test_an_unknown_family_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ModelError, match=r"this server has bert, .*deberta-v2.*, xlm-roberta"):
+    with pytest.raises(ModelError, match=r"this server has bayesian, bert, .*deberta-v2.*, xlm-roberta"):
         family_named("unheard-of")

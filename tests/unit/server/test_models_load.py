@@ -268,6 +268,15 @@ WRONG = [
         "rope_parameters.full_attention.rope_theta: Input should be greater",
         id="no rotation",
     ),
+    pytest.param(
+        change_config(rope_parameters={"full_attention": {"rope_type": "longrope", "rope_theta": 10_000.0}}),
+        {},
+        "a short text is turned otherwise beside a long one; expected another, such as default",
+        id="rotation by the longest text",
+    ),
+    pytest.param(
+        change_config(rope_scaling={"type": "longrope"}), {}, "rope_type is longrope", id="the same in older words"
+    ),
     pytest.param(rotate_by(factor="a"), {}, "full_attention.factor: Input should be", id="rotation by a letter"),
     pytest.param(rotate_by(attention_factor="a"), {}, "attention_factor: Input should be", id="scaled by a letter"),
     pytest.param(

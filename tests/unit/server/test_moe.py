@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from dataclasses import replace
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from moe_builders import LABELS, moe_model, token_by_token
 from plimsoll_server.config import ModelConfig
+from plimsoll_server.models.errors import ModelError
 from plimsoll_server.models.experts import Experts, Router, Routing
 from plimsoll_server.models.family import HasExperts, Model, Placement
 from plimsoll_server.models.load import load_model
@@ -140,3 +143,31 @@ def test_the_given_are_the_routers_choices(folder: Path, monkeypatch: pytest.Mon
     model.forward([sequence(60)])
     assert isinstance(model, HasExperts)
     assert model.expert_use().given == tuple(tuple((experts == n).sum().item() for n in range(8)) for experts in chosen)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"num_experts": -1}, "num_experts: Input should be greater than or equal to 1"),
+        ({"num_experts": 2_000_000_000}, "num_experts: Input should be less than or equal to 4096"),
+        ({"num_experts": 9}, "num_experts is 9, which is no tensor's size"),
+        ({"num_experts_per_tok": 0}, "num_experts_per_tok: Input should be greater than or equal to 1"),
+        ({"num_experts_per_tok": 9}, "num_experts_per_tok is 9, expected 8 at most"),
+    ],
+)
+def test_numbers_of_experts_that_cannot_be_are_refused(tmp_path: Path, changed: dict[str, int], expected: str) -> None:
+    file = moe_model(tmp_path) / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+    with pytest.raises(ModelError, match=expected):
+        load(tmp_path)
+
+
+def test_a_text_without_finite_numbers_leaves_no_trace_in_the_entropy(tmp_path: Path) -> None:
+    folder = moe_model(tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    weights["token_embeddings.weight"][7] = math.nan
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model = load(folder)
+    assert isinstance(model, HasExperts)
+    model.forward([[5, 7, 9], sequence(20)])
+    assert all(math.isfinite(entropy) and entropy > 0 for entropy in model.expert_use().entropy)

@@ -33,11 +33,23 @@ class _Rotation(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
+    rope_type: str | None = None
+    type: str | None = None
+    """As older files call it."""
     rope_theta: PositiveFloat | None = None
     factor: PositiveFloat | None = None
     attention_factor: PositiveFloat | None = None
     full_attention: _Rotation | None = None
     sliding_attention: _Rotation | None = None
+
+    @model_validator(mode="after")
+    def _is_the_same_beside_others(self) -> Self:
+        if "longrope" in (self.rope_type, self.type):
+            raise ValueError(
+                "rope_type is longrope, by which a short text is turned otherwise beside a long one; expected another, "
+                "such as default, linear or yarn"
+            )
+        return self
 
 
 class Configuration(BaseModel):
@@ -67,6 +79,9 @@ class Configuration(BaseModel):
     global_rope_theta: PositiveFloat | None = None
     local_rope_theta: PositiveFloat | None = None
     rope_parameters: _Rotation | None = None
+    rope_scaling: _Rotation | None = None
+    num_experts: _Count | None = None
+    num_experts_per_tok: _Count | None = None
     pad_token_id: Annotated[int, Field(ge=0)] | None = None
     dtype: _Numbers | None = None
     torch_dtype: _Numbers | None = None
@@ -87,6 +102,13 @@ class Configuration(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _tokens_choose_among_the_experts(self) -> Self:
+        experts, chosen = self.num_experts, self.num_experts_per_tok
+        if experts is not None and chosen is not None and chosen > experts:
+            raise ValueError(f"num_experts_per_tok is {chosen}, expected {experts} at most, for there are no more")
+        return self
+
+    @model_validator(mode="after")
     def _padding_is_embedded(self) -> Self:
         if self.model_type in _BEHIND_PADDING and self.pad_token_id is None and "pad_token_id" in self.model_fields_set:
             raise ValueError(f"pad_token_id is null, expected a number: positions of {self.model_type} start behind it")
@@ -99,7 +121,7 @@ class Configuration(BaseModel):
         """Those that are a dimension of some tensor, by their names. DistilBERT's are its own, whatever it carries."""
         width = "hidden_size" if self.dim is None else "dim"
         inner = "intermediate_size" if self.hidden_dim is None else "hidden_dim"
-        names = ("vocab_size", width, inner, "num_frequencies", "num_gate_blocks")
+        names = ("vocab_size", width, inner, "num_frequencies", "num_gate_blocks", "num_experts")
         return {name: size for name in names if (size := getattr(self, name)) is not None}
 
     @property

@@ -45,5 +45,6 @@ class ExpertMeter:
 
     def _note(self, number: int, router: Router, _: object, routing: Routing) -> None:
         self._given[number] += torch.bincount(routing.experts.flatten(), minlength=len(router.weight))
-        self._entropy[number] += torch.special.entr(routing.probabilities).sum()
+        # A text whose numbers are none has none here either: it would stay in the sum for good.
+        self._entropy[number] += torch.special.entr(routing.probabilities).nan_to_num(0.0).sum()
         self._routed[number] += len(routing.experts)

@@ -111,7 +111,7 @@ class Dispatcher:
         now = loop.time()
         line = self._engine.line()
         guest = self._on_devices.ordinary >= self._engine.devices
-        if not guest and self._gathering.holds(now, self._waiting()):
+        if not guest and self._gathers(now):
             loop.call_at(self._gathering.until, self.wake)
             return None
         room = self._on_devices.room_for_guest(line) if guest else self._room(line)
@@ -172,6 +172,12 @@ class Dispatcher:
         if not (running.guest or running.had_guests or report.failed or report.abandoned):
             self._pace.ran(pack.tokens, seconds)
         _hand_out(pack.works, report.outcomes)
+
+    def _gathers(self, now: float) -> bool:
+        """Whether to wait for callers: not beside other devices that run, nor where the tokens fill a pack."""
+        tokens = sum(lane.queued_tokens for lane in self._turns)
+        idle = not self._on_devices.ordinary and tokens < self._pace.worthwhile_tokens
+        return idle and self._gathering.holds(now, self._waiting())
 
     def _waiting(self) -> int:
         return sum(lane.queued for lane in self._turns)

@@ -6,6 +6,8 @@ others would wait for that and share the next one without it, and so on for ever
 
 from __future__ import annotations
 
+from plimsoll_server.scheduler.lanes import MAX_BATCH
+
 _SHARE = 0.01
 """Of the time that the pack took: what it costs at most."""
 _MOST_SECONDS = 0.01
@@ -23,5 +25,5 @@ class Gathering:
         self._expected = answered + waiting
 
     def holds(self, now: float, waiting: int) -> bool:
-        """Whether it is worth waiting until `until`."""
-        return now < self.until and waiting < self._expected
+        """Whether it is worth waiting until `until`: not where as many wait as share a pack."""
+        return now < self.until and waiting < min(self._expected, MAX_BATCH)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from plimsoll_server.audience import Tell
 from plimsoll_server.engine.fleet.outcasts import Outcasts
 from plimsoll_server.engine.fleet.remote import NoWorkerError, WorkerFaultError, WorkerLostError
-from plimsoll_server.types import BatchReport, Failure, Outcome, Tokens
+from plimsoll_server.types import BatchReport, ExpertUse, Failure, Outcome, Tokens
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class Failover:
         """By the place in the batch."""
         self._losses = 0
         self._seconds = 0.0
+        self._experts: ExpertUse | None = None
         self._out_of_memory = self._abandoned = False
 
     async def run(self, batch: Sequence[Tokens]) -> BatchReport:
@@ -64,7 +65,7 @@ class Failover:
         if self._losses and all(self._outcomes[place] is Failure.MODEL_FAULT for place in sound):
             raise WorkerLostError(f"{self._losses} workers were lost with the same batch of {len(sound)}")
         outcomes = tuple(self._outcomes[place] for place in range(len(batch)))
-        return BatchReport(outcomes, self._out_of_memory, self._seconds, tried=bool(sound))
+        return BatchReport(outcomes, self._out_of_memory, self._seconds, tried=bool(sound), experts=self._experts)
 
     async def _settle(self, whole: _Part) -> None:
         """Until everything has its outcome, or nobody waits for it."""
@@ -106,6 +107,8 @@ class Failover:
             self._abandoned |= report.abandoned
             self._out_of_memory |= report.out_of_memory
             self._seconds += report.seconds
+            if report.experts is not None:
+                self._experts = report.experts if self._experts is None else self._experts + report.experts
             self._hear(dict(zip(part.places, report.outcomes, strict=False)))
         return []
 
