@@ -50,6 +50,15 @@ async def test_a_server_of_experts_counts_the_tokens_of_each_and_nobody_elses(ex
     assert counts["plimsoll_expert_buffers_total", "reused"] == 2 * (LAYERS - 1)
 
 
+async def test_workers_of_their_own_tell_of_their_experts_as_well(tmp_path: Path) -> None:
+    folder = moe_model(tmp_path, max_position_embeddings=256)
+    config = server_config(folder, model={"family": "moe"})
+    async with serving(config, PLIMSOLL_CACHE_BYTES="0", PLIMSOLL_DEVICES="2") as server:
+        answer = await server.predict("tide tyre cloud")
+        counts = await server.metrics()
+    assert counts["plimsoll_routed_tokens_total", "0"] == int(answer.headers["X-Plimsoll-Tokens"])
+
+
 async def test_a_server_of_another_family_has_no_series_of_experts(uncertain: Server) -> None:
     assert not [name for name, *_ in await uncertain.metrics() if "expert" in name or "routed" in name]
 
