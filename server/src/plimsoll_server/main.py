@@ -86,10 +86,14 @@ def main() -> None:
         from plimsoll_server.bench.cli import bench
         from plimsoll_server.publish.cli import publish
         from plimsoll_server.train.cli import demo_texts, spoil_demo, train_demo
-        from plimsoll_server.train.scaled.cli import compare_training, train
+        from plimsoll_server.train.commands import docstrings, train
+        from plimsoll_server.train.scaled.cli import compare_training
         from plimsoll_server.trial.cli import report, validate
 
-        for command in (validate, report, train, compare_training, publish, train_demo, spoil_demo, demo_texts):
+        for command in (
+            *(validate, report, train, docstrings, compare_training, publish),
+            *(train_demo, spoil_demo, demo_texts),
+        ):
             app.command()(command)
         app.add_typer(bench, name="bench")
     app()

@@ -36,7 +36,8 @@ class Router(nn.Module):
 
     def forward(self, rows: Tensor) -> Routing:
         """`rows`: (tokens, width). In float32 whatever they are in: near a tie, rounding would choose the expert."""
-        probabilities = functional.linear(rows.float(), self.weight.float()).softmax(-1)
+        with torch.autocast(rows.device.type, enabled=False):
+            probabilities = functional.linear(rows.float(), self.weight.float()).softmax(-1)
         likeliest, experts = probabilities.topk(self._chosen)
         shares = likeliest / likeliest.sum(-1, keepdim=True)
         return Routing(experts, shares.to(rows.dtype), probabilities)

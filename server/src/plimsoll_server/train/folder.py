@@ -47,3 +47,11 @@ def _put_in_place(new: Path, target: Path) -> None:
         except OSError:
             old.rename(target)
             raise
+
+
+def written(file: Path, text: str) -> None:
+    """The file is replaced whole, or stays as it was."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(file)

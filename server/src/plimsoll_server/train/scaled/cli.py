@@ -1,4 +1,4 @@
-"""`plimsoll-server train` and `compare-training`. What needs torch is imported when a command runs."""
+"""`plimsoll-server compare-training`. What needs torch is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from plimsoll_server.train.demo.corpus import standard_library
-from plimsoll_server.train.errors import TrainingError, told_errors
+from plimsoll_server.train.errors import told_errors
 from plimsoll_server.train.progress import Reporter
 from plimsoll_server.train.scaled.recipe import LoopName, ScaledRecipe, read_recipe
 
@@ -30,27 +30,6 @@ _Examples = Annotated[int | None, typer.Option(min=1, help="Learn from so many o
 _Threads = Annotated[int | None, typer.Option(min=1, help="In the place of the recipe's.", show_default=False)]
 
 
-def train(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="The model's folder: a new one.")],
-    recipe: _Recipe = None,
-    loop: Annotated[LoopName | None, typer.Option(help="In the place of the recipe's.", show_default=False)] = None,
-    examples: _Examples = None,
-    threads: _Threads = None,
-    library: _Library = None,
-) -> None:
-    """Train a model of the family `scaled` on this machine's own Python documentation. Prints its path last."""
-    from plimsoll_server.train.scaled.record import summary
-    from plimsoll_server.train.scaled.train_scaled import train_scaled
-
-    with told_errors():
-        if output.exists():
-            raise TrainingError(f"expected {output} to be a new folder, and something is there; name another")
-        chosen = _chosen(recipe, loop=loop, examples=examples, threads=threads)
-        record = train_scaled(output, library or standard_library(), chosen, Reporter(Console(stderr=True)))
-        typer.echo(summary(record))
-    typer.echo(output)
-
-
 def compare_training(
     output: Annotated[
         Path | None, typer.Option("--output", help="Where the figures go, as JSON.", show_default=False)
@@ -60,7 +39,7 @@ def compare_training(
     threads: _Threads = None,
     library: _Library = None,
 ) -> None:
-    """Run the plain and the optimised loop of `train` in turn on the same examples, and tell time and loss of both."""
+    """Run a plain and an optimised loop in turn on the same examples, and tell time and loss of both."""
     from plimsoll_server.surroundings import origin
     from plimsoll_server.train.scaled.compare import compare, full_length
     from plimsoll_server.train.scaled.material import read_material

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import torch
 
 from plimsoll_server.models.scaled import ScaledConfig, ScaledForSequenceClassification
+from plimsoll_server.train.attention import ATTENTION, register_training_attention
 from plimsoll_server.train.errors import TrainingError
-from plimsoll_server.train.scaled import optimised_loop, plain_loop
+from plimsoll_server.train.scaled import plain_loop
 from plimsoll_server.train.scaled.examples import Group
-from plimsoll_server.train.scaled.optimised_loop import OptimisedLoop, register_training_attention
+from plimsoll_server.train.scaled.optimised_loop import OptimisedLoop
 from plimsoll_server.train.scaled.plain_loop import PlainLoop
 from plimsoll_server.train.scaled.recipe import LoopName, ScaledRecipe
 
@@ -25,7 +26,7 @@ def build(name: LoopName, recipe: ScaledRecipe, labels: Sequence[str]) -> tuple[
     """The same seed gives both loops the same weights to begin with. Seeds torch's global generator."""
     register_training_attention()
     torch.manual_seed(recipe.seed)
-    attention = plain_loop.ATTENTION if name == "plain" else optimised_loop.ATTENTION
+    attention = plain_loop.ATTENTION if name == "plain" else ATTENTION
     network = ScaledForSequenceClassification(_config(recipe, labels, attention))
     network.train()
     loop: Loop = PlainLoop(network, recipe) if name == "plain" else OptimisedLoop(network, recipe)
@@ -36,7 +37,7 @@ def finite(loss: float, step: int, recipe: ScaledRecipe) -> float:
     """Raises TrainingError on a loss that is no number."""
     if not math.isfinite(loss):
         raise TrainingError(
-            f"expected a finite loss, found {loss} at step {step}; nothing was saved. Train with another seed, or a "
+            f"expected a finite loss, found {loss} at step {step}; train with another seed, or a "
             f"lower learning_rate than {recipe.learning_rate:g}"
         )
     return loss

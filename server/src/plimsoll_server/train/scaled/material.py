@@ -1,4 +1,4 @@
-"""What is learnt from and what is asked: read once, for the training and for the comparison of the loops."""
+"""What the loops learn from."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ class Material:
     labels: tuple[str, ...]
     tokenizer: Tokenizer
     training: tuple[Example, ...]
-    held_out: tuple[Example, ...]
-    """Of modules that are never trained on."""
 
 
 def read_material(library: Path, recipe: ScaledRecipe) -> Material:
@@ -30,5 +28,4 @@ def read_material(library: Path, recipe: ScaledRecipe) -> Material:
     sides = split(modules, Apart.MODULE, recipe.seed)
     tokenizer = train_tokenizer((text for module in sides.training for text in module.docstrings), recipe.vocabulary)
     training = chosen(examples_of(sides.training, tokenizer, labels, recipe.window), recipe)
-    held_out = examples_of(sides.held_out, tokenizer, labels, recipe.window)
-    return Material(tuple(labels), tokenizer, tuple(training), tuple(held_out))
+    return Material(tuple(labels), tokenizer, tuple(training))

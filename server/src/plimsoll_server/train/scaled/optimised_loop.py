@@ -6,48 +6,17 @@ Four fifths of the plain loop's time are matrix products, and they cost by the t
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import Any
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 from torch.optim import AdamW
-from transformers import AttentionInterface
 
 from plimsoll_server.models.pack import Pack
 from plimsoll_server.models.scaled import ScaledForSequenceClassification
 from plimsoll_server.train.scaled.examples import Group
 from plimsoll_server.train.scaled.recipe import ScaledRecipe
 
-ATTENTION = "packed_training"
 _CPU = torch.device("cpu")
-
-
-def register_training_attention() -> None:
-    AttentionInterface.register(ATTENTION, _attend)
-
-
-def _attend(
-    layer: nn.Module,  # noqa: ARG001  the interface's signature
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: None,  # noqa: ARG001
-    *,
-    pack: Pack,
-    scaling: float,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """As the server's packed attention, but nothing is written in place: gradients flow through it."""
-    pack.attention_calls += 1
-    lengths = [end - start for start, end in pairwise(pack.borders)]
-    parts = zip(*(torch.split(states, lengths, dim=2) for states in (query, key, value)), strict=True)
-    attended = [
-        functional.scaled_dot_product_attention(one, its_keys, its_values, scale=scaling)
-        for one, its_keys, its_values in parts
-    ]
-    return torch.cat(attended, dim=2).transpose(1, 2), None
 
 
 class OptimisedLoop:

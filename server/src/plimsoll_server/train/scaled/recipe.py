@@ -1,4 +1,4 @@
-"""Every number of the training, as a TOML file may set it."""
+"""Every number of the comparison, as a TOML file may set it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class ScaledRecipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     family: Literal["scaled"] = "scaled"
-    loop: LoopName = "optimised"
     seed: Annotated[int, Field(ge=0)] = 0
     threads: Annotated[int, Field(ge=1)] = 1
     """The order of a sum depends on how many there are: the same number gives the same weights again."""
@@ -40,8 +39,6 @@ class ScaledRecipe(BaseModel):
     epochs: Annotated[int, Field(ge=1)] = 10
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     largest_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
-    least_margin: Annotated[float, Field(ge=0, le=1)] = 0.10
-    """Held-out accuracy above the most frequent topic's share; a model below has not learnt and is not published."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> Self:
