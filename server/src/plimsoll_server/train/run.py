@@ -36,6 +36,7 @@ from plimsoll_server.train.progress import Reporter
 from plimsoll_server.train.recompute import recompute
 from plimsoll_server.train.record import TrainingRecord, read_record
 from plimsoll_server.train.save import save_model
+from plimsoll_server.train.sharding import shard
 from plimsoll_server.train.step_log import StepLog
 
 
@@ -142,6 +143,8 @@ def _network(training: Training, tokenizer: Tokenizer) -> Any:
     torch.manual_seed(config.seed)
     network = build_network(config.model, tokenizer.get_vocab_size(), config.data.labels).to(processes.device)
     recompute(network.layers, config.precision.recompute_every)
+    if processes.count > 1:
+        shard(network, processes)
     # From here on each process draws numbers of its own.
     torch.manual_seed(config.seed + processes.rank)
     return network
