@@ -94,6 +94,8 @@ SERVING: Spec = {
             "vocabSize": 4096,
             "localWindow": 64,
             "globalEvery": 2,
+            "experts": 8,
+            "expertsPerToken": 3,
         },
     },
     "gpu": {"profile": "cpu"},

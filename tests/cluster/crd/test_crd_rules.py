@@ -82,8 +82,6 @@ MODEL = [
         "spec.model.dimensions", "write localWindow and globalEvery together"),
     Bad("more experts for a token than there are", {"spec.model.dimensions": SIZES | {"experts": 1}},
         "spec.model.dimensions.experts", "a token cannot be given to 2 of 1 experts: copy num_experts"),
-    Bad("experts for a token without any", {"spec.model.dimensions": SIZES | {"expertsPerToken": 2}},
-        "spec.model.dimensions.expertsPerToken", "write experts as well, or leave it out"),
     Bad("local layers without a window", {"spec.model.dimensions": SIZES | {"localWindow": 0, "globalEvery": 3}},
         "spec.model.dimensions", "write localWindow and globalEvery together"),
 ]  # fmt: skip
