@@ -137,10 +137,12 @@ def test_a_card_that_says_too_little_is_refused_before_anything_is_sent(
     assert not hub.tokens
 
 
-def test_a_license_may_be_given_beside_the_card(model: Path) -> None:
-    (model / "README.md").write_text(CARD.replace("license: apache-2.0\n", ""))
-    done = publish(model, "--dry-run", "--license", "mit")
+def test_license_and_language_may_be_given_beside_the_card(model: Path) -> None:
+    """The card of a training knows neither."""
+    (model / "README.md").write_text(CARD.replace("license: apache-2.0\n", "").replace("language: en\n", ""))
+    done = publish(model, "--dry-run", "--license", "mit", "--language", "de")
     assert "license: mit" in done.stdout
+    assert "language: de" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ _SECTIONS = {
 _USAGE = re.compile(r"^#+ .*\busage\b", re.IGNORECASE | re.MULTILINE)
 
 
-def complete_card(chosen: Chosen, repository: str, license_name: str | None, labels: Sequence[str]) -> str:
+def complete_card(
+    chosen: Chosen, repository: str, labels: Sequence[str], license_name: str | None, language: str | None
+) -> str:
     """The whole text of README.md. Raises PublishingError that names all that is missing."""
     file = chosen.folder / CARD
     if not file.is_file():
@@ -39,19 +41,20 @@ def complete_card(chosen: Chosen, repository: str, license_name: str | None, lab
     except (ValueError, YAMLError) as error:
         raise PublishingError(f"the metadata at the head of {file} cannot be read: {error}") from error
     data: Any = card.data
-    _fill(data, chosen, license_name)
+    _fill(data, chosen, license_name, language)
     _check(card.text, data, file.name)
     if not _USAGE.search(card.text):
         card.text = card.text.rstrip() + "\n\n" + _usage(repository, data.pipeline_tag, labels)
     return str(card)
 
 
-def _fill(data: Any, chosen: Chosen, license_name: str | None) -> None:
+def _fill(data: Any, chosen: Chosen, license_name: str | None, language: str | None) -> None:
     """What the author has said stays."""
     architecture = (chosen.config.architectures or ("",))[0]
     task = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "feature-extraction")
     data.pipeline_tag = data.pipeline_tag or task
     data.license = license_name or data.license
+    data.language = language or data.language
     data.library_name = data.library_name or "plimsoll"
     tags = [*(data.tags or ()), chosen.config.model_type, "plimsoll"]
     data.tags = list(dict.fromkeys(tags))
@@ -66,7 +69,7 @@ def _check(text: str, data: Any, name: str) -> None:
     if not data.license:
         missing.append("a license (write `license: apache-2.0` or another into its metadata, or give --license)")
     if not data.language:
-        missing.append("a language (write `language: en` or another into its metadata)")
+        missing.append("a language (write `language: en` or another into its metadata, or give --language)")
     if missing:
         raise PublishingError(f"{name} is not complete, it lacks {'; '.join(missing)}")
 

@@ -21,6 +21,9 @@ def publish(
         str | None,
         typer.Option("--license", help="In the place of the card's, such as apache-2.0.", show_default=False),
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="In the place of the card's, such as en.", show_default=False)
+    ] = None,
     message: Annotated[str, typer.Option(help="Of the commit.")] = "Publish the model",
     private: Annotated[bool, typer.Option("--private", help="Where the repository is made.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be published, without a network.")] = False,
@@ -37,7 +40,8 @@ def publish(
         if not _REPOSITORY.fullmatch(repository):
             raise PublishingError(f"expected ORG/REPO such as my-org/domains, found {repository!r}")
         chosen = choose(model)
-        card = complete_card(chosen, repository, license_name, tuple(map(str, (chosen.config.id2label or {}).values())))
+        labels = tuple(map(str, (chosen.config.id2label or {}).values()))
+        card = complete_card(chosen, repository, labels, license_name, language)
         sums = checksums(chosen, card)
         for name, size in sizes(chosen):
             typer.echo(f"{size:>14,}  {name}")
