@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "org/repo"
@@ -85,12 +86,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def served(hub: Hub) -> Iterator[Hub]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": hub}))
+    with answering(_Handler, hub):
+        yield hub
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler], hub: Any) -> Iterator[None]:
+    """A server for as long as the block lasts, whose address is the hub's `url`; its handler has the hub as `hub`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield hub
+        yield
     finally:
         server.shutdown()
         thread.join()

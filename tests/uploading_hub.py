@@ -6,14 +6,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from hub import REPOSITORY
+from hub import REPOSITORY, answering
 
 COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 TOKEN = "hf_of_these_tests_alone"
@@ -114,13 +113,5 @@ def _mode(file: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def taking_uploads(hub: UploadingHub) -> Iterator[UploadingHub]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (_Handler,), {"hub": hub}))
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
+    with answering(_Handler, hub):
         yield hub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
