@@ -45,7 +45,7 @@ def test_every_family_can_be_written_down(tmp_path: Path, family: str) -> None:
     assert tiny_config(tmp_path, {"model": {"family": family}}).model.family == family
 
 
-@pytest.mark.parametrize("name", ["scaled", "moe"])
+@pytest.mark.parametrize("name", ["scaled", "moe", "bayesian"])
 def test_the_examples_are_configurations(name: str) -> None:
     assert read_config(EXAMPLES / f"{name}.toml").model.family == name
 

@@ -15,9 +15,11 @@ import pytest
 import torch
 import typer
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from plimsoll_server.config import ModelConfig
+from plimsoll_server.models.bayesian import BayesianForSequenceClassification
 from plimsoll_server.models.family import Placement
 from plimsoll_server.models.load import load_model
 from plimsoll_server.train.commands import docstrings
@@ -246,3 +248,27 @@ def test_without_its_libraries_the_command_says_what_to_install(
 
     assert result.exit_code == 1
     assert "found no datasets; install plimsoll-server[train]" in result.stderr
+
+
+def test_a_bayesian_training_ends_with_a_spread_and_a_temperature_of_its_own(tmp_path: Path) -> None:
+    file = write_config(tmp_path, {"model": {"family": "bayesian", "posterior_rows": 60}})
+    train(file, tmp_path / "output", quiet())
+    network = BayesianForSequenceClassification.from_pretrained(tmp_path / "output" / "model")
+    covariance = (network.spread @ network.spread.T).detach()
+    assert torch.linalg.eigvalsh(covariance).min() > 0
+    assert network.config.temperature != 1
+
+    wanted = ModelConfig(location=str(tmp_path / "output" / "model"), family="bayesian")
+    model = load_model(wanted, Placement(torch.device("cpu"), torch.float32, "sdpa"))
+    known, unknown = (
+        model.forward([tokens])[0].uncertainty  # type: ignore[union-attr]
+        for tokens in (tokens_of(tmp_path / "output", "the tide wave keel reef"), [9, 9, 9, 9])
+    )
+    assert known is not None
+    assert unknown is not None
+    assert known.entropy < 0.5 * math.log(3)
+    assert unknown.mutual_information > known.mutual_information
+
+
+def tokens_of(output: Path, text: str) -> list[int]:
+    return list(Tokenizer.from_file(str(output / "model" / "tokenizer.json")).encode(text).ids)

@@ -55,6 +55,12 @@ class MoeShape(EncoderShape):
         return self
 
 
+class BayesianShape(EncoderShape):
+    max_position_embeddings: Annotated[int, Field(ge=16)] = 512
+    num_samples: Annotated[int, Field(ge=2, le=256)] = 32
+    """Of the last layer's weights, when it is served."""
+
+
 class _Model(_Section):
     vocabulary: Annotated[int, Field(ge=64, le=65_536)] = 2048
     """Tokens, special ones included; the tokenizer is made from the first rows."""
@@ -74,7 +80,14 @@ class MoeModel(_Model):
     """The load-balancing loss is added times this; 0.01 is what its authors found best."""
 
 
-AnyModel = ScaledModel | MoeModel
+class BayesianModel(_Model):
+    family: Literal["bayesian"]
+    shape: BayesianShape = BayesianShape()
+    posterior_rows: Count = 4096
+    """The first of those to learn from, by which the covariance of the last layer's weights is measured at the end."""
+
+
+AnyModel = ScaledModel | MoeModel | BayesianModel
 ModelSection = Annotated[AnyModel, Field(discriminator="family")]
 
 

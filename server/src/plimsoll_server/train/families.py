@@ -9,11 +9,14 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from plimsoll_server.models.bayesian import BayesianConfig, BayesianForSequenceClassification
 from plimsoll_server.models.moe import MoeConfig, MoeForSequenceClassification
 from plimsoll_server.models.scaled import ScaledConfig, ScaledForSequenceClassification
 from plimsoll_server.train.attention import ATTENTION, register_training_attention
 from plimsoll_server.train.balance import BalanceLoss
 from plimsoll_server.train.config import AnyModel
+from plimsoll_server.train.data import Example
+from plimsoll_server.train.settle import settle
 
 
 class ExtraLoss(Protocol):
@@ -31,9 +34,12 @@ class TrainedFamily:
     packed: bool = True
     extra_loss: Callable[[nn.Module, Any], ExtraLoss] | None = None
     """From the network and the family's section of the configuration."""
+    finish: Callable[[Any, Sequence[Example], Sequence[Example]], None] | None = None
+    """What is done to the network with the best weights: by rows that it learnt from, and rows that are held out."""
 
 
 FAMILIES: Mapping[str, TrainedFamily] = {
+    "bayesian": TrainedFamily(BayesianConfig, BayesianForSequenceClassification, finish=settle),
     "scaled": TrainedFamily(ScaledConfig, ScaledForSequenceClassification),
     "moe": TrainedFamily(
         MoeConfig,

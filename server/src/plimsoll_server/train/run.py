@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from plimsoll_server.train.board import Board
 from plimsoll_server.train.checkpoints import Checkpoints, State, check_same_training, read_state, restore, tensors_of
-from plimsoll_server.train.config import TrainingConfig, read_config
+from plimsoll_server.train.config import BayesianModel, TrainingConfig, read_config
 from plimsoll_server.train.data import Example, Reader, Stream, open_rows, taken, text_of
 from plimsoll_server.train.demo.repeatable import repeatable
 from plimsoll_server.train.demo.tokenizer import train_tokenizer
@@ -113,7 +113,7 @@ def _train(training: Training) -> None:
         best = training.checkpoints.best()
         if best is None:
             raise TrainingError(f"expected a whole checkpoint in {training.output}, found none; start again")
-        save_model(training.model, best, config, tokenizer, held_out, processes)
+        save_model(training.model, best, config, tokenizer, _learnt(training, reader), held_out, processes)
 
 
 def _tokenizer(training: Training) -> Tokenizer:
@@ -136,6 +136,14 @@ def _held_out(training: Training, reader: Reader) -> list[Example]:
     if not rows:
         raise TrainingError("expected at least one row in data.held_out, found none; name other files")
     return reader.examples(rows)
+
+
+def _learnt(training: Training, reader: Reader) -> list[Example]:
+    """For a family that ends by them."""
+    data, model = training.config.data, training.config.model
+    if not isinstance(model, BayesianModel):
+        return []
+    return reader.examples(taken(iter(open_rows(data, data.training, training.folder)), model.posterior_rows))
 
 
 def _network(training: Training, tokenizer: Tokenizer) -> Any:

@@ -28,10 +28,12 @@ def save_model(
     checkpoint: Path,
     config: TrainingConfig,
     tokenizer: Tokenizer,
+    learnt: Sequence[Example],
     held_out: Sequence[Example],
     processes: Processes,
 ) -> TrainingRecord:
-    """Of the weights of `checkpoint`, examined once more. Raises TrainingError on a model that has not learnt."""
+    """Of the weights of `checkpoint`, examined once more. `learnt`: some of the rows that they were learnt from, for a
+    family that ends by them. Raises TrainingError on a model that has not learnt."""
     network = build_network(config.model, tokenizer.get_vocab_size(), config.data.labels)
     network.load_state_dict(load_file(checkpoint / WEIGHTS))
     network.to(processes.device)
@@ -47,6 +49,9 @@ def save_model(
         majority_share=majority_share(held_out),
     )
     _check_learnt(record)
+    finish = FAMILIES[config.model.family].finish
+    if finish is not None:
+        finish(network, learnt, held_out)
     _write(output, network.to("cpu"), tokenizer, record)
     return record
 
