@@ -101,6 +101,7 @@ ANOTHER: dict[str, Any] = {
     "dashboards.namespace": "another",
     "hubProxy": "http://another:3128",
     "gpuProfiles": {"another": {"memory": "1Gi"}},
+    "jobWorkers": [{"namespace": "guardrails", "deployment": "domains", "redisSecret": "domains-redis"}],
 }
 """A value other than the default for each setting."""
 
