@@ -13,6 +13,12 @@ BASELINES = ("loop over tokens", "all experts for all tokens", "loop over expert
 
 def lines(document: Document) -> Iterator[str]:
     """Markdown."""
+    machine = document["machine"]
+    yield (
+        f"`{document['command']}`, {document['date']}, {machine['cores']} cores of {machine['cpu']}, "
+        f"{machine['memory_gib']} GiB; " + ", ".join(f"{name} {at}" for name, at in document["versions"].items()) + "."
+    )
+    yield ""
     if document["layers"]:
         yield (
             "| batch x sequence x width | feed-forward | ours, s | GFLOP/s | tokens/s | "
