@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,9 @@ from plimsoll_server.errors import StartError
 
 if TYPE_CHECKING:
     from plimsoll_server.models.family import Model
+
+Document = Mapping[str, Any]
+"""Figures with where they come from, as JSON has them."""
 
 
 def loaded(folder: Path, task: str = "text-classification") -> Model:
@@ -47,6 +50,18 @@ def told_errors() -> Iterator[None]:
     except (StartError, OSError, ValueError, KeyError) as error:
         typer.echo(f"plimsoll-server: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def write_report(
+    folder: Path, name: str, document: Document, page: str, draw: Callable[[Document, Path], None]
+) -> None:
+    """The figures as NAME.json, the page as NAME.md and the picture as NAME.png; prints the page, and where it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")
+    (folder / f"{name}.md").write_text(page)
+    draw(document, folder / f"{name}.png")
+    typer.echo(page)
+    typer.echo(folder / f"{name}.json")
 
 
 def tell(text: str) -> None:

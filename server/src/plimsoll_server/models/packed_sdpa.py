@@ -63,8 +63,12 @@ def _each_by_itself(
 
 def _band(pack: Pack, reach: int, like: Tensor) -> Tensor:
     """Of shape (longest, longest): zero where a query reaches a key, else minus infinity."""
-    place = torch.arange(pack.longest, device=like.device)
-    return pack.keep(("band", reach), lambda: _hiding((place.unsqueeze(1) - place).abs() > reach, like))
+
+    def made() -> Tensor:
+        place = torch.arange(pack.longest, device=like.device)
+        return _hiding((place.unsqueeze(1) - place).abs() > reach, like)
+
+    return pack.keep(("band", reach), made)
 
 
 def _within_reach(query: Tensor, key: Tensor, value: Tensor, pack: Pack, scaling: float, reach: int) -> Tensor:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from plimsoll_server.bench.loading import rows_of, told_errors
+from plimsoll_server.bench.loading import rows_of, told_errors, write_report
 
 if TYPE_CHECKING:
     from plimsoll_server.train.posterior import Examples
@@ -29,13 +28,15 @@ def calibration(
 ) -> None:
     """Expected calibration error before and after the temperature, and whether uncertainty tells other texts apart."""
     from plimsoll_server.bench.calibration.measure import measure
+    from plimsoll_server.bench.calibration.report import draw, lines
     from plimsoll_server.surroundings import origin
 
     with told_errors():
         reader = _Reader(model)
         figures = measure(reader.network, reader.examples(texts), None if outside is None else reader.outside(outside))
     command = "plimsoll-server bench calibration MODEL --texts TEXTS" + (" --outside OTHERS" if outside else "")
-    _write(output, {**origin(command), "figures": dataclasses.asdict(figures)})
+    document = {**origin(command), "figures": dataclasses.asdict(figures)}
+    write_report(output, "calibration", document, "\n".join(lines(document)), draw)
 
 
 class _Reader:
@@ -72,15 +73,3 @@ class _Reader:
 
         tokens = [self._tokenizer.encode(row["text"]).ids[: self._info.window] for row in rows]
         return read(self.network, tokens, labels)
-
-
-def _write(folder: Path, document: dict[str, Any]) -> None:
-    from plimsoll_server.bench.calibration.report import draw, lines
-
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "calibration.json").write_text(json.dumps(document, indent=1) + "\n")
-    page = "\n".join(lines(document))
-    (folder / "calibration.md").write_text(page)
-    draw(document, folder / "calibration.png")
-    typer.echo(page)
-    typer.echo(folder / "calibration.json")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-Document = Mapping[str, Any]
+from plimsoll_server.bench.loading import Document
 
 
 def lines(document: Document) -> Iterator[str]:

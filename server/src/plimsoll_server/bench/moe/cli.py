@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from plimsoll_server.bench.loading import loaded, rows_of, tell, told_errors
+from plimsoll_server.bench.loading import loaded, rows_of, tell, told_errors, write_report
 from plimsoll_server.bench.moe.shapes import LayerShape, shape_of
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ def moe(
     ] = None,
 ) -> None:
     """A layer of experts beside four other ways to compute it, and how evenly a trained model uses its experts."""
+    from plimsoll_server.bench.moe.report import draw, lines
     from plimsoll_server.surroundings import origin
 
     if (model is None) is not (texts is None):
@@ -52,7 +52,7 @@ def moe(
         "left_out": left_out,
         "use": None if found is None else dataclasses.asdict(found),
     }
-    _write(output, document)
+    write_report(output, "moe", document, "\n".join(lines(document)), draw)
 
 
 def _shapes(text: str) -> list[LayerShape]:
@@ -103,14 +103,3 @@ def _use(folder: Path, texts: Path) -> Use:
     tokenizer: Tokenizer = Tokenizer.from_file(model.info.tokenizer_file)
     read = [row["text"] for row in rows_of(texts)]
     return use_of(model, [tokenizer.encode(text).ids[: model.info.window] for text in read], tell)
-
-
-def _write(folder: Path, document: dict[str, Any]) -> None:
-    from plimsoll_server.bench.moe.report import draw, lines
-
-    (folder / "moe.json").write_text(json.dumps(document, indent=1) + "\n")
-    page = "\n".join(lines(document))
-    (folder / "moe.md").write_text(page)
-    draw(document, folder / "moe.png")
-    typer.echo(page)
-    typer.echo(folder / "moe.json")

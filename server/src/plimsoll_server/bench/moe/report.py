@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-Document = Mapping[str, Any]
+from plimsoll_server.bench.loading import Document
 
 BASELINES = ("loop over tokens", "all experts for all tokens", "loop over experts, masked", "transformers")
 
